@@ -1,0 +1,89 @@
+/**
+ * The one error type that reaches a client. Its fields are those of ErrorResponse and NoticeResponse
+ * (PostgreSQL manual, "Error and Notice Message Fields").
+ */
+
+export type Severity = 'ERROR' | 'FATAL' | 'PANIC' | 'WARNING' | 'NOTICE' | 'DEBUG' | 'INFO' | 'LOG';
+
+/** What a report carries beside its message. Positions count characters, from 1. */
+export interface PgReportFields {
+  readonly severity?: Severity;
+  readonly detail?: string;
+  readonly hint?: string;
+  readonly position?: number;
+  readonly internalPosition?: number;
+  readonly internalQuery?: string;
+  readonly where?: string;
+  readonly schema?: string;
+  readonly table?: string;
+  readonly column?: string;
+  readonly dataType?: string;
+  readonly constraint?: string;
+  readonly file?: string;
+  readonly line?: string;
+  readonly routine?: string;
+}
+
+/** An error with a SQLSTATE, as PostgreSQL would report it. */
+export class PgError extends Error {
+  override readonly name = 'PgError';
+  readonly sqlstate: string;
+  readonly fields: PgReportFields;
+
+  constructor(sqlstate: string, message: string, fields: PgReportFields = {}) {
+    super(message);
+    this.sqlstate = sqlstate;
+    this.fields = fields;
+  }
+
+  get severity(): Severity {
+    return this.fields.severity ?? 'ERROR';
+  }
+}
+
+/** A notice: the same fields, not an error. */
+export interface PgNotice extends PgReportFields {
+  readonly severity: Severity;
+  readonly sqlstate: string;
+  readonly message: string;
+}
+
+/** The SQLSTATEs that pgring itself raises (PostgreSQL manual, appendix A). */
+export const sqlstate = {
+  featureNotSupported: '0A000',
+  connectionException: '08000',
+  connectionFailure: '08006',
+  transactionResolutionUnknown: '08007',
+  protocolViolation: '08P01',
+  invalidParameterValue: '22023',
+  invalidTextRepresentation: '22P02',
+  inFailedSqlTransaction: '25P02',
+  activeSqlTransaction: '25001',
+  invalidSqlStatementName: '26000',
+  invalidAuthorization: '28000',
+  invalidPassword: '28P01',
+  invalidCursorName: '34000',
+  invalidCatalogName: '3D000',
+  savepointException: '3B001',
+  syntaxError: '42601',
+  undefinedTable: '42P01',
+  undefinedColumn: '42703',
+  duplicateCursor: '42P03',
+  duplicatePreparedStatement: '42P05',
+  objectNotInPrerequisiteState: '55000',
+  tooManyConnections: '53300',
+  programLimitExceeded: '54000',
+  queryCanceled: '57014',
+  adminShutdown: '57P01',
+  cannotConnectNow: '57P03',
+  configFileError: 'F0000',
+  internalError: 'XX000',
+} as const;
+
+/**
+ * A refusal: what pgring cannot do exactly. It names the construct and shows the way out (DESIGN.md, promise 1).
+ * Every refusal must be made here, so that the list of what is refused can be found by its callers.
+ */
+export function refuse(construct: string, hint: string, fields: PgReportFields = {}): PgError {
+  return new PgError(sqlstate.featureNotSupported, `${construct} is not supported by pgring yet`, { ...fields, hint });
+}

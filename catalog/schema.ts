@@ -1,0 +1,101 @@
+/** What exists in one database: relations, their columns and where their rows live. All of it is immutable. */
+
+export type Placement =
+  | { readonly kind: 'sharded'; readonly key: readonly string[] }
+  | { readonly kind: 'reference' }
+  | { readonly kind: 'home' };
+
+export type RelationKind =
+  | 'table'
+  | 'partitioned table'
+  | 'view'
+  | 'materialized view'
+  | 'foreign table'
+  | 'sequence'
+  | 'composite type'
+  | 'index';
+
+/** How values of a column sort: `bytewise` text can be merged by comparing bytes, `locale` text cannot. */
+export type TextOrder = 'none' | 'bytewise' | 'locale';
+
+export interface Column {
+  readonly name: string;
+  /** pg_attribute.attnum */
+  readonly number: number;
+  readonly typeOid: number;
+  /** The type below any domain; equals typeOid when the type is no domain. */
+  readonly baseTypeOid: number;
+  /** As format_type() prints it. */
+  readonly typeName: string;
+  readonly typeModifier: number;
+  readonly notNull: boolean;
+  /** The default's expression as pg_get_expr() prints it. Not for generated columns. */
+  readonly defaultExpression: string | undefined;
+  readonly generated: 'no' | 'stored' | 'virtual';
+  readonly identity: 'no' | 'always' | 'by default';
+  readonly textOrder: TextOrder;
+  /** The sequence that serial or identity columns take their values from, qualified and quoted. */
+  readonly sequence: string | undefined;
+}
+
+export interface UniqueKey {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly primary: boolean;
+}
+
+export interface Relation {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: RelationKind;
+  readonly columns: readonly Column[];
+  readonly uniqueKeys: readonly UniqueKey[];
+  readonly placement: Placement;
+  /** For a view or materialized view: oids of the relations it reads, through other views too. */
+  readonly reads: readonly number[];
+  /** Enabled user triggers (not those of constraints). */
+  readonly hasTriggers: boolean;
+  /** Rewrite rules other than a view's own. */
+  readonly hasRules: boolean;
+  readonly hasRowSecurity: boolean;
+  readonly isPartition: boolean;
+  readonly isTemporary: boolean;
+}
+
+export interface FunctionTraits {
+  /** The least stable of all functions with the name. */
+  readonly volatility: 'immutable' | 'stable' | 'volatile';
+  readonly kind: 'function' | 'aggregate' | 'window' | 'procedure';
+  readonly returnsSet: boolean;
+}
+
+/** A database as the home shard describes it, at one moment. */
+export interface CatalogSnapshot {
+  /** Differs between any two snapshots of a process; part of every plan-cache key. */
+  readonly version: number;
+  readonly database: string;
+  readonly serverVersion: number;
+  /** The relation of that exact (already case-folded) name, or undefined. */
+  relation(schema: string, name: string): Relation | undefined;
+  relationByOid(oid: number): Relation | undefined;
+  relations(): Iterable<Relation>;
+  /** Traits of the functions of that name; schema undefined means pg_catalog first, then any on the search path. */
+  functions(schema: string, name: string): FunctionTraits | undefined;
+}
+
+/** Quotes an identifier unconditionally. */
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Quotes a string as a literal that does not depend on standard_conforming_strings. */
+export function quoteLiteral(text: string): string {
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted;
+}
+
+/** `"schema"."name"` */
+export function qualifiedName(relation: { readonly schema: string; readonly name: string }): string {
+  return `${quoteIdentifier(relation.schema)}.${quoteIdentifier(relation.name)}`;
+}

@@ -1,0 +1,8 @@
+/** Jest runs what tsc built, so the tests run the very code that ships and types are checked before any test runs. */
+export default {
+  rootDir: 'dist/tests',
+  testMatch: ['**/*.test.js'],
+  transform: {},
+  testTimeout: 60_000,
+  maxWorkers: 2,
+};

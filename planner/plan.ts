@@ -1,0 +1,245 @@
+/**
+ * A plan is frozen data: no closures, no shard ids, no values. The router binds values and turns a Routing into
+ * shards. EXPLAIN prints a plan, and golden tests compare that text.
+ */
+
+import type { PgError } from '../base/errors.js';
+
+/**
+ * Where a value of the statement comes from.
+ * - `slot`: the n-th literal of the statement's text, in the tokenizer's numbering (from 0)
+ * - `parameter`: $n of the extended protocol (from 1)
+ * - `computed`: the n-th of the plan's `computed` expressions, evaluated on the home shard before routing
+ * - `null`: the SQL NULL
+ */
+export type ValueSource =
+  | { readonly kind: 'slot'; readonly slot: number; readonly negative: boolean }
+  | { readonly kind: 'parameter'; readonly number: number }
+  | { readonly kind: 'computed'; readonly index: number }
+  | { readonly kind: 'null' };
+
+/** One value for each column of the shard key, or all elements of one array value (only for keys of one column). */
+export type KeySource =
+  | { readonly kind: 'tuple'; readonly values: readonly ValueSource[] }
+  | { readonly kind: 'elements'; readonly array: ValueSource };
+
+export type Routing =
+  /** The owners of these keys. No keys (a contradiction): no shard at all. */
+  | {
+      readonly kind: 'byKey';
+      /** Base type oid of each key column. */
+      readonly keyTypes: readonly number[];
+      /**
+       * Conditions that hold together, one list of alternatives each; a row's owner is in every list. One list of one
+       * tuple is the common case and pins one shard.
+       */
+      readonly alternatives: readonly (readonly KeySource[])[];
+    }
+  | { readonly kind: 'all' }
+  /** Any one shard: only reference tables. */
+  | { readonly kind: 'any' }
+  | { readonly kind: 'home' }
+  | { readonly kind: 'none' };
+
+/** A piece of generated SQL. Text is verbatim; the rest is filled in when values are bound. */
+export type SqlPiece =
+  | string
+  /** The client's own literal, as it wrote it. */
+  | { readonly kind: 'slot'; readonly slot: number }
+  /** A computed value as a typed literal. */
+  | { readonly kind: 'computed'; readonly index: number }
+  /** LIMIT + OFFSET of the statement, or the word ALL. */
+  | { readonly kind: 'limit' };
+
+/** SQL to send: `client` is the client's own bytes, unchanged. */
+export type SqlTemplate = 'client' | readonly SqlPiece[];
+
+/** An expression that the home shard evaluates once before the statement is routed (a stable function, a default). */
+export interface ComputedExpression {
+  readonly sql: readonly SqlPiece[];
+  /** How its value is written into SQL: `'value'::typeName`; undefined leaves the type that the server reports. */
+  readonly typeName: string | undefined;
+}
+
+/** How a value compares in a merge. Each names the binary wire format that the comparator reads. */
+export type OrderType =
+  | 'int2'
+  | 'int4'
+  | 'int8'
+  | 'oid'
+  | 'float4'
+  | 'float8'
+  | 'numeric'
+  | 'bool'
+  | 'date'
+  | 'time'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'timetz'
+  | 'interval'
+  | 'text'
+  | 'bpchar'
+  | 'name'
+  | 'char'
+  | 'bytea'
+  | 'uuid';
+
+export interface OrderKey {
+  /** Index of the column in the shards' rows (from 0). It is always fetched in binary. */
+  readonly column: number;
+  readonly type: OrderType;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** How the shards' one row each becomes one row (aggregation without GROUP BY). One entry a column. */
+export type Combination =
+  /** count: integer sum of int8, never null */
+  | { readonly kind: 'count' }
+  /** sum of integers or numeric: exact decimal sum of text values; null when all are null */
+  | { readonly kind: 'sum' }
+  | { readonly kind: 'min' | 'max'; readonly type: OrderType }
+  | { readonly kind: 'bool_and' | 'bool_or' }
+  | { readonly kind: 'bit_and' | 'bit_or' };
+
+/** The rows of several shards as one result. */
+export type Gather =
+  | { readonly kind: 'concatenate' }
+  /** Ordered streams are merged; the last `hidden` columns of the shards' rows are cut off. */
+  | { readonly kind: 'merge'; readonly order: readonly OrderKey[]; readonly hidden: number }
+  | { readonly kind: 'aggregate'; readonly columns: readonly Combination[] };
+
+export type Access = 'read' | 'write';
+
+/** Session and transaction commands, carried out by the session itself. */
+export type LocalCommand =
+  | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
+  | { readonly kind: 'commit'; readonly chain: boolean }
+  | { readonly kind: 'rollback'; readonly chain: boolean }
+  | { readonly kind: 'savepoint'; readonly name: string }
+  | { readonly kind: 'release'; readonly name: string }
+  | { readonly kind: 'rollback to'; readonly name: string }
+  /** SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session. */
+  | {
+      readonly kind: 'set';
+      readonly tag: string;
+      /** `session` outlives the transaction, `transaction` ends with it, `discard` forgets all that was set before. */
+      readonly scope: 'session' | 'transaction' | 'discard';
+      /** The setting's name in lower case; undefined for those without one (RESET ALL, SET CONSTRAINTS, DISCARD). */
+      readonly name: string | undefined;
+    };
+
+/** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
+export type PlacementChange =
+  | {
+      readonly kind: 'place';
+      readonly schema: string;
+      readonly name: string;
+      readonly placement:
+        | { readonly kind: 'sharded'; readonly key: readonly string[] }
+        | { readonly kind: 'reference' }
+        | { readonly kind: 'home' };
+    }
+  /** Rows of pgring.placement whose relation no longer exists are removed. */
+  | { readonly kind: 'prune' };
+
+/** The format of a COPY, as far as pgring must know it to find rows and columns. */
+export interface CopyFormat {
+  readonly kind: 'text' | 'csv' | 'binary';
+  readonly delimiter: string;
+  readonly nullText: string;
+  readonly header: 'no' | 'yes' | 'match';
+  readonly quote: string;
+  readonly escape: string;
+}
+
+export type Plan =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'local'; readonly command: LocalCommand }
+  /** Rung 2: one shard runs the statement as it is and its answer passes through as bytes. */
+  | {
+      readonly kind: 'pass';
+      readonly routing: Routing;
+      readonly access: Access;
+      readonly sql: SqlTemplate;
+      readonly computed: readonly ComputedExpression[];
+    }
+  /** Rungs 3 and 4: the answer is gathered from several shards. */
+  | {
+      readonly kind: 'scatter';
+      readonly routing: Routing;
+      readonly sql: SqlTemplate;
+      readonly computed: readonly ComputedExpression[];
+      readonly gather: Gather;
+      readonly limit: ValueSource | undefined;
+      readonly offset: ValueSource | undefined;
+      /** SELECT … FOR UPDATE and the like. */
+      readonly locks: boolean;
+    }
+  /** VALUES rows grouped by owner; a reference table gets all rows on every shard. */
+  | {
+      readonly kind: 'insert';
+      /** Base type oids of the key; undefined for a reference table. */
+      readonly keyTypes: readonly number[] | undefined;
+      readonly head: readonly SqlPiece[];
+      readonly rows: readonly { readonly sql: readonly SqlPiece[]; readonly key: readonly ValueSource[] }[];
+      readonly tail: readonly SqlPiece[];
+      readonly computed: readonly ComputedExpression[];
+      readonly returning: boolean;
+    }
+  /** UPDATE and DELETE on several shards. `sum`: counts and RETURNING rows add up; `one`: every shard does the same. */
+  | {
+      readonly kind: 'modify';
+      readonly routing: Routing;
+      readonly sql: SqlTemplate;
+      readonly computed: readonly ComputedExpression[];
+      readonly tag: 'UPDATE' | 'DELETE';
+      readonly outcome: 'sum' | 'one';
+      readonly returning: boolean;
+    }
+  /** DDL and maintenance on all shards. */
+  | {
+      readonly kind: 'ddl';
+      readonly sql: SqlTemplate;
+      /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
+      readonly transactional: boolean;
+      readonly changes: readonly PlacementChange[];
+      /** NOTICE messages for the client, each with a hint. */
+      readonly notices: readonly { readonly message: string; readonly hint: string }[];
+      /** False for VACUUM, ANALYZE and the like, after which the catalog is as before. */
+      readonly changesCatalog: boolean;
+    }
+  | {
+      readonly kind: 'copyFrom';
+      readonly sql: SqlTemplate;
+      readonly format: CopyFormat;
+      /** Where each key column stands among the columns of the data (from 0), and its base type oid. */
+      readonly key: readonly { readonly index: number; readonly typeOid: number }[];
+      readonly columnCount: number;
+      /** `sharded` rows go to their owners, `reference` rows to every shard. */
+      readonly target: 'sharded' | 'reference';
+    }
+  | { readonly kind: 'copyTo'; readonly sql: SqlTemplate; readonly format: CopyFormat; readonly routing: Routing }
+  /** SELECT create_distributed_table(…) and its siblings. */
+  | {
+      readonly kind: 'place table';
+      readonly schema: string;
+      readonly name: string;
+      readonly placement:
+        | { readonly kind: 'sharded'; readonly key: readonly string[] }
+        | { readonly kind: 'reference' }
+        | { readonly kind: 'home' };
+      /** The function's name: the column of the one row (void) that is the answer. */
+      readonly column: string;
+    }
+  | {
+      readonly kind: 'explain';
+      readonly inner: Plan;
+      /** The statement without EXPLAIN and its options. */
+      readonly statement: readonly SqlPiece[];
+      /** `EXPLAIN (…) ` as written, to be put before each shard's SQL. */
+      readonly prefix: string;
+      readonly analyze: boolean;
+      readonly format: 'text' | 'json' | 'xml' | 'yaml';
+    }
+  | { readonly kind: 'refuse'; readonly error: PgError };
