@@ -56,6 +56,7 @@ export const sqlstate = {
   transactionResolutionUnknown: '08007',
   protocolViolation: '08P01',
   invalidParameterValue: '22023',
+  characterNotInRepertoire: '22021',
   invalidTextRepresentation: '22P02',
   inFailedSqlTransaction: '25P02',
   activeSqlTransaction: '25001',
