@@ -1,0 +1,79 @@
+/** Every bound that pgring keeps, with its default and the range that may be configured. One table for file and code. */
+
+interface LimitRange {
+  readonly default: number;
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+const hourMs = 3_600_000;
+
+function count(value: number, minimum = 1, maximum = 1_000_000): LimitRange {
+  return { default: value, minimum, maximum };
+}
+
+function timeMs(value: number): LimitRange {
+  return { default: value, minimum: 1, maximum: 24 * hourMs };
+}
+
+/** A message longer than 1 GB is refused by PostgreSQL itself (MaxAllocSize), so no byte limit goes above. */
+function bytes(value: number, minimum = kibibyte): LimitRange {
+  return { default: value, minimum, maximum: 1024 * mebibyte - 1 };
+}
+
+/** `limits:` in the file, where each name is written in snake case (`messageBytes` is `message_bytes`). */
+export const limitRanges = {
+  /** Client connections at one time; one more gets 53300. */
+  clients: count(1000),
+  /** The longest message that a client or a server may send. */
+  messageBytes: bytes(256 * mebibyte, 64 * kibibyte),
+  /** The longest statement that is parsed; a longer one is refused unless it needs no parse. */
+  parseBytes: bytes(4 * mebibyte),
+  /** From accepting a connection to its complete startup packet. */
+  startupTimeoutMs: timeMs(10_000),
+  /** From the startup packet to the end of authentication (PostgreSQL's authentication_timeout). */
+  authenticationTimeoutMs: timeMs(60_000),
+  /** Opening a connection to a server, authentication included. */
+  connectTimeoutMs: timeMs(5000),
+  /** One query that pgring sends for itself: introspection, recovery, health. */
+  controlTimeoutMs: timeMs(30_000),
+  /** One operation on the topology store. */
+  storeTimeoutMs: timeMs(5000),
+  /** Connections to one shard, for one database and role together with all others. */
+  serverConnectionsPerShard: count(50, 1, 10_000),
+  /** An unused connection to a server is closed after that time. */
+  serverIdleTimeoutMs: timeMs(600_000),
+  /** How long a statement waits for a free connection to a server. */
+  queueTimeoutMs: timeMs(30_000),
+  /** Bytes of a client's pipeline that are held until its Sync. */
+  pipelineBytes: bytes(16 * mebibyte),
+  /** Bytes that wait for one slow client before the servers that feed it are paused. */
+  clientBufferBytes: bytes(mebibyte),
+  /** Bytes that wait of one shard's answer before that shard is paused. */
+  shardBufferBytes: bytes(mebibyte),
+  planCacheEntries: count(10_000, 0),
+  planCacheBytes: bytes(64 * mebibyte, 0),
+  /** Prepared statements that one client may hold. */
+  preparedStatements: count(10_000),
+  /** How long a stopping proxy waits for transactions in progress. */
+  drainTimeoutMs: timeMs(30_000),
+} as const satisfies Readonly<Record<string, LimitRange>>;
+
+export type LimitName = keyof typeof limitRanges;
+
+export type Limits = { readonly [name in LimitName]: number };
+
+export const limitNames = Object.keys(limitRanges) as readonly LimitName[];
+
+/** The defaults, with some of them replaced. */
+export function makeLimits(chosen: Partial<Limits> = {}): Limits {
+  const entries = limitNames.map((name) => [name, chosen[name] ?? limitRanges[name].default]);
+  return Object.freeze(Object.fromEntries(entries) as unknown as Limits);
+}
+
+/** `messageBytes` as the file spells it. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
