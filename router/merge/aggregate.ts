@@ -138,7 +138,6 @@ function rowOf(values: readonly Value[]): RowRun {
 
 /** Aggregates ignore nulls; of nothing but nulls the answer is null. */
 function combine(column: Combination, index: number, rows: readonly (readonly Value[])[], format: number): Value {
-  if (column.kind === 'min' || column.kind === 'max') return extreme(column, index, rows);
   const values = rows.map((row) => row[index] ?? null).filter((value) => value !== null);
   if (values.length === 0) {
     assert(column.kind !== 'count', 'a count is null');
@@ -152,6 +151,9 @@ function combine(column: Combination, index: number, rows: readonly (readonly Va
       const sum = values.map((value) => parseNumeric(value.toString('latin1'))).reduce(addNumeric);
       return format === binary ? encodeNumeric(sum) : Buffer.from(formatNumeric(sum), 'latin1');
     }
+    case 'min':
+    case 'max':
+      return extreme(column, index, rows);
     case 'bool_and':
       return values.find((value) => !isTrue(value)) ?? present(values[0], 'a value');
     case 'bool_or':
@@ -160,6 +162,8 @@ function combine(column: Combination, index: number, rows: readonly (readonly Va
       return combineBits(values, column.type, format, (left, right) => left & right);
     case 'bit_or':
       return combineBits(values, column.type, format, (left, right) => left | right);
+    default:
+      return unreachable(column, 'a combination');
   }
 }
 
