@@ -2,23 +2,22 @@ import * as fc from 'fast-check';
 import { Client } from 'pg';
 import type { Combination } from '../../../planner/plan.js';
 import { aggregate, combinationFormats } from '../../../router/merge/aggregate.js';
-import { startServers, type TestServers } from '../../support/cluster.js';
+import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../../support/shared-servers.js';
 import { GivenRows, int4, readAll, runOf, SilentRows, type Value } from './rows.js';
 import { orderTypes, typesUnderTest } from './values.js';
 
-let servers: TestServers;
+const database = 'router_merge_aggregate';
 let client: Client;
 
 beforeAll(async () => {
-  servers = await startServers({ count: 1 });
-  const [server] = servers.servers;
-  client = new Client({ host: server?.host ?? '', port: server?.port ?? 0, user: 'postgres', database: 'postgres' });
+  const { oracle } = await createDatabaseEverywhere(database);
+  client = new Client({ host: oracle.host, port: oracle.port, user: 'postgres', database });
   await client.connect();
 });
 
 afterAll(async () => {
   await client.end();
-  await servers.close();
+  await dropDatabaseEverywhere(database);
 });
 
 interface Case {

@@ -72,7 +72,7 @@ const day = fc
   )
   .map(
     ([year, month, date, before]) =>
-      `${String(year).padStart(4, '0')}-${two(month)}-${two(date)}${before ? ' BC' : ''}`,
+      `${String(year).padStart(4, '0')}-${two(month)}-${two(date)}${before && year <= 4700 ? ' BC' : ''}`,
   );
 const date = fc.oneof(day, fc.constantFrom('infinity', '-infinity', '2000-01-01', '4713-01-01 BC', '5874897-12-31'));
 const timestamp = fc.oneof(
