@@ -96,11 +96,16 @@ export interface OrderKey {
 export type Combination =
   /** count: integer sum of int8, never null */
   | { readonly kind: 'count' }
-  /** sum of integers or numeric: exact decimal sum of text values; null when all are null */
-  | { readonly kind: 'sum' }
-  | { readonly kind: 'min' | 'max'; readonly type: OrderType }
+  /** sum of integers or numeric, exact; null when all are null. `type` is the sum's own type. */
+  | { readonly kind: 'sum'; readonly type: 'int8' | 'numeric' }
+  /**
+   * The shards' rows have the value once more in column `copy` (from 0, behind the visible columns; entries may share
+   * one), which is fetched in binary to be compared. The winner's visible value is the answer.
+   */
+  | { readonly kind: 'min' | 'max'; readonly type: OrderType; readonly copy: number }
   | { readonly kind: 'bool_and' | 'bool_or' }
-  | { readonly kind: 'bit_and' | 'bit_or' };
+  /** Of integers; a bit string is not combined. */
+  | { readonly kind: 'bit_and' | 'bit_or'; readonly type: 'int2' | 'int4' | 'int8' };
 
 /** The rows of several shards as one result. */
 export type Gather =

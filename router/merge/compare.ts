@@ -218,8 +218,15 @@ export class KeyOrder {
     }
   }
 
+  /** Which of two values comes first: negative when the left one does. */
+  compare(leftBytes: Buffer, left: SortKey, rightBytes: Buffer, right: SortKey): number {
+    if (left.high !== right.high) return left.high < right.high ? -1 : 1;
+    if (left.low !== right.low) return left.low < right.low ? -1 : 1;
+    return this.#compareTails(leftBytes, left, rightBytes, right);
+  }
+
   /** Compares two keys whose numbers tie. */
-  compareTails(leftBytes: Buffer, left: SortKey, rightBytes: Buffer, right: SortKey): number {
+  #compareTails(leftBytes: Buffer, left: SortKey, rightBytes: Buffer, right: SortKey): number {
     if (this.#tailSign === 0 || !Number.isFinite(left.high)) return 0;
     return this.#tailSign * this.#tail(leftBytes, left, rightBytes, right);
   }

@@ -245,9 +245,7 @@ class Merge implements RowStream {
     for (const [index, order] of this.#orders.entries()) {
       const left = present(a.keys[index], 'a key');
       const right = present(b.keys[index], 'a key');
-      if (left.high !== right.high) return left.high < right.high;
-      if (left.low !== right.low) return left.low < right.low;
-      const compared = order.compareTails(a.bytes, left, b.bytes, right);
+      const compared = order.compare(a.bytes, left, b.bytes, right);
       if (compared !== 0) return compared < 0;
     }
     return a.index < b.index;
