@@ -5,4 +5,6 @@ export default {
   transform: {},
   testTimeout: 60_000,
   maxWorkers: 2,
+  globalSetup: './support/global-setup.js',
+  globalTeardown: './support/global-teardown.js',
 };
