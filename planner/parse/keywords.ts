@@ -45,6 +45,10 @@ const words = [
   'interval',
   'varying',
   'second',
+  'current_time',
+  'current_timestamp',
+  'localtime',
+  'localtimestamp',
   // Words inside type names
   'array',
   'setof',
@@ -68,7 +72,7 @@ export const ORDER = keyword('order');
 export const PARTITION = keyword('partition');
 export const BY = keyword('by');
 export const FLOAT = keyword('float');
-export const SECOND = keyword('second');
+export const LOCALTIMESTAMP = keyword('localtimestamp');
 export const ZONE = keyword('zone');
 
 export function keywordText(number: number): string {

@@ -20,7 +20,7 @@ import {
   PARTITION,
   SELECT,
   FLOAT,
-  SECOND,
+  LOCALTIMESTAMP,
   ZONE,
   keyword,
   keywordAt,
@@ -67,7 +67,8 @@ const COLON = 0x3a;
 const SEMICOLON = 0x3b;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
-const NCHAR = Buffer.from('nchar');
+/** Room that a token needs beside its own bytes. */
+const TOKEN_MARGIN = 4;
 
 const MAX_INT4 = 2147483647;
 /** -2147483648 is an int4 although 2147483648 is not; likewise for int8. Their type is settled by the sign. */
@@ -115,16 +116,22 @@ class Normalizer {
         if (this.scanner.next() !== scan.END) return undefined;
         break;
       }
-      if (this.length + (this.scanner.end - this.scanner.start) + NCHAR.length > MAX_KEY_BYTES) {
-        // A long literal may still be a slot.
-        if (kind < scan.INTEGER || this.length + NCHAR.length > MAX_KEY_BYTES || this.verbatimDepth >= 0)
-          return undefined;
+      if (
+        this.length + TOKEN_MARGIN + (this.fitsAnyway(kind) ? 0 : this.scanner.end - this.scanner.start) >
+        MAX_KEY_BYTES
+      ) {
+        return undefined;
       }
       if (!this.token(kind)) return undefined;
     }
     if (this.verb === 0 || this.depth !== 0) return undefined;
     const verb = keywordText(this.verb);
     return { key: this.scratch.toString('latin1', 0, this.length), slots: this.slots, verb };
+  }
+
+  /** Strings that become slots may be longer than the key. */
+  private fitsAnyway(kind: number): boolean {
+    return kind >= scan.STRING && kind <= scan.BIT_STRING && this.verbatimDepth < 0;
   }
 
   /** Adds one token to the key; false when the statement must not be cached. */
@@ -168,7 +175,8 @@ class Normalizer {
     if (found === UESCAPE) return false;
     if (found === NCHAR_LETTER) {
       found = 0;
-      if (sql[end] === QUOTE && end < this.scanner.limit) length = from + NCHAR.copy(scratch, from);
+      // N'…' must differ from `nchar '…'`: what may stand in for its string does.
+      if (sql[end] === QUOTE && end < this.scanner.limit) scratch[length++] = QUOTE;
     }
     if (this.verb === 0) {
       if (found < SELECT || found > MERGE) return false;
@@ -238,10 +246,10 @@ class Normalizer {
     return true;
   }
 
-  /** Whether the parenthesis is that of DISTINCT ON or holds the modifiers of a type whose name is a keyword. */
+  /** Whether the parenthesis is that of DISTINCT ON or holds the precision of a type or function whose name is a keyword. */
   private opensVerbatim(): boolean {
     const { previous } = this;
-    return (previous === ON && this.beforePrevious === DISTINCT) || (previous >= FLOAT && previous <= SECOND);
+    return (previous === ON && this.beforePrevious === DISTINCT) || (previous >= FLOAT && previous <= LOCALTIMESTAMP);
   }
 
   private literal(kind: number): void {
