@@ -43,6 +43,10 @@ export interface ExecutionContext {
   onNotice(frame: Buffer): void;
   /** The catalog was changed by this session: its next statement must see that. */
   noteCatalogChange(): Promise<void>;
+  /** The transaction ended, or went back to a savepoint: what the session learned inside it may not hold any more. */
+  noteTransactionEnd(): Promise<void>;
+  /** DISCARD (ALL, PLANS, …): what the session itself keeps of that is gone. */
+  noteDiscard(sql: string): void;
   /** The next copy message of the client (CopyData, CopyDone, CopyFail), in COPY FROM STDIN. */
   nextCopyMessage(): Promise<Buffer>;
   /** A setting may have changed that planning depends on (search_path, role). */

@@ -3,9 +3,9 @@
 import type { ShardId } from '../../catalog/topology.js';
 import { fill } from '../../planner/parse/splice.js';
 import type { ComputedExpression, Routing, SqlTemplate, ValueSource } from '../../planner/plan.js';
-import { locate } from '../ring/locate.js';
 import { computeValues, normaliseValues } from './compute.js';
 import { allShards, type BoundParameters, type BoundStatement, type ExecutionContext } from './context.js';
+import { locateOrHome } from './locate-now.js';
 import { StatementValues } from './values.js';
 
 /** Values of a statement, with its computed expressions evaluated. */
@@ -39,7 +39,7 @@ export async function routeStatement(
     case 'byKey':
   }
   for (;;) {
-    const located = locate(routing, values, context.shardMap, context.topology.home);
+    const located = locateOrHome(routing, values, context.shardMap, context.topology.home);
     if (located.kind === 'shards') return located.shards.length === 0 ? [context.topology.home] : located.shards;
     await normaliseValues(context, located.sources, values);
   }

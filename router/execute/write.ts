@@ -39,7 +39,7 @@ export async function executeInsert(context: ExecutionContext, statement: BoundS
     await passTo(context, statement, only.shard, true, { sql: only.sql, parameters });
     return;
   }
-  await inTransaction(context, async () => {
+  const count = await inTransaction(context, async () => {
     const connections = await Promise.all(parts.map(async (part) => await context.transaction.enter(part.shard, true)));
     const answers = parts.map((part, index) =>
       ShardRows.send(
@@ -51,14 +51,14 @@ export async function executeInsert(context: ExecutionContext, statement: BoundS
       ),
     );
     const reference = plan.keyTypes === undefined;
-    await finishTogether(answers, async () => {
+    return await finishTogether(answers, async () => {
       await describeAll(context, statement, answers, plan.returning);
-      const tagRows = await (reference
+      return await (reference
         ? deliverOne(context, answers, plan.returning)
         : deliverInOrder(context, answers, parts, plan.returning));
-      await deliverTag(context.output, formatTag('INSERT', tagRows));
     });
   });
+  await deliverTag(context.output, formatTag('INSERT', count));
 }
 
 export async function executeModify(context: ExecutionContext, statement: BoundStatement, plan: ModifyPlan): Promise<void> {
@@ -71,7 +71,7 @@ export async function executeModify(context: ExecutionContext, statement: BoundS
     await passTo(context, statement, only, true, { sql, parameters });
     return;
   }
-  await inTransaction(context, async () => {
+  const count = await inTransaction(context, async () => {
     const answers = await startShards(
       context,
       shards,
@@ -79,15 +79,14 @@ export async function executeModify(context: ExecutionContext, statement: BoundS
       { sql, parameters, resultFormats: statement.resultFormats },
       wholeAnswer,
     );
-    await finishTogether(answers, async () => {
+    return await finishTogether(answers, async () => {
       await describeAll(context, statement, answers, plan.returning);
-      const rows =
-        plan.outcome === 'one'
-          ? await deliverOne(context, answers, plan.returning)
-          : await deliverSum(context, answers, plan.returning);
-      await deliverTag(context.output, formatTag(plan.tag, rows));
+      return plan.outcome === 'one'
+        ? await deliverOne(context, answers, plan.returning)
+        : await deliverSum(context, answers, plan.returning);
     });
   });
+  await deliverTag(context.output, formatTag(plan.tag, count));
 }
 
 /** Groups the rows of a VALUES list by the shard that owns them; a reference table's go to every shard. */
@@ -201,10 +200,11 @@ async function drainAll(answers: readonly ShardRows[]): Promise<void> {
 }
 
 /** Runs the work; when it fails, what the shards still do is cancelled, so that every connection is free again. */
-export async function finishTogether(answers: readonly ShardRows[], work: () => Promise<void>): Promise<void> {
+async function finishTogether<T>(answers: readonly ShardRows[], work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    const result = await work();
     await Promise.all(answers.map(async (answer) => await answer.close()));
+    return result;
   } catch (error) {
     await Promise.all(answers.map(async (answer) => await answer.abort()));
     throw error;

@@ -84,8 +84,7 @@ export class SessionBackends {
   async catchUp(connection: BackendConnection): Promise<void> {
     const version = this.settings.version;
     if (connection.appliedSettings === version) return;
-    const missing = this.settings.since(connection.appliedSettings);
-    if (missing.length > 0) await runCommand(connection, missing.join(';'));
+    for (const statement of this.settings.since(connection.appliedSettings)) await runCommand(connection, statement);
     connection.appliedSettings = version;
   }
 

@@ -72,6 +72,11 @@ export class SessionTransaction {
     return this.#state.kind === 'open' && this.#state.failed;
   }
 
+  /** The statement that opened the transaction. */
+  get beginSql(): string {
+    return this.#open().begin;
+  }
+
   /** Shards on which the transaction is open. */
   get shards(): readonly ShardId[] {
     return this.#state.kind === 'open' ? [...this.#state.participants.keys()] : [];
