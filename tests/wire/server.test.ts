@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { createHmac, randomBytes } from 'node:crypto';
 import { PgError } from '../../base/errors.js';
 import * as backend from '../../wire/backend.js';
+import { encodeNegotiateProtocolVersion } from '../../wire/encode-backend.js';
 import * as encode from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { readCopyData } from '../../wire/frontend.js';
@@ -16,7 +17,7 @@ import {
   startScram,
   verifyScram,
 } from '../../wire/scram.js';
-import { readIdentity, readStartupPacket } from '../../wire/startup.js';
+import { negotiate, readIdentity, readStartupPacket } from '../../wire/startup.js';
 import { malformedMessages } from './malformed.js';
 import { FrameSocket, hasServer, startServer } from './server.js';
 import type { TestServer } from './server.js';
@@ -259,6 +260,31 @@ async function expectAuthentication(socket: FrameSocket): Promise<Buffer> {
     const frames = await client.until(failed);
     client.close();
     expect(backend.readErrorResponse(frames.at(-1) ?? Buffer.alloc(0))).toMatchObject({ sqlstate, message });
+  });
+
+  it('negotiates the protocol as we do', async () => {
+    const parameters = new Map([
+      ['user', 'postgres'],
+      ['_pq_.one', '1'],
+      ['_pq_.two', ''],
+    ]);
+    const packet = encode.encodeStartup(parameters);
+    packet.writeInt16BE(9, 6);
+    const client = new FrameSocket(server.port);
+    client.send(packet);
+    const frames = await client.until(ready);
+    client.close();
+    const [first = Buffer.alloc(0)] = frames;
+    expect(first[0]).toBe(backendType.negotiateProtocolVersion);
+    const ours = negotiate({ major: 3, minor: 9 }, parameters);
+    const theirs = backend.readNegotiateProtocolVersion(first);
+    // Protocol 3.2, with its long keys, came with PostgreSQL 18.
+    const knows32 = Number((await query('show server_version_num'))[0]?.[0]) >= 180_000;
+    const expected = { minor: knows32 ? ours.minor : 0, unrecognized: ours.unrecognized };
+    expect(theirs).toEqual(expected);
+    expect(first).toEqual(encodeNegotiateProtocolVersion(expected.minor, expected.unrecognized));
+    const keyFrame = frames.find((frame) => frame[0] === backendType.backendKeyData) ?? Buffer.alloc(0);
+    expect(backend.readBackendKeyData(keyFrame).secretKey).toHaveLength(knows32 ? 32 : 4);
   });
 
   const packets: [string, string][] = [

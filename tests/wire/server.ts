@@ -46,7 +46,10 @@ export async function startServer(hba: string): Promise<TestServer> {
   run('initdb', '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync');
   writeFileSync(join(data, 'pg_hba.conf'), hba);
   let port = 21_000;
-  while (!(await isFree(port))) port += 1;
+  while (!(await isFree(port))) {
+    port += 1;
+    if (port > 21_099) throw new Error('no port from 21000 to 21099 is free');
+  }
   const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off`;
   run('pg_ctl', '-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start');
   return {
