@@ -63,12 +63,7 @@ export function encodeRowDescription(fields: readonly FieldDescription[]): Buffe
 }
 
 export function encodeDataRow(values: readonly (Buffer | string | null)[]): Buffer {
-  let roomBytes = frameHeaderBytes + 2;
-  for (const value of values) {
-    roomBytes += 4;
-    if (value !== null) roomBytes += typeof value === 'string' ? Buffer.byteLength(value) : value.length;
-  }
-  const writer = new MessageWriter(backendType.dataRow, roomBytes).writeCount(values.length);
+  const writer = new MessageWriter(backendType.dataRow).writeCount(values.length);
   for (const value of values) writer.writeValue(value);
   return writer.finish();
 }

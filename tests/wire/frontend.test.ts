@@ -14,21 +14,11 @@ import {
   readSaslInitialResponse,
   readSaslResponse,
 } from '../../wire/frontend.js';
+import { body, int, malformedMessages } from './malformed.js';
 import { buildFrame, thrown } from './support.js';
 
 const text = fc.string({ unit: 'binary', maxLength: 60 }).map((value) => value.replaceAll('\0', ''));
 const settings = { seed: 2, numRuns: 200 };
-
-/** A number in so many bytes, for bodies built by hand. */
-function int(bytes: 2 | 4, value: number): string {
-  const buffer = Buffer.alloc(bytes);
-  buffer.writeIntBE(value, 0, bytes);
-  return buffer.toString('latin1');
-}
-
-function body(...parts: string[]): Buffer {
-  return Buffer.from(parts.join(''), 'latin1');
-}
 
 describe('what pg-protocol serialises is read back', () => {
   it('Query', () => {
@@ -141,65 +131,28 @@ describe('what clients may do beyond pg-protocol', () => {
 
   it('takes SQL that is not UTF-8, but no such name: two names must not become one', () => {
     expect(readQuery(buildFrame('Q', body('\xe9\0')))).toEqual(Buffer.from([0xe9]));
-    expect(thrown(() => readDescribe(buildFrame('D', body('S\xe9t\xe9\0'))))).toMatchObject({
-      sqlstate: '22021',
-      text: 'invalid byte sequence for encoding "UTF8": 0xe9 0x74 0xe9',
-    });
-    expect(thrown(() => readParse(buildFrame('P', body('aé\xff\0\0\0\0')))).sqlstate).toBe('22021');
+    expect(thrown(() => readDescribe(buildFrame('D', body('S\xe9\0')))).sqlstate).toBe('22021');
     expect(readDescribe(buildFrame('D', 'S\uFFFD\0')).name).toBe('\uFFFD');
   });
 });
 
 describe('malformed messages are refused with the words of PostgreSQL', () => {
-  const string = 'invalid string in message';
-  const short = 'insufficient data left in message';
-  const long = 'invalid message format';
-  const cases: [string, () => unknown, string][] = [
-    ['Query without NUL', () => readQuery(buildFrame('Q', 'select 1')), string],
-    ['Query of nothing', () => readQuery(buildFrame('Q')), string],
-    ['Query with bytes after the NUL', () => readQuery(buildFrame('Q', 'a\0b\0')), long],
-    ['Parse without SQL', () => readParse(buildFrame('P', 'name\0')), string],
-    ['Parse without count', () => readParse(buildFrame('P', 'name\0sql\0')), short],
-    ['Parse with too few types', () => readParse(buildFrame('P', body('\0\0', int(2, 2), int(4, 1)))), short],
-    ['Parse with a negative count', () => readParse(buildFrame('P', body('\0\0', int(2, -1)))), short],
-    ['Parse with too many types', () => readParse(buildFrame('P', body('\0\0', int(2, 0), 'x'))), long],
-    ['Bind of nothing', () => readBind(buildFrame('B')), string],
-    ['Bind without formats', () => readBind(buildFrame('B', '\0\0')), short],
-    [
-      'Bind with more formats than parameters',
-      () => readBind(buildFrame('B', body('\0\0', int(2, 2), int(2, 0), int(2, 0), int(2, 1)))),
-      'bind message has 2 parameter formats but 1 parameters',
-    ],
-    [
-      'Bind with a length of -2',
-      () => readBind(buildFrame('B', body('\0\0', int(2, 0), int(2, 1), int(4, -2), int(2, 0)))),
-      short,
-    ],
-    [
-      'Bind with a value over its end',
-      () => readBind(buildFrame('B', body('\0\0', int(2, 0), int(2, 1), int(4, 0x7fffffff), 'abc'))),
-      short,
-    ],
-    ['Bind with bytes left', () => readBind(buildFrame('B', body('\0\0', int(2, 0).repeat(3), 'x'))), long],
-    ['Describe of nothing', () => readDescribe(buildFrame('D')), 'no data left in message'],
-    ['Describe without a name', () => readDescribe(buildFrame('D', 'S')), string],
-    ['Describe of X', () => readDescribe(buildFrame('D', 'X\0')), 'invalid DESCRIBE message subtype 88'],
-    ['Close of X', () => readClose(buildFrame('C', 'X\0')), 'invalid CLOSE message subtype 88'],
-    ['Execute without a limit', () => readExecute(buildFrame('E', '\0')), short],
-    ['Execute with too much', () => readExecute(buildFrame('E', body('\0', int(4, 0), 'x'))), long],
-    ['CopyFail without NUL', () => readCopyFail(buildFrame('f', 'why')), string],
-    ['Sync with a body', () => readEmpty(buildFrame('S', 'x')), long],
-    ['a password without NUL', () => readPassword(buildFrame('p', 'pw')), 'invalid password packet size'],
-    ['a password with a NUL inside', () => readPassword(buildFrame('p', 'p\0w\0')), 'invalid password packet size'],
-    ['no password', () => readPassword(buildFrame('p')), 'invalid password packet size'],
-    ['a SASL response over its end', () => readSaslInitialResponse(buildFrame('p', body('X\0', int(4, 9)))), short],
-  ];
-  it.each(cases)('%s', (_, run, message) => {
-    expect(thrown(run)).toEqual({ sqlstate: '08P01', severity: 'ERROR', text: message });
+  it.each(malformedMessages)('$title', ({ frame, read, sqlstate, message }) => {
+    expect(thrown(() => read(frame))).toEqual({ sqlstate, severity: 'ERROR', text: message });
   });
 
-  it('an unknown format code', () => {
-    const frame = buildFrame('B', body('\0\0', int(2, 1), int(2, 7), int(2, 0), int(2, 0)));
-    expect(thrown(() => readBind(frame))).toMatchObject({ sqlstate: '22023', text: 'unsupported format code: 7' });
+  const passwordSize = 'invalid password packet size';
+  it.each<[string, () => unknown, string]>([
+    ['CopyFail without NUL', () => readCopyFail(buildFrame('f', 'why')), 'invalid string in message'],
+    ['a password without NUL', () => readPassword(buildFrame('p', 'pw')), passwordSize],
+    ['a password with a NUL inside', () => readPassword(buildFrame('p', 'p\0w\0')), passwordSize],
+    ['no password', () => readPassword(buildFrame('p')), passwordSize],
+    [
+      'a SASL response over its end',
+      () => readSaslInitialResponse(buildFrame('p', body('X\0', int(4, 9)))),
+      'insufficient data left in message',
+    ],
+  ])('%s', (_, run, message) => {
+    expect(thrown(run)).toEqual({ sqlstate: '08P01', severity: 'ERROR', text: message });
   });
 });
