@@ -94,7 +94,7 @@ function hashForNumeric(type: KeyType, value: PresentValue, hash: Hash64): Compa
 }
 
 const instants: readonly string[] = ['date', 'timestamp', 'timestamptz'];
-const clocks: readonly string[] = ['time', 'timetz', 'interval'];
+const clocks: readonly string[] = ['time', 'timetz'];
 
 /** Hashes a value that a key column is compared with by `=`. */
 export function hashCompared(key: KeyType, value: PresentValue, hash: Hash64): ComparedOutcome {
@@ -115,8 +115,10 @@ export function hashCompared(key: KeyType, value: PresentValue, hash: Hash64): C
     case 'text':
     case 'bpchar':
     case 'inet':
-      // character(n) against text is compared without its trailing blanks, on whichever side it stands.
       if (type.family === key.family) return hashAs(type, value, hash, noModifier);
+      // Against text, character(n) is compared without its trailing blanks; but varchar is compared with character(n)
+      // as character(n), without its own trailing blanks, which its hash contains.
+      if (key.kind === 'varchar') return 'incomparable';
       if (key.family === 'inet' || (type.family !== 'text' && type.family !== 'bpchar')) return 'incomparable';
       return hashAs(key.family === 'bpchar' ? key : type, value, hash, noModifier);
     default:
