@@ -51,12 +51,28 @@ export function foldBigInt(value: bigint): number {
   return (value >= 0n ? low ^ high : low ^ ~high) >>> 0;
 }
 
+/** Folds up to nine plain decimal digits, perhaps after a minus sign; -1 for anything else. Most keys are that. */
+function foldShortDecimal(bytes: Uint8Array, start: number, end: number): number {
+  const negative = bytes[start] === 45;
+  const first = negative ? start + 1 : start;
+  if (first >= end || end - first > 9) return -1;
+  let value = 0;
+  for (let at = first; at < end; at++) {
+    const digit = (bytes[at] as number) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return negative && value > 0 ? value - 1 : value;
+}
+
 /**
  * Reads an integer of 2, 4 or 8 bytes from bytes[start, end) and folds it (0 to 2^32 - 1), or returns notAnInteger or
  * integerOutOfRange. Servers before 16 refuse hexadecimal, octal and binary forms and underscores; that is theirs to
  * say when they get the statement.
  */
 export function foldInteger(bytes: Uint8Array, start: number, end: number, width: 2 | 4 | 8): number {
+  const short = foldShortDecimal(bytes, start, end);
+  if (short >= 0 && (width > 2 || short < 0x8000)) return short;
   let at = start;
   while (at < end && isSpace(bytes[at])) at++;
   const negative = bytes[at] === 45 && at < end;
@@ -66,8 +82,9 @@ export function foldInteger(bytes: Uint8Array, start: number, end: number, width
   const first = at;
   // The magnitude is high * 2^32 + low. The limit before each further digit is the input functions' own, which report
   // an overflow without looking at what follows.
-  const limit = Math.floor(2 ** (width === 8 ? 31 : width * 8 - 1) / base);
-  const rest = width === 8 ? Math.floor(((2 ** 31 % base) * 2 ** 32) / base) : 0;
+  const bound = width === 2 ? 0x8000 : 0x8000_0000;
+  const limit = Math.floor(bound / base);
+  const rest = width === 8 ? Math.floor(((bound % base) * 2 ** 32) / base) : 0;
   let high = 0;
   let low = 0;
   for (; at < end; at++) {
@@ -91,7 +108,6 @@ export function foldInteger(bytes: Uint8Array, start: number, end: number, width
   if (at === first) return notAnInteger;
   while (at < end && isSpace(bytes[at])) at++;
   if (at !== end) return notAnInteger;
-  const bound = 2 ** (width === 8 ? 31 : width * 8 - 1);
   const magnitude = width === 8 ? high : high * 2 ** 32 + low;
   const beyond = magnitude > bound || (magnitude === bound && (!negative || (width === 8 && low > 0)));
   return beyond ? integerOutOfRange : fold(negative, high, low);

@@ -75,10 +75,9 @@ function hashForInteger(key: KeyType, type: KeyType, value: PresentValue, hash: 
   }
   if (type.family !== 'float') return 'incomparable';
   const double = toDouble(type, value);
-  if (double === undefined) return 'undecided';
-  if (!Number.isInteger(double)) return 'noMatch';
-  // Beyond 2^53 one double equals several integers, which hash apart.
-  if (!Number.isSafeInteger(double)) return 'incomparable';
+  if (double !== undefined && !Number.isInteger(double)) return 'noMatch';
+  // Beyond 2^53 one double equals several integers, which hash apart; and casting it would give one of them.
+  if (double === undefined || !Number.isSafeInteger(double)) return 'incomparable';
   hashUint32(foldNumber(double), hash);
   return 'hashed';
 }

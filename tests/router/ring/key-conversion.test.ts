@@ -73,7 +73,7 @@ async function equalKeys(key: KeyType, type: KeyType, keys: string[], values: st
   try {
     const { rows } = await server.client.query<Equal>(
       `SELECT (n - 1)::int AS at, hash_record_extended(ROW(k), 0)::text AS hash,
-              ${type.family === 'float' ? 'NULL' : `hash_record_extended(ROW(v::${sqlName(key)}), 0)::text`} AS cast
+              ${type.family === 'float' && key.family !== 'float' ? 'NULL' : `hash_record_extended(ROW(v::${sqlName(key)}), 0)::text`} AS cast
        FROM (SELECT t::${sqlName(key)} k FROM unnest($1::text[]) t OFFSET 0) a,
             (SELECT t::${sqlName(type)} v, n FROM unnest($2::text[]) WITH ORDINALITY u(t, n) OFFSET 0) b
        WHERE k = v`,
