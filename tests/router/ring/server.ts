@@ -5,10 +5,10 @@ import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
-import pg from 'pg';
+import { Client } from 'pg';
 
 export interface TestServer {
-  readonly client: pg.Client;
+  readonly client: Client;
   readonly version: number;
   stop(): Promise<void>;
 }
@@ -25,7 +25,7 @@ function serverUser(): { uid: number; gid: number } | undefined {
   return { uid: Number(uid), gid: Number(gid) };
 }
 
-async function accepts(port: number, child: ChildProcess): Promise<pg.Client> {
+async function accepts(port: number, child: ChildProcess): Promise<Client> {
   for (;;) {
     if (child.exitCode !== null) throw new Error(`postgres on port ${port} exited with ${child.exitCode}`);
     const open = await new Promise<boolean>((resolve) => {
@@ -34,7 +34,7 @@ async function accepts(port: number, child: ChildProcess): Promise<pg.Client> {
         resolve(true);
       }).once('error', () => resolve(false));
     });
-    const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' });
+    const client = new Client({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' });
     try {
       if (open) {
         await client.connect();
