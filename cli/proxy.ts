@@ -17,7 +17,7 @@ export interface RunningProxy {
 }
 
 interface ProxyModule {
-  startProxy(options: { config: Config; store: TopologyStore; log: Logger }): Promise<RunningProxy>;
+  readonly startProxy: (options: { config: Config; store: TopologyStore; log: Logger }) => Promise<RunningProxy>;
 }
 
 const proxyModule: string = new URL('../proxy/server.js', import.meta.url).href;
