@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure, exitCode } from '../failure.js';
+import { Failure, exitCode, messageOf } from '../failure.js';
 import { type Account, identityOf } from './account.js';
 import type { Binaries } from './binaries.js';
 import { serverEnvironment } from './initialize.js';
@@ -185,7 +185,7 @@ export class EmbeddedServer {
     } catch (error) {
       throw new Failure(`${program} could not be started`, {
         exitCode: exitCode.server,
-        detail: error instanceof Error ? error.message : String(error),
+        detail: messageOf(error),
         cause: error,
       });
     }
