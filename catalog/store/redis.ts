@@ -12,6 +12,7 @@ import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { Topology } from '../topology.js';
 import { decodeTopology, encodeTopology, findTopologyProblem } from '../topology-codec.js';
+import { errorMessage } from '../system-error.js';
 import type { TopologyStore, TopologyWatch } from './store.js';
 import { TopologyWatcher } from './watcher.js';
 
@@ -36,7 +37,7 @@ export class RedisTopologyStore implements TopologyStore {
   readonly #timeoutMs: number;
   readonly #redis: Redis;
   readonly #watches = new Set<TopologyWatch>();
-  #lastError: Error | undefined;
+  #lastError: string | undefined;
 
   constructor(url: string, key: string, timeoutMs: number) {
     this.#key = `${key}:topology`;
@@ -89,7 +90,7 @@ export class RedisTopologyStore implements TopologyStore {
       try {
         await subscriber.subscribe(this.#key);
       } catch (error) {
-        this.#lastError = error instanceof Error ? error : new Error(String(error));
+        this.#lastError = errorMessage(error);
       }
       watcher.poke();
     };
@@ -98,7 +99,7 @@ export class RedisTopologyStore implements TopologyStore {
       watcher.poke();
     });
     subscriber.connect().catch((error: unknown) => {
-      this.#lastError = error instanceof Error ? error : new Error(String(error));
+      this.#lastError = errorMessage(error);
     });
     const timer = setInterval(() => {
       watcher.poke();
@@ -126,7 +127,7 @@ export class RedisTopologyStore implements TopologyStore {
   /** ioredis throws an `error` event away only if somebody listens. */
   #rememberErrors(redis: Redis): void {
     redis.on('error', (error: Error) => {
-      this.#lastError = error;
+      this.#lastError = errorMessage(error);
     });
     redis.on('ready', () => {
       this.#lastError = undefined;
@@ -141,7 +142,7 @@ export class RedisTopologyStore implements TopologyStore {
         reject(new Error(`no answer within ${this.#timeoutMs} ms`));
       }, this.#timeoutMs);
       abort = () => {
-        reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
+        reject(new Error(errorMessage(signal?.reason)));
       };
       signal?.addEventListener('abort', abort, { once: true });
     });
@@ -157,8 +158,8 @@ export class RedisTopologyStore implements TopologyStore {
   }
 
   #failure(verb: 'read' | 'write', cause: unknown): PgError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const connection = this.#lastError === undefined ? '' : ` (last connection error: ${this.#lastError.message})`;
+    const reason = errorMessage(cause);
+    const connection = this.#lastError === undefined ? '' : ` (last connection error: ${this.#lastError})`;
     return new PgError(
       sqlstate.connectionFailure,
       `could not ${verb} the topology in ${this.description}: ${reason}${connection}`,
