@@ -37,6 +37,8 @@ export class RedisTopologyStore implements TopologyStore {
   readonly #timeoutMs: number;
   readonly #redis: Redis;
   readonly #watches = new Set<TopologyWatch>();
+  /** ioredis leaves commands pending when it is disconnected between two attempts to connect. */
+  readonly #closing = new AbortController();
   #lastError: string | undefined;
 
   constructor(url: string, key: string, timeoutMs: number) {
@@ -49,6 +51,7 @@ export class RedisTopologyStore implements TopologyStore {
       // A command that found no connection in so many attempts fails; it does not run minutes later.
       maxRetriesPerRequest: 5,
       autoResubscribe: false,
+      disconnectTimeout: 250,
       keepAlive: 10_000,
       connectionName: 'pgring',
       retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 10), longestReconnectDelayMs),
@@ -119,7 +122,7 @@ export class RedisTopologyStore implements TopologyStore {
 
   async close(): Promise<void> {
     const watches = [...this.#watches].map((watch) => watch.close());
-    // Commands that wait for a connection fail now, and so the reads of the watches end.
+    this.#closing.abort(new Error('the store was closed'));
     this.#redis.disconnect();
     await Promise.all(watches);
   }
@@ -135,25 +138,21 @@ export class RedisTopologyStore implements TopologyStore {
   }
 
   async #bounded<T>(verb: 'read' | 'write', run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    let abort: (() => void) | undefined;
-    const bound = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`no answer within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
-      abort = () => {
-        reject(new Error(errorMessage(signal?.reason)));
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-    });
+    const bounds = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    const timer = new AbortController();
+    const timeout = setTimeout(() => {
+      timer.abort(new Error(`no answer within ${this.#timeoutMs} ms`));
+    }, this.#timeoutMs);
+    const bound = AbortSignal.any([...bounds, timer.signal]);
     try {
-      return await Promise.race([run(), bound]);
+      return await Promise.race([run(), rejection(bound)]);
     } catch (error) {
       if (signal?.aborted === true) throw error;
       throw this.#failure(verb, error);
     } finally {
-      clearTimeout(timer);
-      if (abort !== undefined) signal?.removeEventListener('abort', abort);
+      clearTimeout(timeout);
+      // The listener on it goes with it.
+      timer.abort();
     }
   }
 
@@ -166,6 +165,17 @@ export class RedisTopologyStore implements TopologyStore {
       { hint: 'Check that Redis runs at the address in store.url and accepts its password.' },
     );
   }
+}
+
+/** Rejects with the signal's reason once it is aborted. */
+async function rejection(signal: AbortSignal): Promise<never> {
+  return await new Promise<never>((_resolve, reject) => {
+    const abort = (): void => {
+      reject(signal.reason);
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
 }
 
 function withoutSecret(url: string): string {
