@@ -7,14 +7,13 @@
 import { present } from '../../base/assert.js';
 import type { OrderKey } from '../../planner/plan.js';
 import { KeyOrder, SortKey } from './compare.js';
+import { copyBytes } from './copy-bytes.js';
 import { Intake } from './intake.js';
 import { yieldToLoop, type RowRun, type RowStream } from './stream.js';
 
 const outputBytes = 64 * 1024;
 /** A frame's tag and length and the row's column count. */
 const rowHeaderBytes = 7;
-/** From this size on the copy that the runtime has is quicker than a loop. */
-const quickCopyBytes = 40;
 const noBytes = Buffer.alloc(0);
 
 /** One stream at its next row. */
@@ -265,14 +264,6 @@ class Merge implements RowStream {
     for (let place = heads.length - 1; place > low; place--) heads[place] = present(heads[place - 1], 'a head');
     heads[low] = source;
   }
-}
-
-function copyBytes(source: Buffer, start: number, end: number, target: Buffer, at: number): void {
-  if (end - start >= quickCopyBytes) {
-    source.copy(target, at, start, end);
-    return;
-  }
-  for (let index = start, place = at; index < end; index++, place++) target[place] = source[index] ?? 0;
 }
 
 /**
