@@ -64,7 +64,9 @@ export class Pipeline {
     } catch (error) {
       await this.#fail(error);
     }
-    if (end === 'sync') await this.#sync();
+    // In copy mode a server ignores Sync; the client sends another after its data (protocol, "COPY Operations").
+    const ignored = this.#scope.takeCopied();
+    if (end === 'sync' && !ignored) await this.#sync();
   }
 
   async #carryOut(frame: Buffer, several: boolean): Promise<void> {
@@ -170,7 +172,7 @@ export class Pipeline {
     const { transaction } = this.#scope;
     const exchange = new Exchange(await transaction.enter(portal.shard, true));
     exchange.send([encodeExecute(name, maximumRows), syncFrame], 1);
-    await deliverExchange(this.#scope.output, exchange, false);
+    await deliverExchange(this.#scope, exchange, false);
   }
 
   async #executeLocal(portal: LocalPortal, maximumRows: number, several: boolean): Promise<void> {

@@ -3,6 +3,7 @@
 import type { Logger } from '../base/log.js';
 import { PgError } from '../base/errors.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
+import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
 import type { Shard, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
@@ -34,6 +35,9 @@ export interface ProxyParts {
   readonly shardMap: () => ShardMap;
 }
 
+/** Until the session is open nothing is planned. */
+const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [] });
+
 export class SessionScope implements ExecutionContext {
   readonly output: ClientOutput;
   readonly database: string;
@@ -50,15 +54,15 @@ export class SessionScope implements ExecutionContext {
   /** The client's next frame, while a statement reads them itself. */
   nextFrame: () => Promise<Buffer> = async () => await Promise.reject(new Error('the session does not run yet'));
   readonly #parts: ProxyParts;
-  #catalog: CatalogSnapshot;
+  #catalog: CatalogSnapshot = noCatalog;
   /** The catalog before DDL of the transaction in progress; undefined when there was none. */
   #catalogBefore: CatalogSnapshot | undefined;
   #searchPath: readonly string[] = ['pg_catalog', 'public'];
   #searchPathChanged = false;
+  #copied = false;
 
-  constructor(parts: ProxyParts, identity: BackendIdentity, output: ClientOutput, catalog: CatalogSnapshot) {
+  constructor(parts: ProxyParts, identity: BackendIdentity, output: ClientOutput) {
     this.#parts = parts;
-    this.#catalog = catalog;
     this.output = output;
     this.database = identity.database;
     this.user = identity.user;
@@ -159,7 +163,15 @@ export class SessionScope implements ExecutionContext {
     await this.#readSearchPath();
   }
 
+  /** Since the last look, a statement has read copy messages from the client. */
+  takeCopied(): boolean {
+    const copied = this.#copied;
+    this.#copied = false;
+    return copied;
+  }
+
   async nextCopyMessage(): Promise<Buffer> {
+    this.#copied = true;
     return await this.nextFrame();
   }
 
@@ -176,6 +188,7 @@ export class SessionScope implements ExecutionContext {
       try {
         const connection = await this.backends.connect(shard);
         for (const [name, value] of connection.parameters) this.parameters.set(name, value);
+        this.#catalog = await this.#parts.databases.catalog(this.database);
         await this.#readSearchPath();
         return;
       } catch (error) {

@@ -9,9 +9,9 @@ import type { FrameReader } from '../wire/frame.js';
 import { readQuery } from '../wire/frontend.js';
 import { encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
 import type { BackendConnection } from '../router/backend/connection.js';
-import { Relay, type ExpectedParse, type RelayListener } from '../router/backend/relay.js';
+import { Relay, type RelayListener } from '../router/backend/relay.js';
 import type { ClientSocket } from './client-socket.js';
-import { ExtendedQuery } from './extended-query.js';
+import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
 import type { PreparedStatement } from './prepared.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
@@ -20,7 +20,7 @@ import { executeSimpleQuery, findRelay } from './simple-query.js';
 type State =
   | { readonly kind: 'idle' }
   /** A server's answer passes through; `statements` became known to it unless it says otherwise. */
-  | { readonly kind: 'relaying'; readonly connection: BackendConnection; readonly statements: readonly PreparedStatement[]; readonly copyIn: boolean }
+  | { readonly kind: 'relaying'; readonly connection: BackendConnection; readonly statements: readonly PreparedStatement[]; readonly copyIn: boolean; readonly extended: boolean }
   | { readonly kind: 'busy' }
   | { readonly kind: 'closed' };
 
@@ -193,7 +193,8 @@ export class Session implements RelayListener {
     }
     const { connection, begin } = target;
     connection.prepared.delete('');
-    this.#startRelay(connection, begin === undefined ? [frame] : [begin, frame], begin === undefined ? 0 : 1, [], []);
+    const pieces = begin === undefined ? [frame] : [begin, frame];
+    this.#startRelay({ connection, pieces, skipReady: pieces.length - 1, expectedParses: [], statements: [] }, false);
   }
 
   #sync(frame: Buffer): void {
@@ -204,17 +205,12 @@ export class Session implements RelayListener {
       });
       return;
     }
-    this.#startRelay(target.connection, target.pieces, target.skipReady, target.expectedParses, target.statements);
+    this.#startRelay(target, true);
   }
 
-  #startRelay(
-    connection: BackendConnection,
-    pieces: readonly Buffer[],
-    skipReady: number,
-    expectedParses: ExpectedParse[],
-    statements: readonly PreparedStatement[],
-  ): void {
-    this.#state = { kind: 'relaying', connection, statements, copyIn: false };
+  #startRelay(target: PipelineRelay, extended: boolean): void {
+    const { connection, pieces, skipReady, expectedParses, statements } = target;
+    this.#state = { kind: 'relaying', connection, statements, copyIn: false, extended };
     this.#relay.start(connection, skipReady, expectedParses);
     const [only] = pieces;
     if (pieces.length === 1 && only !== undefined) connection.write(only, 1 + skipReady);
@@ -257,9 +253,16 @@ export class Session implements RelayListener {
       switch (frame[0]) {
         case frontendType.copyDone:
         case frontendType.copyFail:
-          this.#state = { ...this.#state, copyIn: false };
+          // In the extended protocol the server has ignored the first Sync and waits for another.
+          this.#state = { ...this.#state, copyIn: this.#state.extended };
           connection.write(frame, 0);
-          return;
+          break;
+        case frontendType.sync:
+          if (this.#state.extended) {
+            this.#state = { ...this.#state, copyIn: false };
+            connection.write(frame, 0);
+          }
+          break;
         case frontendType.copyData:
           if (!connection.write(frame, 0)) {
             this.#state = { ...this.#state, copyIn: false };
@@ -277,7 +280,6 @@ export class Session implements RelayListener {
           }
           break;
         case frontendType.flush:
-        case frontendType.sync:
           break;
         default:
           connection.write(frame, 0);

@@ -11,7 +11,15 @@ import {
 import { backendType } from '../../wire/frame.js';
 import { readAuthentication, readBackendKeyData, readErrorResponse } from '../../wire/backend.js';
 import { answerMd5 } from '../../wire/md5.js';
-import { ScramClient } from '../../wire/scram.js';
+import {
+  answerScram,
+  readScramChallenge,
+  saltPassword,
+  scramMechanism,
+  startScram,
+  verifyScram,
+  type ScramAnswer,
+} from '../../wire/scram.js';
 import { describeAddress, type BackendConnection } from './connection.js';
 import { Exchange } from './exchange.js';
 
@@ -22,7 +30,8 @@ export async function logIn(connection: BackendConnection): Promise<void> {
   const exchange = new Exchange(connection);
   const { user, database, parameters } = connection.identity;
   exchange.send([encodeStartup([['user', user], ['database', database], ...parameters])], 1);
-  let scram: ScramClient | undefined;
+  const scram = startScram(randomBytes(SCRAM_NONCE_BYTES).toString('base64'));
+  let scramAnswer: ScramAnswer | undefined;
   for (;;) {
     const item = await exchange.next();
     if (item.kind !== 'message') throw new PgError(sqlstate.protocolViolation, 'a server sent rows during log-in');
@@ -45,16 +54,18 @@ export async function logIn(connection: BackendConnection): Promise<void> {
         exchange.send([encodePassword(answerMd5(user, passwordOf(connection), request.salt))], 0);
         break;
       case 'sasl':
-        scram = new ScramClient(passwordOf(connection), randomBytes(SCRAM_NONCE_BYTES).toString('base64'));
-        exchange.send([encodeSaslInitialResponse('SCRAM-SHA-256', scram.firstMessage())], 0);
+        exchange.send([encodeSaslInitialResponse(scramMechanism, scram.message)], 0);
         break;
-      case 'saslContinue':
-        if (scram === undefined) throw new PgError(sqlstate.protocolViolation, 'SASL continued before it began');
-        exchange.send([encodeSaslResponse(scram.answerChallenge(request.data))], 0);
+      case 'saslContinue': {
+        const challenge = readScramChallenge(scram, request.data);
+        const salted = await saltPassword(passwordOf(connection), challenge.salt, challenge.iterations);
+        scramAnswer = answerScram(challenge, salted);
+        exchange.send([encodeSaslResponse(scramAnswer.message)], 0);
         break;
+      }
       case 'saslFinal':
-        if (scram === undefined) throw new PgError(sqlstate.protocolViolation, 'SASL ended before it began');
-        scram.verifyOutcome(request.data);
+        if (scramAnswer === undefined) throw new PgError(sqlstate.protocolViolation, 'SASL ended before it began');
+        verifyScram(scramAnswer, request.data);
         break;
     }
   }

@@ -3,11 +3,11 @@
 import type { PgError } from '../../base/errors.js';
 import { readErrorResponse } from '../../wire/backend.js';
 import { encodeCommandComplete } from '../../wire/encode-backend.js';
-import { backendType } from '../../wire/frame.js';
+import { backendType, frontendType } from '../../wire/frame.js';
 import type { ClientOutput } from '../backend/output.js';
 import type { Exchange } from '../backend/exchange.js';
 import type { RowStream } from '../merge/stream.js';
-import { send } from './context.js';
+import { send, type ExecutionContext } from './context.js';
 
 /** Writes all rows; returns how many. */
 export async function deliverRows(output: ClientOutput, rows: RowStream): Promise<number> {
@@ -29,10 +29,11 @@ export async function deliverTag(output: ClientOutput, tag: string): Promise<voi
  * messages that pgring itself sent. Throws the server's error, after the exchange has ended.
  */
 export async function deliverExchange(
-  output: ClientOutput,
+  context: Pick<ExecutionContext, 'output' | 'nextCopyMessage'>,
   exchange: Exchange,
   describe: boolean,
 ): Promise<void> {
+  const { output } = context;
   let failure: PgError | undefined;
   while (exchange.connection.outstandingReady > 0) {
     const item = await exchange.next();
@@ -50,6 +51,10 @@ export async function deliverExchange(
       case backendType.closeComplete:
       case backendType.noData:
         break;
+      case backendType.copyInResponse:
+        await send(output, item.frame);
+        await forwardCopy(context, exchange);
+        break;
       case backendType.rowDescription:
         if (describe) await send(output, item.frame);
         break;
@@ -59,4 +64,15 @@ export async function deliverExchange(
   }
   exchange.release();
   if (failure !== undefined) throw failure;
+}
+
+/** Passes the client's copy messages to the server until the client ends them or the server has refused a row. */
+async function forwardCopy(context: Pick<ExecutionContext, 'nextCopyMessage'>, exchange: Exchange): Promise<void> {
+  for (;;) {
+    const frame = await context.nextCopyMessage();
+    const type = frame[0];
+    if (type === frontendType.sync || type === frontendType.flush) continue;
+    if (!exchange.send([frame], 0)) await exchange.connection.drained();
+    if (type !== frontendType.copyData) return;
+  }
 }

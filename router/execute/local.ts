@@ -105,7 +105,7 @@ async function executeSet(
   };
   exchange.send([encodeQuery(sql)], 1);
   await Promise.all([
-    deliverExchange(context.output, exchange, statement.describe),
+    deliverExchange(context, exchange, statement.describe),
     ...others.map(async (connection) => {
       await runCommand(connection, sql);
     }),

@@ -23,7 +23,8 @@ export function locateNow(
       return context.transaction.shards[0] ?? home;
     case 'all':
       return undefined;
-    case 'byKey': {
+    case 'byKey':
+    case 'byRow': {
       const located = locateOrHome(routing, values, context.shardMap, home);
       if (located.kind !== 'shards' || located.shards.length > 1) return undefined;
       return located.shards[0] ?? home;

@@ -43,7 +43,7 @@ export async function passTo(
   };
   const simple = query.parameters.values.length === 0 && statement.resultFormats.length === 0;
   exchange.send(simple ? [encodeQuery(query.sql)] : extendedFrames(connection, query, statement.resultFormats), 1);
-  await deliverExchange(context.output, exchange, statement.describe);
+  await deliverExchange(context, exchange, statement.describe);
 }
 
 function extendedFrames(

@@ -37,6 +37,7 @@ export async function routeStatement(
     case 'any':
       return [context.transaction.shards[0] ?? context.topology.home];
     case 'byKey':
+    case 'byRow':
   }
   for (;;) {
     const located = locateOrHome(routing, values, context.shardMap, context.topology.home);

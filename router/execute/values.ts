@@ -4,7 +4,7 @@ import { assert, present } from '../../base/assert.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import { literalText } from '../../planner/parse/literal.js';
 import type { ValueSource } from '../../planner/plan.js';
-import type { BoundValue, BoundValues } from '../ring/bound-value.js';
+import { typeOfNumber, type BoundValue, type BoundValues } from '../ring/bound-value.js';
 import type { BoundStatement } from './context.js';
 
 /** The result of a computed expression. */
@@ -53,8 +53,10 @@ export class StatementValues implements BoundValues {
         return { kind: 'null' };
       case 'slot': {
         const slot = present(this.#statement.slots[source.slot], 'a slot that the statement does not have');
-        const bytes = literalText(this.#statement.sql, slot);
-        return { kind: 'text', bytes: source.negative ? Buffer.concat([minus, bytes]) : bytes, typeOid: 0 };
+        const text = literalText(this.#statement.sql, slot);
+        const bytes = source.negative ? Buffer.concat([minus, text]) : text;
+        const isNumber = slot.kind === 'integer' || slot.kind === 'float';
+        return { kind: 'text', bytes, typeOid: isNumber ? typeOfNumber(bytes.toString('latin1')) : 0 };
       }
       case 'parameter': {
         const { values, formats, types } = this.#statement.parameters;

@@ -2,16 +2,17 @@
 
 import { present } from '../../base/assert.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan, ValueSource } from '../../planner/plan.js';
 import { formatTag, readTagRows } from '../../wire/command-tag.js';
 import type { RowRun } from '../backend/row-run.js';
 import { concatenate } from '../merge/concatenate.js';
 import { frameEnd } from '../merge/stream.js';
-import { ownerOfKey } from '../ring/locate.js';
+import type { LocateResult } from '../ring/locate.js';
 import { normaliseValues } from './compute.js';
 import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverRows, deliverTag } from './deliver.js';
 import { startShards } from './gather.js';
+import { locateOrHome } from './locate-now.js';
 import { passTo } from './pass.js';
 import { bindValues, parametersFor, renderSql, routeStatement } from './route.js';
 import { ShardRows } from './shard-rows.js';
@@ -89,6 +90,18 @@ export async function executeModify(context: ExecutionContext, statement: BoundS
   await deliverTag(context.output, formatTag(plan.tag, count));
 }
 
+function ownerOfRow(
+  plan: InsertPlan,
+  keyTypes: readonly number[],
+  key: readonly ValueSource[],
+  values: StatementValues,
+  context: ExecutionContext,
+): LocateResult {
+  const { home } = context.topology;
+  const routing = { kind: 'byRow', keyTypes, keyModifiers: plan.keyModifiers, key } as const;
+  return locateOrHome(routing, values, context.shardMap, home);
+}
+
 /** Groups the rows of a VALUES list by the shard that owns them; a reference table's go to every shard. */
 async function splitByOwner(
   context: ExecutionContext,
@@ -107,12 +120,11 @@ async function splitByOwner(
   }
   const places = new Map<ShardId, number[]>();
   for (const [place, row] of plan.rows.entries()) {
-    let located = ownerOfKey(keyTypes, row.key, values, context.shardMap);
+    let located = ownerOfRow(plan, keyTypes, row.key, values, context);
     while (located.kind === 'undecided') {
       await normaliseValues(context, located.sources, values);
-      located = ownerOfKey(keyTypes, row.key, values, context.shardMap);
+      located = ownerOfRow(plan, keyTypes, row.key, values, context);
     }
-    // A value that no row can have (out of range) is for a server to refuse in its own words.
     const shard = located.shards[0] ?? context.topology.home;
     const list = places.get(shard);
     if (list === undefined) places.set(shard, [place]);

@@ -1,5 +1,6 @@
 /** The elements of an array value, for `key = ANY (array)`, from its text form and its binary wire form. */
 
+import { present } from '../../base/assert.js';
 import { isSpace } from './integer-text.js';
 import { typeOid } from './key-types.js';
 
@@ -34,6 +35,13 @@ const elementTypes: ReadonlyMap<number, number> = new Map([
 /** The type of an array type's elements: 0 for an untyped literal, undefined for an array of what is no key. */
 export function elementTypeOf(arrayTypeOid: number): number | undefined {
   return arrayTypeOid === 0 || arrayTypeOid === typeOid.unknown ? 0 : elementTypes.get(arrayTypeOid);
+}
+
+const arrayTypes: ReadonlyMap<number, number> = new Map([...elementTypes].map(([array, element]) => [element, array]));
+
+/** The array type over a type that can be a key. */
+export function arrayTypeOf(elementTypeOid: number): number {
+  return present(arrayTypes.get(elementTypeOid), 'an array type over each key type');
 }
 
 const openBrace = 0x7b;

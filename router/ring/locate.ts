@@ -9,7 +9,7 @@ import { assert, unreachable } from '../../base/assert.js';
 import { PgError, refuse, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { KeySource, Routing, ValueSource } from '../../planner/plan.js';
-import { elementTypeOf, parseArray, readArray } from './array-elements.js';
+import { arrayTypeOf, elementTypeOf, parseArray, readArray } from './array-elements.js';
 import type { BoundValue, BoundValues } from './bound-value.js';
 import type { Hash64 } from './hash-bytes.js';
 import { hashCompared, hashStored, valueType, type ComparedOutcome, type PresentValue } from './key-conversion.js';
@@ -21,7 +21,13 @@ export type LocateResult =
   /** In ascending order, each once. */
   | { readonly kind: 'shards'; readonly shards: readonly ShardId[] }
   /** A server must first normalise these values: cast them to the key's type, as text, and bind them as that type. */
-  | { readonly kind: 'undecided'; readonly sources: readonly ValueSource[] };
+  | { readonly kind: 'undecided'; readonly sources: readonly UndecidedSource[] };
+
+/** A value, and the type that it is to be read as when it has none of its own (of an array: the array's). */
+export interface UndecidedSource {
+  readonly source: ValueSource;
+  readonly typeOid: number;
+}
 
 const noShards: LocateResult = Object.freeze({ kind: 'shards', shards: Object.freeze([]) });
 
@@ -77,9 +83,9 @@ function checkOutcome(
 class Alternatives {
   readonly owners = new Set<ShardId>();
   readonly #map: ShardMap;
-  readonly #undecided: ValueSource[];
+  readonly #undecided: UndecidedSource[];
 
-  constructor(map: ShardMap, undecided: ValueSource[]) {
+  constructor(map: ShardMap, undecided: UndecidedSource[]) {
     this.#map = map;
     this.#undecided = undecided;
   }
@@ -102,7 +108,7 @@ class Alternatives {
       if (outcome === 'noMatch') matches = false;
       if (outcome === 'undecided') {
         decided = false;
-        this.#undecided.push(source);
+        this.#undecided.push({ source, typeOid: key.oid });
       }
     });
     if (decided && matches) this.owners.add(this.#map.ownerOfHash(hash.high));
@@ -113,7 +119,7 @@ class Alternatives {
     if (array.kind === 'null') return;
     const elements = elementsOf(array, key);
     if (elements === undefined || !elements.every((element) => this.#addElement(key, element))) {
-      this.#undecided.push(source);
+      this.#undecided.push({ source, typeOid: arrayTypeOf(key.oid) });
     }
   }
 
@@ -168,7 +174,7 @@ function locateByKey(routing: Extract<Routing, { kind: 'byKey' }>, values: Bound
   const [first] = routing.alternatives;
   assert(first !== undefined, 'a routing by key has at least one condition');
   const keyTypes = routing.keyTypes.map(requireKeyType);
-  const undecided: ValueSource[] = [];
+  const undecided: UndecidedSource[] = [];
   let owners: ShardId[] | undefined;
   // All conditions are looked at, so that a malformed value is an error even beside a contradiction.
   for (const condition of routing.alternatives) {
@@ -176,7 +182,7 @@ function locateByKey(routing: Extract<Routing, { kind: 'byKey' }>, values: Bound
     for (const source of condition) addSource(alternatives, keyTypes, source, values);
     owners = owners === undefined ? [...alternatives.owners] : owners.filter((shard) => alternatives.owners.has(shard));
   }
-  if (undecided.length > 0) return { kind: 'undecided', sources: [...new Set(undecided)] };
+  if (undecided.length > 0) return { kind: 'undecided', sources: undecided };
   return { kind: 'shards', shards: (owners ?? []).sort((left, right) => left - right) };
 }
 
@@ -196,6 +202,8 @@ export function locate(routing: Routing, values: BoundValues, map: ShardMap, hom
     case 'any':
     case 'home':
       return { kind: 'shards', shards: [home] };
+    case 'byRow':
+      return ownerOfKey(routing.keyTypes, routing.key, values, map, routing.keyModifiers);
     case 'none':
       return noShards;
     default:
@@ -242,7 +250,13 @@ export function ownerOfKey(
   const bound = sources.map((source) => values.value(source));
   const undecided = hashRow(keyTypes, bound, hash, modifiers);
   if (undecided.length > 0) {
-    return { kind: 'undecided', sources: undecided.map((column) => sources[column] as ValueSource) };
+    return {
+      kind: 'undecided',
+      sources: undecided.map((column) => ({
+        source: sources[column] as ValueSource,
+        typeOid: keyTypes[column] as number,
+      })),
+    };
   }
   return { kind: 'shards', shards: [map.ownerOfHash(hash.high)] };
 }

@@ -130,7 +130,7 @@ describe('locate', () => {
     const routed = locate(routing, bind([text('2024-01-01'), text('tomorrow'), text('1/2/24')]), map, 3);
     expect(routed.kind).toBe('undecided');
     if (routed.kind === 'undecided') {
-      const numbers = routed.sources.map((source) => source.kind === 'parameter' && source.number);
+      const numbers = routed.sources.map(({ source }) => source.kind === 'parameter' && source.number);
       expect([...new Set(numbers)]).toEqual([2, 3]);
     }
   });
@@ -178,7 +178,7 @@ describe('ownerOfKey', () => {
   const owner = (keyTypes: number[], values: BoundValue[], modifiers?: number[]): unknown => {
     const sources = values.map((_, index) => parameter(index + 1));
     const result = ownerOfKey(keyTypes, sources, bind(values), map, modifiers);
-    return result.kind === 'shards' ? result.shards : result.sources.map((source) => sources.indexOf(source));
+    return result.kind === 'shards' ? result.shards : result.sources.map(({ source }) => sources.indexOf(source));
   };
 
   it('passes the seed through NULL, and gives all NULL the hash 0', () => {
