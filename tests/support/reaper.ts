@@ -35,7 +35,8 @@ async function reap(): Promise<void> {
   const folders: string[] = [];
   for await (const line of createInterface({ input: process.stdin })) folders.push(line);
   // A program that was filling a folder goes on for a moment after its parent died: look again until nothing comes.
-  for (let quiet = 0; quiet < QUIET_LOOKS;) {
+  let quiet = 0;
+  for (let look = 0; look < MAX_LOOKS && quiet < QUIET_LOOKS; look += 1) {
     const left = folders.filter((each) => existsSync(each));
     quiet = left.length === 0 ? quiet + 1 : 0;
     for (const folder of left) remove(folder);
