@@ -8,6 +8,8 @@ export interface ProgressOutput {
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
+/** Some terminals say that they have no columns. */
+const UNKNOWN_COLUMNS = 80;
 
 const MARKS = { waiting: '·', done: '✔', failed: '✖' } as const;
 
@@ -63,7 +65,8 @@ export class Progress {
 
   #format(name: string, { state, text }: Line): string {
     // A line that wraps would make the cursor go up too few rows.
-    const room = Math.max(0, (this.#output.columns ?? 80) - this.#width - 6);
+    const { columns = 0 } = this.#output;
+    const room = Math.max(0, (columns > 0 ? columns : UNKNOWN_COLUMNS) - this.#width - 6);
     return `  ${this.#mark(state)} ${name.padEnd(this.#width)}  ${text.slice(0, room)}`;
   }
 
