@@ -5,22 +5,9 @@ import { type Logger, destination, pino } from 'pino';
 import type { Config, ListenAddress } from '../catalog/config.js';
 import { parseListenAddress } from '../catalog/listen-address.js';
 import { openTopologyStore } from '../catalog/store/open.js';
-import type { TopologyStore } from '../catalog/store/store.js';
+import { startProxy, type RunningProxy } from '../proxy/server.js';
 import { isPortFree } from './embedded/ports.js';
 import { Failure, exitCode, systemErrorCode } from './failure.js';
-
-/** A proxy that accepts clients: what proxy/server.ts returns. */
-export interface RunningProxy {
-  readonly addresses: readonly string[];
-  /** Accepts no more clients, and ends the others when their transactions have ended or the time is over. */
-  close(drainMs: number): Promise<void>;
-}
-
-interface ProxyModule {
-  readonly startProxy: (options: { config: Config; store: TopologyStore; log: Logger }) => Promise<RunningProxy>;
-}
-
-const proxyModule: string = new URL('../proxy/server.js', import.meta.url).href;
 
 /** What a proxy may take beyond its time to drain. */
 const CLOSE_MS = 2_000;
@@ -35,7 +22,6 @@ export interface OpenProxy {
 export async function openProxy(config: Config, log: Logger): Promise<OpenProxy> {
   const store = openTopologyStore(config);
   try {
-    const { startProxy } = (await import(proxyModule)) as ProxyModule;
     const proxy = await startProxy({ config, store, log });
     return {
       proxy,

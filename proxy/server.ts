@@ -14,7 +14,7 @@ import { ShardMap } from '../router/ring/shard-map.js';
 import { CancelKeys } from './cancel-keys.js';
 import { Client } from './client.js';
 import { Databases } from './databases.js';
-import { Recovery } from './recovery.js';
+import { Recovery } from '../router/transaction/recovery.js';
 import { StatementPlanner } from './statement-planner.js';
 
 export interface RunningProxy {

@@ -1,1 +1,0 @@
-/** Placeholder until router/transaction/recovery is wired. */

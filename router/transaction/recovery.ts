@@ -1,0 +1,223 @@
+/**
+ * Finishes what a vanished owner left prepared. No local state: the prepared transaction's name tells its participants,
+ * and they tell its outcome (DESIGN.md, "Transactions"). A recoverer that is wrong about the owner's death does no
+ * harm: it decides by the same facts as the owner, and its abort row keeps a late participant from preparing.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from 'pg';
+import type { Logger } from '../../base/log.js';
+import { quoteLiteral } from '../../catalog/schema.js';
+import type { Shard, Topology } from '../../catalog/topology.js';
+import { parseGlobalId } from './global-id.js';
+import type { TransactionResolver } from './two-phase-commit.js';
+
+/** Where the control connections come from. The caller of `connect` ends them. */
+export interface ControlAccess {
+  connect(shard: Shard, database: string): Promise<Client>;
+}
+
+type Outcome = 'committed' | 'aborted';
+
+/** What one participant knows of a transaction. */
+interface Knowledge {
+  readonly shard: Shard;
+  readonly client: Client;
+  readonly logged: 'commit' | 'abort' | undefined;
+  readonly prepared: boolean;
+}
+
+/** An owner that lives has finished long before; a younger transaction is left alone. */
+const ABANDONED_SECONDS = 10;
+const SWEEP_INTERVAL_MS = 5_000;
+const CONTROL_DATABASE = 'postgres';
+/** While a participant's own insert waits to be decided, ours would wait for it: look again instead. */
+const FENCE_TIMEOUT_MS = 200;
+const RESOLVE_ATTEMPTS = 20;
+const RESOLVE_PAUSE_MS = 100;
+/** Rows of the commit log that nobody can need any more are removed after that time. */
+const LOG_RETENTION_MINUTES = 10;
+const SWEEPS_PER_CLEANING = 60;
+
+export class Recovery implements TransactionResolver {
+  readonly #access: ControlAccess;
+  readonly #topology: () => Topology;
+  readonly #log: Logger;
+  readonly #stopped = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(access: ControlAccess, topology: () => Topology, log: Logger) {
+    this.#access = access;
+    this.#topology = topology;
+    this.#log = log;
+  }
+
+  /** Sweeps now and again until closed. */
+  start(): void {
+    this.#running = this.#sweepForever();
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+  }
+
+  async resolve(globalId: string, database: string): Promise<Outcome | 'unknown'> {
+    for (let attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt += 1) {
+      if (attempt > 0) await sleep(RESOLVE_PAUSE_MS);
+      try {
+        const outcome = await this.#resolveOnce(globalId, database);
+        if (outcome !== undefined) return outcome;
+      } catch (error) {
+        this.#log.warn({ error: messageOf(error), globalId }, 'a prepared transaction cannot be finished yet');
+      }
+    }
+    return 'unknown';
+  }
+
+  /** Undefined: a participant is about to decide; look again. Throws when one cannot be reached. */
+  async #resolveOnce(globalId: string, database: string): Promise<Outcome | undefined> {
+    const parsed = parseGlobalId(globalId);
+    if (parsed === undefined) return 'aborted';
+    const shards = parsed.participants.flatMap((id) => this.#topology().shards.filter((shard) => shard.id === id));
+    const clients: Client[] = [];
+    try {
+      const knowledge: Knowledge[] = [];
+      for (const shard of shards) {
+        const client = await this.#access.connect(shard, database);
+        clients.push(client);
+        knowledge.push(await ask(shard, client, globalId));
+      }
+      const outcome = await decide(knowledge, globalId);
+      if (outcome === undefined) return undefined;
+      for (const { client, prepared } of knowledge) {
+        if (prepared) await finish(client, globalId, outcome);
+      }
+      return outcome;
+    } finally {
+      await Promise.all(clients.map(async (client) => await client.end()));
+    }
+  }
+
+  async #sweepForever(): Promise<void> {
+    for (let sweep = 0; !this.#stopped.signal.aborted; sweep += 1) {
+      try {
+        await this.#sweep();
+        if (sweep % SWEEPS_PER_CLEANING === SWEEPS_PER_CLEANING - 1) await this.#clean();
+      } catch (error) {
+        this.#log.debug({ error: messageOf(error) }, 'a sweep for prepared transactions did not reach every shard');
+      }
+      await sleep(SWEEP_INTERVAL_MS, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Finishes every abandoned transaction of ours on every shard that can be reached. */
+  async #sweep(): Promise<void> {
+    const found = new Map<string, string>();
+    for (const shard of this.#topology().shards) {
+      await this.#withControl(shard, CONTROL_DATABASE, async (client) => {
+        const { rows } = await client.query<{ gid: string; database: string }>(
+          `SELECT gid, database FROM pg_prepared_xacts
+            WHERE gid LIKE 'pgring:%' AND prepared < now() - make_interval(secs => ${ABANDONED_SECONDS})`,
+        );
+        for (const row of rows) found.set(row.gid, row.database);
+      });
+    }
+    for (const [globalId, database] of found) {
+      const outcome = await this.resolve(globalId, database);
+      this.#log.info({ globalId, outcome }, 'an abandoned transaction was found');
+    }
+  }
+
+  /** Removes old rows of the commit log, when no shard has anything of ours prepared. */
+  async #clean(): Promise<void> {
+    const databases = new Set<string>();
+    for (const shard of this.#topology().shards) {
+      const client = await this.#access.connect(shard, CONTROL_DATABASE);
+      try {
+        const prepared = await client.query("SELECT FROM pg_prepared_xacts WHERE gid LIKE 'pgring:%'");
+        if (prepared.rowCount !== 0) return;
+        const { rows } = await client.query<{ datname: string }>('SELECT datname FROM pg_database WHERE datallowconn');
+        for (const row of rows) databases.add(row.datname);
+      } finally {
+        await client.end();
+      }
+    }
+    for (const shard of this.#topology().shards) {
+      for (const database of databases) {
+        await this.#withControl(shard, database, async (client) => {
+          const { rows } = await client.query("SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'pgring' AND tablename = 'commit_log'");
+          if (rows.length === 0) return;
+          await client.query(
+            `DELETE FROM pgring.commit_log WHERE at < now() - make_interval(mins => ${LOG_RETENTION_MINUTES})`,
+          );
+        });
+      }
+    }
+  }
+
+  /** Runs the work on a control connection; a shard that cannot be reached is left for the next time. */
+  async #withControl(shard: Shard, database: string, work: (client: Client) => Promise<void>): Promise<void> {
+    let client: Client;
+    try {
+      client = await this.#access.connect(shard, database);
+    } catch (error) {
+      this.#log.debug({ error: messageOf(error), shard: shard.name }, 'a shard cannot be reached for recovery');
+      return;
+    }
+    try {
+      await work(client);
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+async function ask(shard: Shard, client: Client, globalId: string): Promise<Knowledge> {
+  const { rows } = await client.query<{ logged: 'commit' | 'abort' | null; prepared: boolean }>(
+    `SELECT (SELECT state FROM pgring.commit_log WHERE gid = $1) AS logged,
+            EXISTS (SELECT FROM pg_prepared_xacts WHERE gid = $1 AND database = current_database()) AS prepared`,
+    [globalId],
+  );
+  const [row] = rows;
+  return { shard, client, logged: row?.logged ?? undefined, prepared: row?.prepared ?? false };
+}
+
+/** A visible row anywhere, or everybody prepared, decides; else the one that is not prepared is fenced by an abort. */
+async function decide(knowledge: readonly Knowledge[], globalId: string): Promise<Outcome | undefined> {
+  if (knowledge.some(({ logged }) => logged === 'commit')) return 'committed';
+  if (knowledge.some(({ logged }) => logged === 'abort')) return 'aborted';
+  const missing = knowledge.find(({ prepared }) => !prepared);
+  if (missing === undefined) return 'committed';
+  try {
+    await missing.client.query(
+      `BEGIN; SET LOCAL lock_timeout = ${FENCE_TIMEOUT_MS};
+       INSERT INTO pgring.commit_log (gid, state) VALUES (${quoteLiteral(globalId)}, 'abort'); COMMIT`,
+    );
+    return 'aborted';
+  } catch (error) {
+    await missing.client.query('ROLLBACK');
+    if (isLookAgain(error)) return undefined;
+    throw error;
+  }
+}
+
+/** 23505: the row is there, so it decides. 55P03: it is being written, so it will. */
+function isLookAgain(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && ['23505', '55P03'].includes(String(error.code));
+}
+
+/** Another recoverer may have been quicker: 42704 says that nothing of that name is prepared any more. */
+async function finish(client: Client, globalId: string, outcome: Outcome): Promise<void> {
+  const verb = outcome === 'committed' ? 'COMMIT' : 'ROLLBACK';
+  try {
+    await client.query(`${verb} PREPARED ${quoteLiteral(globalId)}`);
+  } catch (error) {
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === '42704') return;
+    throw error;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
