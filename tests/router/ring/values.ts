@@ -21,7 +21,11 @@ export function generator(seed: number): Generator {
   return {
     below,
     int32: () => uint32() | 0,
-    bytes: (length) => Buffer.from(Array.from({ length }, () => below(256))),
+    bytes(length) {
+      const bytes = Buffer.allocUnsafe(length);
+      for (let index = 0; index < length; index++) bytes[index] = uint32();
+      return bytes;
+    },
     pick: (choices) => choices[below(choices.length)] as (typeof choices)[number],
   };
 }
