@@ -62,7 +62,7 @@ function foldShortDecimal(bytes: Uint8Array, start: number, end: number): number
     if (digit < 0 || digit > 9) return -1;
     value = value * 10 + digit;
   }
-  return negative && value > 0 ? value - 1 : value;
+  return negative ? -value >>> 0 : value;
 }
 
 /**
@@ -72,7 +72,7 @@ function foldShortDecimal(bytes: Uint8Array, start: number, end: number): number
  */
 export function foldInteger(bytes: Uint8Array, start: number, end: number, width: 2 | 4 | 8): number {
   const short = foldShortDecimal(bytes, start, end);
-  if (short >= 0 && (width > 2 || short < 0x8000)) return short;
+  if (short >= 0 && (width > 2 || short < 0x8000 || short >= 0xffff_8000)) return short;
   let at = start;
   while (at < end && isSpace(bytes[at])) at++;
   const negative = bytes[at] === 45 && at < end;

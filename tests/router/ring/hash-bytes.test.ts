@@ -13,7 +13,7 @@ afterAll(async () => {
 const seeds = [0n, 1n, -1n, 0x9e3779b97f4a7c15n - (1n << 64n), 1n << 32n, 0xffffffffn];
 
 describe('hashUint32', () => {
-  it('is hashint4extended for 120,000 random values and six seeds', async () => {
+  it('is hashint4extended for 120,000 random values over six seeds', async () => {
     const random = generator(1);
     const values = Array.from({ length: 20_000 }, () => random.int32());
     for (const seed of seeds) {
@@ -34,7 +34,7 @@ describe('hashUint32', () => {
 describe('hashBytes', () => {
   it('is the hash of bytes of each length from 0 to 100, at any offset, for six seeds', async () => {
     const random = generator(2);
-    const values = Array.from({ length: 20_200 }, (_, index) => random.bytes(index % 101));
+    const values = Array.from({ length: 17_170 }, (_, index) => random.bytes(index % 101));
     for (const seed of seeds) {
       const { rows } = await server.client.query<{ h: string }>(
         'SELECT hash_record_extended(ROW(v), $2)::text h FROM unnest($1::bytea[]) WITH ORDINALITY u(v, n) ORDER BY n',
