@@ -80,11 +80,11 @@ it('agrees on random conditions inside the guard', () => {
       }
       const { verdict, detail } = crossCheck(sql);
       counts[verdict]++;
-      expect({ sql, detail, verdict }).not.toMatchObject({ verdict: 'differ' });
+      if (verdict === 'differ') throw new Error(`${sql}\n${detail}`);
     }),
-    { numRuns: 3000, seed: 5 },
+    { numRuns: 1500, seed: 5 },
   );
-  expect(counts.agree).toBeGreaterThan(1000);
+  expect(counts.agree).toBeGreaterThan(500);
 });
 
 it('records the facts', () => {
