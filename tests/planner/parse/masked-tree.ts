@@ -17,13 +17,16 @@ export interface MaskedTree {
   readonly constants: readonly FoundConstant[];
 }
 
+/** Where a constant may be an ordinal, so that its value is part of the tree. */
+const positions = new Set(['sortClause', 'groupClause', 'distinctClause']);
+
 /** The tree of a text that holds one statement. Throws what the parser throws. */
 export function maskedTree(sql: string, { slots }: Normalized): MaskedTree {
   const bytes = Buffer.from(sql);
   const statements = parseStatements(sql);
   const constants: FoundConstant[] = [];
-  const mask = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(mask);
+  const mask = (value: unknown, open: boolean): unknown => {
+    if (Array.isArray(value)) return value.map((member) => mask(member, open));
     if (typeof value !== 'object' || value === null) return value;
     const entries: [string, unknown][] = [];
     for (const [name, member] of Object.entries(value)) {
@@ -33,12 +36,16 @@ export function maskedTree(sql: string, { slots }: Normalized): MaskedTree {
         const found = slotAt(bytes, slots, location);
         constants.push({ constant, location, slot: found?.slot, negative: found?.negative ?? false });
         const kind = Object.keys(constant).find((key) => key !== 'location');
-        entries.push([name, found === undefined ? mask(constant) : `${kind} in slot ${found.slot} ${found.negative}`]);
-      } else if (!/location$|^stmt_len$|list_(start|end)$/.test(name)) entries.push([name, mask(member)]);
+        entries.push([
+          name,
+          found === undefined || open ? mask(constant, open) : `${kind} in slot ${found.slot} ${found.negative}`,
+        ]);
+      } else if (!/location$|^stmt_len$|list_(start|end)$/.test(name))
+        entries.push([name, mask(member, open || positions.has(name))]);
     }
     return Object.fromEntries(entries);
   };
-  const text = JSON.stringify(statements.map(({ node }) => mask(node)));
+  const text = JSON.stringify(statements.map(({ node }) => mask(node, false)));
   return { text, constants };
 }
 
