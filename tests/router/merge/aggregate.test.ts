@@ -111,7 +111,7 @@ describe('aggregate', () => {
         const whole = answers.pop();
         expect((await combineAnswers([it.combination], 0, answers))?.toString()).toBe(whole?.text?.toString());
         const binary = await combineAnswers([it.combination], 1, answers);
-        expect(withoutInfinityScale(binary)).toBe(withoutInfinityScale(whole?.binary));
+        expect(binary?.toString('hex')).toBe(whole?.binary?.toString('hex'));
       }),
       { numRuns: 40, seed: 31 },
     );
@@ -185,9 +185,3 @@ describe('aggregate', () => {
     expect(silent.stops).toBe(1);
   });
 });
-
-/** numeric_send() gives an infinity a display scale without meaning. */
-function withoutInfinityScale(bytes: Value | undefined): string | undefined {
-  const hex = bytes?.toString('hex');
-  return hex?.replace(/^(00000000[df]000)0020$/, '$10000');
-}
