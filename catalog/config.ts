@@ -9,6 +9,7 @@ import type { ConfigDocument, SecretSource } from './config-schema.js';
 import { describeValue, valueAt } from './config-value.js';
 import { defaultPort, parseListenAddresses, type ListenAddress } from './listen-address.js';
 import { parseIdentifier, parseTableName } from './names.js';
+import { errorMessage } from './system-error.js';
 import type { Placement } from './schema.js';
 
 export { ConfigError, type ConfigProblem } from './config-error.js';
@@ -120,7 +121,7 @@ export function loadConfig(path: string, environment: NodeJS.ProcessEnv = proces
         line: undefined,
         column: undefined,
         expected: 'a readable configuration file',
-        found: error instanceof Error ? error.message : String(error),
+        found: errorMessage(error),
         hint: 'Name the file with --config, or try pgring without servers of your own by `pgring dev`.',
       },
     ]);
@@ -144,8 +145,7 @@ export function parseConfig(text: string, path: string, environment: NodeJS.Proc
     try {
       return readFileSync(resolve(folder, source.file), 'utf8').replace(/\r?\n$/, '');
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      problems.push(report([...at, 'file'], 'a readable file', `It could not be read: ${reason}`));
+      problems.push(report([...at, 'file'], 'a readable file', `It could not be read: ${errorMessage(error)}`));
       return '';
     }
   };

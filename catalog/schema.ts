@@ -42,6 +42,12 @@ export interface UniqueKey {
   readonly name: string;
   readonly columns: readonly string[];
   readonly primary: boolean;
+  /**
+   * Set for a unique index with a predicate or expressions and for an exclusion constraint: not every row is unique in
+   * these columns. They are its plain columns that are compared by equality, so the rule that a sharded table's unique
+   * keys contain its shard key holds for it too.
+   */
+  readonly partial?: true;
 }
 
 export interface Relation {
@@ -52,7 +58,7 @@ export interface Relation {
   readonly columns: readonly Column[];
   readonly uniqueKeys: readonly UniqueKey[];
   readonly placement: Placement;
-  /** For a view or materialized view: oids of the relations it reads, through other views too. */
+  /** For a view or materialized view: oids of the relations it reads, through other views too; no views among them. */
   readonly reads: readonly number[];
   /** Enabled user triggers (not those of constraints). */
   readonly hasTriggers: boolean;
@@ -80,8 +86,8 @@ export interface CatalogSnapshot {
   relation(schema: string, name: string): Relation | undefined;
   relationByOid(oid: number): Relation | undefined;
   relations(): Iterable<Relation>;
-  /** Traits of the functions of that name; schema undefined means pg_catalog first, then any on the search path. */
-  functions(schema: string, name: string): FunctionTraits | undefined;
+  /** Traits of the functions of that name, put together; schema undefined means those of all schemas. */
+  functions(schema: string | undefined, name: string): FunctionTraits | undefined;
 }
 
 /** Quotes an identifier unconditionally. */

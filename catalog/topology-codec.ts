@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { PgError, sqlstate } from '../base/errors.js';
 import { formatPath } from './config-error.js';
+import { errorMessage } from './system-error.js';
 import { ARC_COUNT, type ShardId, type Topology } from './topology.js';
 
 const format = 'pgring topology 1';
@@ -42,7 +43,7 @@ export function decodeTopology(text: string, source: string): Topology {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw damaged(source, error instanceof Error ? error.message : String(error));
+    throw damaged(source, errorMessage(error));
   }
   const parsed = document.safeParse(json);
   if (!parsed.success) {

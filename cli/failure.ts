@@ -33,13 +33,16 @@ export class Failure extends Error {
   }
 }
 
-/** The `code` of a system error such as ENOENT, or undefined. */
+/**
+ * The `code` of a system error such as ENOENT, or a server's SQLSTATE; undefined where there is none. Errors are told
+ * by their fields: in Jest, those of Node's own modules belong to another realm and are no instances of Error.
+ */
 export function systemErrorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }

@@ -35,6 +35,14 @@ export type Routing =
        */
       readonly alternatives: readonly (readonly KeySource[])[];
     }
+  /** The owner of a row that is being stored; its key may be NULL. */
+  | {
+      readonly kind: 'byRow';
+      readonly keyTypes: readonly number[];
+      /** pg_attribute.atttypmod of each key column: what is stored may be cut or rounded by it. */
+      readonly keyModifiers: readonly number[];
+      readonly key: readonly ValueSource[];
+    }
   | { readonly kind: 'all' }
   /** Any one shard: only reference tables. */
   | { readonly kind: 'any' }
@@ -186,6 +194,8 @@ export type Plan =
       readonly kind: 'insert';
       /** Base type oids of the key; undefined for a reference table. */
       readonly keyTypes: readonly number[] | undefined;
+      /** Type modifiers of the key columns; empty for a reference table. */
+      readonly keyModifiers: readonly number[];
       readonly head: readonly SqlPiece[];
       readonly rows: readonly { readonly sql: readonly SqlPiece[]; readonly key: readonly ValueSource[] }[];
       readonly tail: readonly SqlPiece[];
@@ -219,8 +229,10 @@ export type Plan =
       readonly sql: SqlTemplate;
       readonly format: CopyFormat;
       /** Where each key column stands among the columns of the data (from 0), and its base type oid. */
-      readonly key: readonly { readonly index: number; readonly typeOid: number }[];
-      readonly columnCount: number;
+      readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
+      /** For messages: the table's name, and the columns of the data in order. */
+      readonly relation: string;
+      readonly columns: readonly string[];
       /** `sharded` rows go to their owners, `reference` rows to every shard. */
       readonly target: 'sharded' | 'reference';
     }

@@ -17,6 +17,7 @@ import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { Topology } from '../topology.js';
 import { decodeTopology, encodeTopology, findTopologyProblem } from '../topology-codec.js';
+import { errorCode, errorMessage } from '../system-error.js';
 import type { TopologyStore, TopologyWatch } from './store.js';
 import { TopologyWatcher } from './watcher.js';
 
@@ -174,7 +175,7 @@ export class FileTopologyStore implements TopologyStore {
 
   #failure(verb: 'read' | 'write', cause: unknown): PgError {
     if (cause instanceof PgError) return cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = errorMessage(cause);
     return new PgError(sqlstate.configFileError, `could not ${verb} the topology in ${this.#path}: ${reason}`, {
       hint: 'The role that runs pgring needs to read and write this file and its folder (store.path in the configuration).',
     });
@@ -220,8 +221,4 @@ async function unlinkIfPresent(path: string): Promise<void> {
 
 function isAbsent(error: unknown): boolean {
   return errorCode(error) === 'ENOENT';
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

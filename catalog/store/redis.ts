@@ -12,6 +12,7 @@ import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { Topology } from '../topology.js';
 import { decodeTopology, encodeTopology, findTopologyProblem } from '../topology-codec.js';
+import { errorMessage } from '../system-error.js';
 import type { TopologyStore, TopologyWatch } from './store.js';
 import { TopologyWatcher } from './watcher.js';
 
@@ -36,7 +37,9 @@ export class RedisTopologyStore implements TopologyStore {
   readonly #timeoutMs: number;
   readonly #redis: Redis;
   readonly #watches = new Set<TopologyWatch>();
-  #lastError: Error | undefined;
+  /** ioredis leaves commands pending when it is disconnected between two attempts to connect. */
+  readonly #closing = new AbortController();
+  #lastError: string | undefined;
 
   constructor(url: string, key: string, timeoutMs: number) {
     this.#key = `${key}:topology`;
@@ -48,6 +51,7 @@ export class RedisTopologyStore implements TopologyStore {
       // A command that found no connection in so many attempts fails; it does not run minutes later.
       maxRetriesPerRequest: 5,
       autoResubscribe: false,
+      disconnectTimeout: 250,
       keepAlive: 10_000,
       connectionName: 'pgring',
       retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 10), longestReconnectDelayMs),
@@ -89,7 +93,7 @@ export class RedisTopologyStore implements TopologyStore {
       try {
         await subscriber.subscribe(this.#key);
       } catch (error) {
-        this.#lastError = error instanceof Error ? error : new Error(String(error));
+        this.#lastError = errorMessage(error);
       }
       watcher.poke();
     };
@@ -98,7 +102,7 @@ export class RedisTopologyStore implements TopologyStore {
       watcher.poke();
     });
     subscriber.connect().catch((error: unknown) => {
-      this.#lastError = error instanceof Error ? error : new Error(String(error));
+      this.#lastError = errorMessage(error);
     });
     const timer = setInterval(() => {
       watcher.poke();
@@ -118,7 +122,7 @@ export class RedisTopologyStore implements TopologyStore {
 
   async close(): Promise<void> {
     const watches = [...this.#watches].map((watch) => watch.close());
-    // Commands that wait for a connection fail now, and so the reads of the watches end.
+    this.#closing.abort(new Error('the store was closed'));
     this.#redis.disconnect();
     await Promise.all(watches);
   }
@@ -126,7 +130,7 @@ export class RedisTopologyStore implements TopologyStore {
   /** ioredis throws an `error` event away only if somebody listens. */
   #rememberErrors(redis: Redis): void {
     redis.on('error', (error: Error) => {
-      this.#lastError = error;
+      this.#lastError = errorMessage(error);
     });
     redis.on('ready', () => {
       this.#lastError = undefined;
@@ -134,37 +138,44 @@ export class RedisTopologyStore implements TopologyStore {
   }
 
   async #bounded<T>(verb: 'read' | 'write', run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    let abort: (() => void) | undefined;
-    const bound = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`no answer within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
-      abort = () => {
-        reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-    });
+    const bounds = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    const timer = new AbortController();
+    const timeout = setTimeout(() => {
+      timer.abort(new Error(`no answer within ${this.#timeoutMs} ms`));
+    }, this.#timeoutMs);
+    const bound = AbortSignal.any([...bounds, timer.signal]);
     try {
-      return await Promise.race([run(), bound]);
+      return await Promise.race([run(), rejection(bound)]);
     } catch (error) {
       if (signal?.aborted === true) throw error;
       throw this.#failure(verb, error);
     } finally {
-      clearTimeout(timer);
-      if (abort !== undefined) signal?.removeEventListener('abort', abort);
+      clearTimeout(timeout);
+      // The listener on it goes with it.
+      timer.abort();
     }
   }
 
   #failure(verb: 'read' | 'write', cause: unknown): PgError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const connection = this.#lastError === undefined ? '' : ` (last connection error: ${this.#lastError.message})`;
+    const reason = errorMessage(cause);
+    const connection = this.#lastError === undefined ? '' : ` (last connection error: ${this.#lastError})`;
     return new PgError(
       sqlstate.connectionFailure,
       `could not ${verb} the topology in ${this.description}: ${reason}${connection}`,
       { hint: 'Check that Redis runs at the address in store.url and accepts its password.' },
     );
   }
+}
+
+/** Rejects with the signal's reason once it is aborted. */
+async function rejection(signal: AbortSignal): Promise<never> {
+  return await new Promise<never>((_resolve, reject) => {
+    const abort = (): void => {
+      reject(signal.reason);
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
 }
 
 function withoutSecret(url: string): string {

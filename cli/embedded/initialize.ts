@@ -101,11 +101,10 @@ async function run(program: string, parameters: readonly string[], account: Acco
       env: serverEnvironment(),
     });
   } catch (error) {
-    const output =
-      error instanceof Error && 'stderr' in error && error.stderr !== '' ? String(error.stderr) : messageOf(error);
+    const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr).trim() : '';
     throw new Failure(`${program} failed${account === undefined ? '' : ` as user "${account.name}"`}`, {
       exitCode: exitCode.server,
-      detail: output.trim(),
+      detail: said === '' ? messageOf(error) : said,
       cause: error,
     });
   }

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure, exitCode } from '../failure.js';
+import { Failure, exitCode, messageOf } from '../failure.js';
 import { type Account, identityOf } from './account.js';
 import type { Binaries } from './binaries.js';
 import { serverEnvironment } from './initialize.js';
@@ -50,6 +50,7 @@ export class EmbeddedServer {
   #process: ChildProcess | undefined;
   #mayMove = true;
   #stopping: Promise<void> | undefined;
+  #lastExitCode: number | null | undefined;
 
   constructor(options: ServerOptions) {
     this.options = options;
@@ -77,6 +78,11 @@ export class EmbeddedServer {
   /** The postmaster's process number while it runs. */
   get pid(): number | undefined {
     return this.#process?.pid;
+  }
+
+  /** How the process ended that ran last: null by a signal, 0 after a proper shutdown; undefined before any end. */
+  get lastExitCode(): number | null | undefined {
+    return this.#lastExitCode;
   }
 
   /** Starts the server and returns when it accepts connections. Whatever fails, no process is left. */
@@ -179,7 +185,7 @@ export class EmbeddedServer {
     } catch (error) {
       throw new Failure(`${program} could not be started`, {
         exitCode: exitCode.server,
-        detail: error instanceof Error ? error.message : String(error),
+        detail: messageOf(error),
         cause: error,
       });
     }
@@ -207,6 +213,7 @@ export class EmbeddedServer {
   #exited(child: ChildProcess): void {
     if (this.#process !== child) return;
     this.#process = undefined;
+    this.#lastExitCode = child.exitCode;
     if (this.#stopping === undefined && !this.#mayMove) this.options.onUnexpectedExit?.(this);
   }
 

@@ -1,12 +1,8 @@
 /** Rows on their way from the shards to the client, as the bytes that PostgreSQL sent. */
 
-/** A run of whole DataRow frames ('D'), one after the other, in bytes[start, end). The receiver owns it: it is not reused. */
-export interface RowRun {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-  readonly rows: number;
-}
+import type { RowRun } from '../backend/row-run.js';
+
+export type { RowRun };
 
 /** Rows pulled in runs. After undefined (the end) or an error no further call is made. */
 export interface RowStream {

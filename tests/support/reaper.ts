@@ -9,7 +9,12 @@ import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+
+const QUIET_LOOKS = 3;
+const MAX_LOOKS = 100;
+const LOOK_MS = 200;
 
 let reaper: ChildProcess | undefined;
 
@@ -29,11 +34,24 @@ export function reapAtExit(folder: string): void {
 async function reap(): Promise<void> {
   const folders: string[] = [];
   for await (const line of createInterface({ input: process.stdin })) folders.push(line);
-  for (const folder of folders.filter((each) => existsSync(each))) {
+  // A program that was filling a folder goes on for a moment after its parent died: look again until nothing comes.
+  let quiet = 0;
+  for (let look = 0; look < MAX_LOOKS && quiet < QUIET_LOOKS; look += 1) {
+    const left = folders.filter((each) => existsSync(each));
+    quiet = left.length === 0 ? quiet + 1 : 0;
+    for (const folder of left) remove(folder);
+    await sleep(LOOK_MS);
+  }
+}
+
+function remove(folder: string): void {
+  try {
     for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
       if (file.endsWith('postmaster.pid')) killPostmaster(join(folder, file));
     }
-    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // Files come and go meanwhile; the next look finds what is left.
   }
 }
 

@@ -9,6 +9,7 @@ import { type Server, type Socket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestServers, startServers } from './cluster.js';
+import { reapAtExit } from './reaper.js';
 import type { SharedServers } from './shared-servers.js';
 
 /** The environment variable that tells test files where the keeper listens. */
@@ -22,6 +23,7 @@ let started: Promise<TestServers> | undefined;
 /** Begins to listen for test files that ask for servers. */
 export async function openKeeper(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'pgring-keeper-'));
+  reapAtExit(folder);
   const path = join(folder, 'socket');
   const server = createServer((socket) => {
     void answer(socket);

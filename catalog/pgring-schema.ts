@@ -1,0 +1,89 @@
+/** The schema `pgring` on every server: which tables are placed how, and which distributed transactions committed. */
+
+import { qualifiedName, quoteLiteral, type Placement } from './schema.js';
+
+/** Raise it with every change of the objects below, and add what brings an older version up to date. */
+export const pgringSchemaVersion = 1;
+
+/** Any number that no other user of advisory locks takes: the ASCII codes of "pgring". */
+const advisoryLock = '123554967187047';
+
+/**
+ * One statement that installs or updates the schema; it changes nothing when all is there, and several servers' or
+ * proxies' calls wait for each other. Needs a role that may create schemas in the database.
+ */
+export function installSql(): string {
+  return `DO $pgring$
+BEGIN
+  PERFORM pg_catalog.pg_advisory_xact_lock(${advisoryLock});
+  IF pg_catalog.to_regclass('pgring.meta') IS NOT NULL THEN
+    IF (SELECT version FROM pgring.meta) >= ${pgringSchemaVersion} THEN
+      RETURN;
+    END IF;
+  END IF;
+  PERFORM pg_catalog.set_config('client_min_messages', 'warning', true);
+
+  CREATE SCHEMA IF NOT EXISTS pgring;
+  GRANT USAGE ON SCHEMA pgring TO PUBLIC;
+
+  CREATE TABLE IF NOT EXISTS pgring.commit_log (
+    gid text PRIMARY KEY,
+    state text NOT NULL DEFAULT 'commit' CHECK (state IN ('commit', 'abort')),
+    at timestamptz NOT NULL DEFAULT pg_catalog.now()
+  );
+  COMMENT ON TABLE pgring.commit_log IS 'Outcome of each transaction over several shards, until all have finished it';
+  -- A client's role records that its own transaction commits; only pgring's role decides that one aborts.
+  GRANT INSERT (gid) ON pgring.commit_log TO PUBLIC;
+
+  CREATE TABLE IF NOT EXISTS pgring.placement (
+    relation regclass PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('sharded', 'reference', 'home')),
+    key_columns int2[] NOT NULL DEFAULT '{}',
+    CHECK (pg_catalog.array_position(key_columns, NULL) IS NULL),
+    CHECK ((kind = 'sharded') = (pg_catalog.cardinality(key_columns) > 0))
+  );
+  COMMENT ON TABLE pgring.placement IS 'Where the rows of each table live; key_columns are numbers of pg_attribute';
+  GRANT SELECT, INSERT, UPDATE, DELETE ON pgring.placement TO PUBLIC;
+  -- Whoever may alter a table may place it; rows of dropped tables may be removed by anybody.
+  ALTER TABLE pgring.placement ENABLE ROW LEVEL SECURITY;
+  DROP POLICY IF EXISTS everybody_reads ON pgring.placement;
+  CREATE POLICY everybody_reads ON pgring.placement FOR SELECT USING (true);
+  DROP POLICY IF EXISTS owners_write ON pgring.placement;
+  CREATE POLICY owners_write ON pgring.placement USING (
+    NOT EXISTS (
+      SELECT FROM pg_catalog.pg_class c
+      WHERE c.oid = relation AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
+    )
+  );
+
+  CREATE TABLE IF NOT EXISTS pgring.meta (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    version int NOT NULL
+  );
+  GRANT SELECT ON pgring.meta TO PUBLIC;
+  INSERT INTO pgring.meta (version) VALUES (${pgringSchemaVersion})
+    ON CONFLICT (singleton) DO UPDATE SET version = EXCLUDED.version;
+END
+$pgring$`;
+}
+
+/** Records a table's placement; fails when the table (42P01) or a column of the key (23514) does not exist. */
+export function placeSql(schema: string, name: string, placement: Placement): string {
+  const relation = `${quoteLiteral(qualifiedName({ schema, name }))}::pg_catalog.regclass`;
+  const key = placement.kind === 'sharded' ? placement.key : [];
+  const numbers = key.map(
+    (column) =>
+      `(SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = ${relation} AND attnum > 0 AND attname = ${quoteLiteral(column)})`,
+  );
+  return (
+    `INSERT INTO pgring.placement (relation, kind, key_columns) ` +
+    `VALUES (${relation}, '${placement.kind}', ARRAY[${numbers.join(', ')}]::pg_catalog.int2[]) ` +
+    `ON CONFLICT (relation) DO UPDATE SET kind = EXCLUDED.kind, key_columns = EXCLUDED.key_columns`
+  );
+}
+
+/** Forgets relations that no longer exist. */
+export function pruneSql(): string {
+  return `DELETE FROM pgring.placement p
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = p.relation)`;
+}

@@ -1,0 +1,63 @@
+/** A CatalogSnapshot with constant-time lookups. */
+
+import type { CatalogSnapshot, FunctionTraits, Relation } from './schema.js';
+
+let lastVersion = 0;
+
+export interface SnapshotContents {
+  readonly database: string;
+  readonly serverVersion: number;
+  readonly relations: readonly Relation[];
+  /** Traits by schema, then by name. A later part adds schemas; functions of one schema in several parts add up. */
+  readonly functions: readonly FunctionsBySchema[];
+}
+
+export type FunctionsBySchema = ReadonlyMap<string, ReadonlyMap<string, FunctionTraits>>;
+
+/** Makes a snapshot with a version of its own. */
+export function makeSnapshot(contents: SnapshotContents): CatalogSnapshot {
+  const bySchema = new Map<string, Map<string, Relation>>();
+  const byOid = new Map<number, Relation>();
+  for (const relation of contents.relations) {
+    byOid.set(relation.oid, relation);
+    let names = bySchema.get(relation.schema);
+    if (names === undefined) bySchema.set(relation.schema, (names = new Map<string, Relation>()));
+    names.set(relation.name, relation);
+  }
+  const { functions } = contents;
+  return Object.freeze({
+    version: ++lastVersion,
+    database: contents.database,
+    serverVersion: contents.serverVersion,
+    relation: (schema: string, name: string) => bySchema.get(schema)?.get(name),
+    relationByOid: (oid: number) => byOid.get(oid),
+    relations: () => byOid.values(),
+    functions: (schema: string | undefined, name: string) => {
+      let traits: FunctionTraits | undefined;
+      for (const part of functions) {
+        if (schema !== undefined) traits = joinTraits(traits, part.get(schema)?.get(name));
+        else for (const names of part.values()) traits = joinTraits(traits, names.get(name));
+      }
+      return traits;
+    },
+  });
+}
+
+const volatilities = ['immutable', 'stable', 'volatile'] as const;
+const kinds = ['function', 'procedure', 'window', 'aggregate'] as const;
+
+/** What holds for a call of which only the name is known: the least stable, and the kind that says most. */
+export function joinTraits(
+  left: FunctionTraits | undefined,
+  right: FunctionTraits | undefined,
+): FunctionTraits | undefined {
+  if (left === undefined || right === undefined) return left ?? right;
+  return Object.freeze({
+    volatility:
+      volatilities.indexOf(left.volatility) > volatilities.indexOf(right.volatility)
+        ? left.volatility
+        : right.volatility,
+    kind: kinds.indexOf(left.kind) > kinds.indexOf(right.kind) ? left.kind : right.kind,
+    returnsSet: left.returnsSet || right.returnsSet,
+  });
+}

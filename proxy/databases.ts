@@ -1,0 +1,190 @@
+/**
+ * The databases that clients use: the catalog of each as the home shard has it, kept up to date, and the schema pgring
+ * that each server's database needs before it takes part in a transaction.
+ */
+
+import { Client } from 'pg';
+import type { Logger } from '../base/log.js';
+import type { Config } from '../catalog/config.js';
+import { loadSnapshot } from '../catalog/load.js';
+import { installSql } from '../catalog/pgring-schema.js';
+import type { CatalogSnapshot } from '../catalog/schema.js';
+import type { Shard, Topology } from '../catalog/topology.js';
+
+/** Proxies tell each other of DDL on this channel of the home shard. */
+const CHANNEL = 'pgring_catalog';
+
+interface Database {
+  snapshot: Promise<CatalogSnapshot>;
+  /** Counts readings as they begin, so that an older one that ends later does not replace a newer one. */
+  readings: number;
+  newestReading: number;
+  newest: CatalogSnapshot | undefined;
+  listener: Client | undefined;
+}
+
+export class Databases {
+  readonly #config: Config;
+  readonly #topology: () => Topology;
+  readonly #log: Logger;
+  readonly #databases = new Map<string, Database>();
+  readonly #installed = new Map<string, Promise<void>>();
+  #closed = false;
+
+  constructor(config: Config, topology: () => Topology, log: Logger) {
+    this.#config = config;
+    this.#topology = topology;
+    this.#log = log;
+  }
+
+  /** The newest catalog of a database. Errors: those of connecting to the home shard. */
+  async catalog(name: string): Promise<CatalogSnapshot> {
+    let database = this.#databases.get(name);
+    if (database === undefined) {
+      database = { snapshot: this.#load(name), readings: 0, newestReading: 0, newest: undefined, listener: undefined };
+      this.#databases.set(name, database);
+      const made = database;
+      database.snapshot.then(
+        async (snapshot) => {
+          made.newest ??= snapshot;
+          await this.#listen(name, made);
+        },
+        () => {
+          this.#databases.delete(name);
+        },
+      ).catch((error: unknown) => {
+        this.#log.warn({ error, database: name }, 'changes of the catalog by other proxies are not heard of');
+      });
+    }
+    return await database.snapshot;
+  }
+
+  /** The newest catalog that has been read; undefined before the first. */
+  newest(name: string): CatalogSnapshot | undefined {
+    return this.#databases.get(name)?.newest;
+  }
+
+  /** Reads the catalog again, after DDL, and tells the other proxies. */
+  async reload(name: string, tellOthers: boolean): Promise<CatalogSnapshot> {
+    const database = this.#databases.get(name);
+    if (database === undefined) return await this.catalog(name);
+    database.readings += 1;
+    const reading = database.readings;
+    const loading = this.#load(name);
+    const snapshot = await loading;
+    if (reading > database.newestReading) {
+      database.newestReading = reading;
+      database.snapshot = loading;
+      database.newest = snapshot;
+    }
+    if (tellOthers) {
+      await this.#withHome(name, async (client) => {
+        await client.query(`NOTIFY ${CHANNEL}`);
+      });
+    }
+    return snapshot;
+  }
+
+  /** Makes sure that a server's database has the schema pgring. */
+  async prepare(shard: Shard, name: string): Promise<void> {
+    const key = `${shard.id} ${name}`;
+    let installing = this.#installed.get(key);
+    if (installing === undefined) {
+      installing = this.#install(shard, name);
+      this.#installed.set(key, installing);
+      installing.catch(() => this.#installed.delete(key));
+    }
+    await installing;
+  }
+
+  /** Forgets a database that was dropped. */
+  forget(name: string): void {
+    const database = this.#databases.get(name);
+    this.#databases.delete(name);
+    for (const key of this.#installed.keys()) if (key.endsWith(` ${name}`)) this.#installed.delete(key);
+    void database?.listener?.end();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const listeners = [...this.#databases.values()].map((database) => database.listener);
+    this.#databases.clear();
+    await Promise.all(listeners.map(async (listener) => await listener?.end()));
+  }
+
+  /** A control connection to one shard. The caller ends it. */
+  async connect(shard: Shard, database: string): Promise<Client> {
+    const { user, password } = this.#config.control;
+    const client = new Client({
+      host: shard.host,
+      port: shard.port,
+      user,
+      password,
+      database,
+      application_name: 'pgring',
+      connectionTimeoutMillis: this.#config.limits.connectTimeoutMs,
+      query_timeout: this.#config.limits.controlTimeoutMs,
+    });
+    client.on('error', (error) => {
+      this.#log.debug({ error, shard: shard.name }, 'a control connection was lost');
+    });
+    await client.connect();
+    return client;
+  }
+
+  async #load(name: string): Promise<CatalogSnapshot> {
+    return await this.#withHome(name, async (client) =>
+      await loadSnapshot(async (sql) => {
+        const result = await client.query<Record<string, string | null>>({ text: sql, types: asText });
+        return result.rows;
+      }, name),
+    );
+  }
+
+  async #withHome<T>(name: string, work: (client: Client) => Promise<T>): Promise<T> {
+    const home = this.#home();
+    await this.prepare(home, name);
+    const client = await this.connect(home, name);
+    try {
+      return await work(client);
+    } finally {
+      await client.end();
+    }
+  }
+
+  async #install(shard: Shard, name: string): Promise<void> {
+    const client = await this.connect(shard, name);
+    try {
+      await client.query(installSql());
+    } finally {
+      await client.end();
+    }
+  }
+
+  async #listen(name: string, database: Database): Promise<void> {
+    const client = await this.connect(this.#home(), name);
+    client.on('notification', () => {
+      this.reload(name, false).catch((error: unknown) => {
+        this.#log.warn({ error, database: name }, 'the catalog could not be read again');
+      });
+    });
+    client.once('end', () => {
+      // Without the channel, changes could be missed: the next use reads the catalog anew.
+      if (this.#databases.get(name) === database) this.#databases.delete(name);
+    });
+    await client.query(`LISTEN ${CHANNEL}`);
+    if (this.#closed) await client.end();
+    else database.listener = client;
+  }
+
+  #home(): Shard {
+    const topology = this.#topology();
+    const home = topology.shards.find((shard) => shard.id === topology.home);
+    if (home === undefined) throw new Error(`the home shard ${topology.home} is not in the topology`);
+    return home;
+  }
+}
+
+/** The catalog reader wants every value as the text that the server sent. */
+const asText = { getTypeParser: () => (value: string | null) => value };
+

@@ -1,0 +1,225 @@
+/**
+ * The extended query protocol. Messages are gathered up to Sync (or Flush): one server answers only then, too. When a
+ * whole pipeline belongs to one shard it is written there as it came; otherwise its messages are carried out one by
+ * one (pipeline.ts), as one implicit transaction.
+ */
+
+import { PgError } from '../base/errors.js';
+import type { ShardId } from '../catalog/topology.js';
+import { encodeClose } from '../wire/encode-frontend.js';
+import { frontendType } from '../wire/frame.js';
+import { readBind, readDescribe, readExecute, readParse } from '../wire/frontend.js';
+import type { BackendConnection } from '../router/backend/connection.js';
+import type { ExpectedParse } from '../router/backend/relay.js';
+import { locateNow } from '../router/execute/locate-now.js';
+import { StatementValues } from '../router/execute/values.js';
+import { Pipeline } from './pipeline.js';
+import { planPrepared } from './plan-prepared.js';
+import type { PreparedStatement } from './prepared.js';
+import type { SessionScope } from './session-scope.js';
+
+/** A client that sends so much without Sync gets its answers as if it had asked for them by Flush. */
+const GATHERED_BYTES = 16 * 1024 * 1024;
+
+export interface PipelineRelay {
+  readonly connection: BackendConnection;
+  readonly pieces: readonly Buffer[];
+  readonly skipReady: number;
+  readonly expectedParses: ExpectedParse[];
+  /** Statements that the pipeline makes known. */
+  readonly statements: readonly PreparedStatement[];
+}
+
+export class ExtendedQuery {
+  readonly #scope: SessionScope;
+  readonly #pipeline: Pipeline;
+  #frames: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(scope: SessionScope) {
+    this.#scope = scope;
+    this.#pipeline = new Pipeline(scope);
+  }
+
+  /** True for a message that is discarded because an earlier one of its pipeline failed. */
+  skips(frame: Buffer): boolean {
+    return this.#pipeline.failed && frame[0] !== frontendType.sync && frame[0] !== frontendType.terminate;
+  }
+
+  /** Gathers a message. True: so much was gathered that it must be carried out now. */
+  add(frame: Buffer): boolean {
+    this.#frames.push(frame);
+    this.#bytes += frame.length;
+    return this.#bytes > GATHERED_BYTES;
+  }
+
+  /** Carries out what was gathered; with `sync` the pipeline ends. */
+  async process(end: 'flush' | 'sync'): Promise<void> {
+    await this.#pipeline.process(this.#take(), end);
+  }
+
+  /** Where the gathered pipeline can be written to as it is; undefined when it must be carried out step by step. */
+  findRelay(sync: Buffer): PipelineRelay | undefined {
+    if (this.#pipeline.open || this.#frames.length === 0 || this.#scope.transaction.isFailed) return undefined;
+    let plan: RelayPlan | undefined;
+    try {
+      plan = this.#planRelay();
+    } catch (error) {
+      // Carried out step by step, the message that is wrong is found again and told in its turn.
+      if (error instanceof PgError) return undefined;
+      throw error;
+    }
+    if (plan === undefined) return undefined;
+    const entry = this.#scope.transaction.enterNow(plan.shard, plan.wrote);
+    if (entry === undefined) return undefined;
+    const relay = this.#buildRelay(plan, entry.connection, sync);
+    this.#take();
+    if (entry.begin === undefined) return relay;
+    return { ...relay, pieces: [entry.begin, ...relay.pieces], skipReady: 1 };
+  }
+
+  #take(): Buffer[] {
+    const frames = this.#frames;
+    this.#frames = [];
+    this.#bytes = 0;
+    return frames;
+  }
+
+  /** Finds the one shard of all messages, without changing anything. */
+  #planRelay(): RelayPlan | undefined {
+    const scope = this.#scope;
+    const parsed = new Map<string, PreparedStatement>();
+    const portals = new Set<string>();
+    let shard: ShardId | undefined;
+    let wrote = false;
+    const agree = (other: ShardId): boolean => {
+      shard ??= other;
+      return shard === other;
+    };
+    for (const frame of this.#frames) {
+      switch (frame[0]) {
+        case frontendType.parse: {
+          const parse = readParse(frame);
+          if (parse.name !== '' && (parsed.has(parse.name) || scope.prepared.has(parse.name))) return undefined;
+          parsed.set(parse.name, { ...parse, parseFrame: frame, planned: undefined, plannedFor: '' });
+          break;
+        }
+        case frontendType.bind: {
+          const bind = readBind(frame);
+          const statement = parsed.get(bind.statement) ?? scope.prepared.get(bind.statement);
+          const { plan, sql, slots } = planPrepared(scope, statement);
+          if (plan.kind !== 'pass' || plan.sql !== 'client' || plan.computed.length > 0) return undefined;
+          if (bind.portal !== '' && scope.prepared.findPortal(bind.portal) !== undefined) return undefined;
+          const values = new StatementValues({
+            sql,
+            slots,
+            parameters: { formats: bind.parameterFormats, values: bind.parameters, types: statement.parameterTypes },
+            resultFormats: bind.resultFormats,
+            describe: false,
+          });
+          const located = locateNow(scope, plan.routing, values);
+          if (located === undefined || !agree(located)) return undefined;
+          wrote ||= plan.access === 'write';
+          portals.add(bind.portal);
+          break;
+        }
+        case frontendType.describe: {
+          const { target, name } = readDescribe(frame);
+          if (target === 'statement') {
+            const statement = parsed.get(name) ?? scope.prepared.get(name);
+            if (!isKnownToServers(planPrepared(scope, statement).plan.kind)) return undefined;
+          } else if (!portals.has(name)) return undefined;
+          break;
+        }
+        case frontendType.execute: {
+          const { portal } = readExecute(frame);
+          if (portals.has(portal)) break;
+          const known = scope.prepared.findPortal(portal);
+          if (known?.kind !== 'server' || !agree(known.shard)) return undefined;
+          break;
+        }
+        default:
+          return undefined;
+      }
+    }
+    for (const statement of parsed.values()) {
+      if (!isKnownToServers(planPrepared(scope, statement).plan.kind)) return undefined;
+    }
+    return { shard: shard ?? scope.topology.home, wrote, parsed, portals };
+  }
+
+  /** The bytes to write: the client's own, with a Parse before what refers to a statement this server lacks. */
+  #buildRelay(plan: RelayPlan, connection: BackendConnection, sync: Buffer): PipelineRelay {
+    const scope = this.#scope;
+    const pieces = new Pieces();
+    const expectedParses: ExpectedParse[] = [];
+    const available = new Set<string>();
+    const provide = (name: string): void => {
+      if (available.has(name)) return;
+      available.add(name);
+      const statement = scope.prepared.get(name);
+      const onServer = connection.prepared.get(name);
+      if (onServer === statement) return;
+      if (onServer !== undefined && name !== '') pieces.add(encodeClose('statement', name));
+      connection.prepared.delete(name);
+      pieces.add(statement.parseFrame);
+      expectedParses.push({ name, statement, pass: false });
+    };
+    const statements = [...plan.parsed.values()];
+    for (const frame of this.#frames) {
+      switch (frame[0]) {
+        case frontendType.parse: {
+          const { name } = readParse(frame);
+          const statement = plan.parsed.get(name);
+          if (statement === undefined) break;
+          if (name !== '' && connection.prepared.has(name)) pieces.add(encodeClose('statement', name));
+          connection.prepared.delete(name);
+          scope.prepared.replace(statement);
+          available.add(name);
+          expectedParses.push({ name, statement, pass: true });
+          break;
+        }
+        case frontendType.bind: {
+          const bind = readBind(frame);
+          provide(bind.statement);
+          scope.prepared.rebind(bind.portal, { kind: 'server', shard: plan.shard });
+          break;
+        }
+        case frontendType.describe: {
+          const { target, name } = readDescribe(frame);
+          if (target === 'statement') provide(name);
+          break;
+        }
+        default:
+      }
+      pieces.add(frame);
+    }
+    pieces.add(sync);
+    return { connection, pieces: pieces.list, skipReady: 0, expectedParses, statements };
+  }
+}
+
+interface RelayPlan {
+  readonly shard: ShardId;
+  readonly wrote: boolean;
+  readonly parsed: ReadonlyMap<string, PreparedStatement>;
+  readonly portals: ReadonlySet<string>;
+}
+
+/** Statements that a server can parse and describe as the client wrote them. */
+function isKnownToServers(kind: string): boolean {
+  return kind === 'pass' || kind === 'scatter' || kind === 'insert' || kind === 'modify';
+}
+
+/** Buffers to write, with neighbours in one chunk joined again. */
+class Pieces {
+  readonly list: Buffer[] = [];
+
+  add(bytes: Buffer): void {
+    const last = this.list.at(-1);
+    if (last !== undefined && last.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
+      this.list[this.list.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + bytes.length);
+    } else this.list.push(bytes);
+  }
+}
+

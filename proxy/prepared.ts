@@ -1,0 +1,121 @@
+/** What a client has prepared and bound (PostgreSQL manual, "Extended Query"). */
+
+import { PgError, sqlstate } from '../base/errors.js';
+import type { ShardId } from '../catalog/topology.js';
+import type { Cursor } from '../router/execute/cursor.js';
+import type { BoundParameters } from '../router/execute/context.js';
+import type { PlannedStatement } from './statement-planner.js';
+
+/** A prepared statement. Its identity tells connections that have it from those that have another of that name. */
+export interface PreparedStatement {
+  readonly name: string;
+  readonly sql: Buffer;
+  readonly parameterTypes: readonly number[];
+  /** The client's Parse message, to be repeated on other connections. */
+  readonly parseFrame: Buffer;
+  /** The newest plan, and the catalog and search path it was made for. */
+  planned: PlannedStatement | undefined;
+  plannedFor: string;
+}
+
+export type ClientPortal =
+  /** Bound on a server, where its rows are. */
+  | { readonly kind: 'server'; readonly shard: ShardId }
+  /** Bound here; the cursor is there once it was executed with a row limit. */
+  | {
+      readonly kind: 'local';
+      readonly name: string;
+      readonly statement: PreparedStatement;
+      readonly parameters: BoundParameters;
+      readonly resultFormats: readonly number[];
+      cursor: Cursor | undefined;
+      finished: boolean;
+    };
+
+export class PreparedStatements {
+  readonly #statements = new Map<string, PreparedStatement>();
+  readonly #portals = new Map<string, ClientPortal>();
+  readonly #maximum: number;
+
+  constructor(maximum: number) {
+    this.#maximum = maximum;
+  }
+
+  /** Errors: 42P05 for a name in use, 54000 beyond the limit. */
+  add(statement: PreparedStatement): void {
+    if (statement.name !== '' && this.#statements.has(statement.name)) {
+      throw new PgError(sqlstate.duplicatePreparedStatement, `prepared statement "${statement.name}" already exists`);
+    }
+    if (this.#statements.size >= this.#maximum) {
+      throw new PgError(sqlstate.programLimitExceeded, `more than ${this.#maximum} prepared statements`, {
+        hint: 'Close some, or raise limits.prepared_statements.',
+      });
+    }
+    this.#statements.set(statement.name, statement);
+  }
+
+  has(name: string): boolean {
+    return this.#statements.has(name);
+  }
+
+  /** Adds a statement; the unnamed one takes the place of its predecessor. */
+  replace(statement: PreparedStatement): void {
+    if (statement.name === '') this.#statements.delete('');
+    this.add(statement);
+  }
+
+  /** Errors: 26000. */
+  get(name: string): PreparedStatement {
+    const statement = this.#statements.get(name);
+    if (statement !== undefined) return statement;
+    const which = name === '' ? 'unnamed prepared statement' : `prepared statement "${name}"`;
+    throw new PgError(sqlstate.invalidSqlStatementName, `${which} does not exist`);
+  }
+
+  remove(name: string): void {
+    this.#statements.delete(name);
+  }
+
+  /** Removes a statement whose Parse failed, unless another has taken its name meanwhile. */
+  removeExactly(statement: PreparedStatement): void {
+    if (this.#statements.get(statement.name) === statement) this.#statements.delete(statement.name);
+  }
+
+  clear(): void {
+    this.#statements.clear();
+  }
+
+  bind(name: string, portal: ClientPortal): void {
+    if (name !== '' && this.#portals.has(name)) {
+      throw new PgError(sqlstate.duplicateCursor, `cursor "${name}" already exists`);
+    }
+    this.#portals.set(name, portal);
+  }
+
+  /** Binds a portal that is known to be new, or the unnamed one anew. */
+  rebind(name: string, portal: ClientPortal): void {
+    this.#portals.set(name, portal);
+  }
+
+  findPortal(name: string): ClientPortal | undefined {
+    return this.#portals.get(name);
+  }
+
+  /** Errors: 34000. */
+  portal(name: string): ClientPortal {
+    const portal = this.#portals.get(name);
+    if (portal !== undefined) return portal;
+    throw new PgError(sqlstate.invalidCursorName, `portal "${name}" does not exist`);
+  }
+
+  async closePortal(name: string): Promise<void> {
+    const portal = this.#portals.get(name);
+    this.#portals.delete(name);
+    if (portal?.kind === 'local') await portal.cursor?.close();
+  }
+
+  /** The end of the transaction closes all portals; the servers close theirs themselves. */
+  forgetPortals(): void {
+    this.#portals.clear();
+  }
+}

@@ -1,0 +1,1 @@
+/** Placeholder until router/transaction/recovery is wired. */

@@ -1,0 +1,155 @@
+/** The proxy: listens for clients and gives each a session. */
+
+import { chmod, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Logger } from '../base/log.js';
+import { ensureTopology } from '../catalog/bootstrap-topology.js';
+import type { Config } from '../catalog/config.js';
+import { unixSocketPath, type ListenAddress } from '../catalog/listen-address.js';
+import type { TopologyStore } from '../catalog/store/store.js';
+import { loadParser } from '../planner/parse/parser.js';
+import { BackendPool } from '../router/backend/pool.js';
+import { assignArcs } from '../router/ring/assign.js';
+import { ShardMap } from '../router/ring/shard-map.js';
+import { CancelKeys } from './cancel-keys.js';
+import { Client } from './client.js';
+import { Databases } from './databases.js';
+import { Recovery } from './recovery.js';
+import { StatementPlanner } from './statement-planner.js';
+
+export interface RunningProxy {
+  /** `host:port` or a socket's path, in the order of the configuration. */
+  readonly addresses: readonly string[];
+  /** Takes no more clients; the others end when their transactions have ended, or when the time is over. */
+  close(drainMs: number): Promise<void>;
+}
+
+/** Anybody may connect; who they are is the log-in's business (unix_socket_permissions of PostgreSQL). */
+const SOCKET_MODE = 0o777;
+
+export async function startProxy(options: {
+  readonly config: Config;
+  readonly store: TopologyStore;
+  readonly log: Logger;
+}): Promise<RunningProxy> {
+  const { config, store, log } = options;
+  await loadParser();
+  let topology = await ensureTopology(store, config, (shards) => assignArcs(shards));
+  let shardMap = new ShardMap(topology);
+  const watch = store.watch(
+    (next) => {
+      topology = next;
+      shardMap = new ShardMap(next);
+      log.info({ epoch: next.epoch, shards: next.shards.length }, 'the topology has changed');
+    },
+    (error) => {
+      log.warn({ error: error.message }, 'the topology store is out of reach; the last known topology stays in use');
+    },
+  );
+  const { limits } = config;
+  const pool = new BackendPool({
+    connectTimeoutMs: limits.connectTimeoutMs,
+    connectionsPerShard: limits.serverConnectionsPerShard,
+    queueTimeoutMs: limits.queueTimeoutMs,
+  });
+  const databases = new Databases(config, () => topology, log);
+  const recovery = new Recovery(databases, () => topology, log);
+  recovery.start();
+  const clients = new Set<Client>();
+  const context = {
+    config,
+    cancelKeys: new CancelKeys(),
+    clients,
+    parts: {
+      pool,
+      databases,
+      planner: new StatementPlanner(config.placement, limits),
+      resolver: recovery,
+      log,
+      preparedStatements: limits.preparedStatements,
+      topology: () => topology,
+      shardMap: () => shardMap,
+    },
+  };
+  const servers: Server[] = [];
+  const addresses: string[] = [];
+  try {
+    for (const address of config.listen) {
+      const server = createServer({ noDelay: true, keepAlive: true }, (socket: Socket) => {
+        clients.add(new Client(socket, context));
+      });
+      addresses.push(await listen(server, address));
+      servers.push(server);
+    }
+  } catch (error) {
+    for (const server of servers) server.close();
+    await watch.close();
+    await recovery.close();
+    await databases.close();
+    throw error;
+  }
+  return {
+    addresses,
+    close: async (drainMs) => {
+      const closed = servers.map(
+        async (server) =>
+          await new Promise<void>((resolve) => {
+            server.close(() => {
+              resolve();
+            });
+          }),
+      );
+      for (const client of clients) client.drain();
+      const timer = setTimeout(() => {
+        for (const client of clients) client.destroy();
+      }, drainMs);
+      await Promise.all(closed);
+      clearTimeout(timer);
+      await Promise.all([...clients].map(async (client) => await client.ended));
+      await watch.close();
+      await recovery.close();
+      pool.close();
+      await databases.close();
+    },
+  };
+}
+
+/** Starts listening; returns the address with the port that the system chose for port 0. */
+async function listen(server: Server, address: ListenAddress): Promise<string> {
+  if (address.kind === 'unix') {
+    const path = unixSocketPath(address);
+    await removeStaleSocket(path);
+    await bind(server, { path });
+    await chmod(path, SOCKET_MODE);
+    return path;
+  }
+  await bind(server, { host: address.host, port: address.port });
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`;
+}
+
+async function bind(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** A socket file that nobody listens on was left by a proxy that was killed. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const inUse = await new Promise<boolean>((resolve) => {
+    const probe = connect({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => {
+      resolve(false);
+    });
+  });
+  if (!inUse) await unlink(path).catch(() => undefined);
+}

@@ -1,0 +1,226 @@
+/** What a session's statements work with: its connections, transaction, catalog, settings and prepared statements. */
+
+import type { Logger } from '../base/log.js';
+import { PgError } from '../base/errors.js';
+import type { CatalogSnapshot } from '../catalog/schema.js';
+import { makeSnapshot } from '../catalog/snapshot.js';
+import { loadSnapshot } from '../catalog/load.js';
+import type { Shard, Topology } from '../catalog/topology.js';
+import { readNoticeResponse } from '../wire/backend.js';
+import { encodeParameterStatus } from '../wire/encode-backend.js';
+import type { TransactionStatus } from '../wire/backend.js';
+import { queryRows } from '../router/backend/command.js';
+import type { BackendIdentity } from '../router/backend/connection.js';
+import type { ClientOutput } from '../router/backend/output.js';
+import type { BackendPool } from '../router/backend/pool.js';
+import type { BoundStatement, ExecutionContext } from '../router/execute/context.js';
+import type { ShardMap } from '../router/ring/shard-map.js';
+import { SessionBackends } from '../router/transaction/session-backends.js';
+import { SessionTransaction } from '../router/transaction/session-transaction.js';
+import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
+import type { Databases } from './databases.js';
+import { PreparedStatements } from './prepared.js';
+import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
+import { inferShape } from './statement-shape.js';
+
+/** What all sessions of a proxy share. */
+export interface ProxyParts {
+  readonly pool: BackendPool;
+  readonly databases: Databases;
+  readonly planner: StatementPlanner;
+  readonly resolver: TransactionResolver;
+  readonly log: Logger;
+  readonly preparedStatements: number;
+  readonly topology: () => Topology;
+  readonly shardMap: () => ShardMap;
+}
+
+/** Until the session is open nothing is planned. */
+const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [] });
+
+export class SessionScope implements ExecutionContext {
+  readonly output: ClientOutput;
+  readonly database: string;
+  readonly user: string;
+  readonly backends: SessionBackends;
+  readonly transaction: SessionTransaction;
+  readonly prepared: PreparedStatements;
+  /** ParameterStatus values as the client knows them. */
+  readonly parameters = new Map<string, string>();
+  /** The client has gone; what still runs for it may stop. */
+  gone = false;
+  /** Takes ParameterStatus messages for the client, unless they pass through as bytes anyway. */
+  onParameterChange: (bytes: Buffer) => void = () => undefined;
+  /** The client's next frame, while a statement reads them itself. */
+  nextFrame: () => Promise<Buffer> = async () => await Promise.reject(new Error('the session does not run yet'));
+  readonly #parts: ProxyParts;
+  #catalog: CatalogSnapshot = noCatalog;
+  /** The catalog before DDL of the transaction in progress; undefined when there was none. */
+  #catalogBefore: CatalogSnapshot | undefined;
+  #searchPath: readonly string[] = ['pg_catalog', 'public'];
+  #searchPathChanged = false;
+  #copied = false;
+
+  constructor(parts: ProxyParts, identity: BackendIdentity, output: ClientOutput) {
+    this.#parts = parts;
+    this.output = output;
+    this.database = identity.database;
+    this.user = identity.user;
+    this.prepared = new PreparedStatements(parts.preparedStatements);
+    this.backends = new SessionBackends({
+      pool: parts.pool,
+      identity,
+      topology: parts.topology,
+      prepareDatabase: async (shard: Shard, database: string) => {
+        await parts.databases.prepare(shard, database);
+      },
+      listener: {
+        onParameter: (_connection, name, value) => {
+          this.#noteParameter(name, value);
+        },
+        onNotification: (frame) => {
+          this.output.write(frame);
+        },
+      },
+    });
+    this.transaction = new SessionTransaction(this.backends, identity.database, parts.resolver);
+  }
+
+  get topology(): Topology {
+    return this.#parts.topology();
+  }
+
+  get shardMap(): ShardMap {
+    return this.#parts.shardMap();
+  }
+
+  get catalog(): CatalogSnapshot {
+    return this.#catalog;
+  }
+
+  /** The version of the catalog that the next statement is planned with. */
+  get currentCatalogVersion(): number {
+    if (this.#catalogBefore !== undefined) return this.#catalog.version;
+    return (this.#parts.databases.newest(this.database) ?? this.#catalog).version;
+  }
+
+  get searchPathKey(): string {
+    return this.#searchPath.join('\0');
+  }
+
+  get searchPath(): readonly string[] {
+    return this.#searchPath;
+  }
+
+  /** The status for ReadyForQuery. */
+  get status(): TransactionStatus {
+    return this.transaction.status;
+  }
+
+  /** Plans with the newest catalog of the database, unless the transaction in progress has changed it. */
+  plan(sql: Buffer, parameterTypes: readonly number[]): readonly PlannedStatement[] {
+    if (this.#catalogBefore === undefined) this.#catalog = this.#parts.databases.newest(this.database) ?? this.#catalog;
+    return this.#parts.planner.plan(sql, this, parameterTypes);
+  }
+
+  onNotice(frame: Buffer): void {
+    this.#parts.log.debug({ notice: readNoticeResponse(frame).message }, 'notice');
+    this.output.write(Buffer.from(frame));
+  }
+
+  async noteCatalogChange(): Promise<void> {
+    if (this.transaction.isOpen) {
+      const connection = await this.transaction.enter(this.topology.home, false);
+      const changed = await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database);
+      this.#catalogBefore ??= this.#catalog;
+      this.#catalog = changed;
+      return;
+    }
+    this.#catalogBefore = undefined;
+    this.#catalog = await this.#parts.databases.reload(this.database, true);
+  }
+
+  async noteTransactionEnd(): Promise<void> {
+    if (this.transaction.isOpen) {
+      // Back to a savepoint: DDL after it is undone, DDL before it still holds.
+      if (this.#catalogBefore !== undefined) await this.noteCatalogChange();
+    } else if (this.#catalogBefore !== undefined) {
+      await this.noteCatalogChange();
+    }
+    if (this.#searchPathChanged) {
+      this.#searchPathChanged = this.transaction.isOpen;
+      await this.#readSearchPath();
+    }
+  }
+
+  noteDiscard(sql: string): void {
+    if (/\b(all|plans)\b/i.test(sql)) this.prepared.clear();
+  }
+
+  async noteSettingChange(name: string | undefined): Promise<void> {
+    if (name !== undefined && name !== 'search_path' && name !== 'role') return;
+    this.#searchPathChanged = this.transaction.isOpen;
+    await this.#readSearchPath();
+  }
+
+  /** Since the last look, a statement has read copy messages from the client. */
+  takeCopied(): boolean {
+    const copied = this.#copied;
+    this.#copied = false;
+    return copied;
+  }
+
+  async nextCopyMessage(): Promise<Buffer> {
+    this.#copied = true;
+    return await this.nextFrame();
+  }
+
+  async inferParameterTypes(statement: BoundStatement): Promise<readonly number[]> {
+    return (await inferShape(this, statement.sql, statement.parameters.types)).parameterTypes;
+  }
+
+  /** Opens the connection to the home shard (or, while that is down, any other) and learns the session's settings. */
+  async open(): Promise<void> {
+    const { home, shards } = this.topology;
+    const candidates = [home, ...shards.map((shard) => shard.id).filter((id) => id !== home)];
+    let failure: unknown;
+    for (const shard of candidates) {
+      try {
+        const connection = await this.backends.connect(shard);
+        for (const [name, value] of connection.parameters) this.parameters.set(name, value);
+        this.#catalog = await this.#parts.databases.catalog(this.database);
+        await this.#readSearchPath();
+        return;
+      } catch (error) {
+        failure ??= error;
+        // What a server itself says (no such database, no such role) holds for the cluster; only an outage does not.
+        if (!(error instanceof PgError) || !error.sqlstate.startsWith('08')) throw error;
+      }
+    }
+    throw failure;
+  }
+
+  logFatal(error: PgError): void {
+    this.#parts.log.info({ error: error.message, sqlstate: error.sqlstate, user: this.user }, 'a session was ended');
+    if (error.stack !== undefined) this.#parts.log.debug({ stack: error.stack }, 'where');
+  }
+
+  /** Logs errors that are pgring's own fault. */
+  logDefect(error: PgError): void {
+    this.#parts.log.error({ error: error.message, stack: error.stack }, 'internal error');
+  }
+
+  #noteParameter(name: string, value: string): void {
+    if (this.parameters.get(name) === value) return;
+    this.parameters.set(name, value);
+    this.onParameterChange(encodeParameterStatus(name, value));
+  }
+
+  async #readSearchPath(): Promise<void> {
+    const { transaction, backends } = this;
+    const shard = transaction.shards[0] ?? [...backends.open][0]?.[0] ?? this.topology.home;
+    const connection = await transaction.enter(shard, false);
+    const rows = await queryRows(connection, 'SELECT unnest(pg_catalog.current_schemas(true)) AS name');
+    this.#searchPath = rows.map((row) => row['name'] ?? '');
+  }
+}

@@ -1,0 +1,352 @@
+/**
+ * One client's session after log-in. Its state is a union: input is taken only when it is idle, so nothing overlaps;
+ * what the client sends meanwhile waits in the frame reader, and its socket is paused when that is too much.
+ */
+
+import { PgError, sqlstate } from '../base/errors.js';
+import { frontendType } from '../wire/frame.js';
+import type { FrameReader } from '../wire/frame.js';
+import { readQuery } from '../wire/frontend.js';
+import { encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
+import type { BackendConnection } from '../router/backend/connection.js';
+import { Relay, type RelayListener } from '../router/backend/relay.js';
+import type { ClientSocket } from './client-socket.js';
+import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
+import type { PreparedStatement } from './prepared.js';
+import { toClientError } from './report-error.js';
+import type { SessionScope } from './session-scope.js';
+import { executeSimpleQuery, findRelay } from './simple-query.js';
+
+type State =
+  | { readonly kind: 'idle' }
+  /** A server's answer passes through; `statements` became known to it unless it says otherwise. */
+  | { readonly kind: 'relaying'; readonly connection: BackendConnection; readonly statements: readonly PreparedStatement[]; readonly copyIn: boolean; readonly extended: boolean }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'closed' };
+
+const idle: State = { kind: 'idle' };
+
+export interface SessionOptions {
+  readonly scope: SessionScope;
+  readonly socket: ClientSocket;
+  readonly reader: FrameReader;
+  readonly clientBufferBytes: number;
+  readonly onClosed: () => void;
+}
+
+export class Session implements RelayListener {
+  readonly scope: SessionScope;
+  readonly #socket: ClientSocket;
+  readonly #reader: FrameReader;
+  readonly #clientBufferBytes: number;
+  readonly #onClosed: () => void;
+  readonly #relay: Relay;
+  readonly #extended: ExtendedQuery;
+  #state: State = idle;
+  #paused = false;
+  #draining = false;
+  #wakeCopy: (() => void) | undefined;
+
+  constructor(options: SessionOptions) {
+    this.scope = options.scope;
+    this.#socket = options.socket;
+    this.#reader = options.reader;
+    this.#clientBufferBytes = options.clientBufferBytes;
+    this.#onClosed = options.onClosed;
+    this.#relay = new Relay(options.socket, this);
+    this.#extended = new ExtendedQuery(this.scope);
+    this.scope.onParameterChange = (bytes) => {
+      if (this.#state.kind !== 'relaying') this.#socket.write(bytes);
+    };
+    this.scope.nextFrame = async () => await this.#nextFrame();
+  }
+
+  /** More of the client's bytes are in the reader. */
+  onInput(): void {
+    this.#wakeCopy?.();
+    if (this.#state.kind === 'relaying' && this.#state.copyIn) this.#forwardCopy();
+    this.#dispatch();
+    this.#checkInput();
+  }
+
+  /** The client is gone: what runs for it is cancelled, and its connections are given back or given up. */
+  async onGone(): Promise<void> {
+    if (this.#state.kind === 'closed') return;
+    const busy = this.#state.kind !== 'idle';
+    this.#state = { kind: 'closed' };
+    this.scope.gone = true;
+    this.#wakeCopy?.();
+    if (busy) await this.cancel();
+    await this.scope.backends.releaseAll();
+    this.#onClosed();
+  }
+
+  /** Cancels what runs now, on every shard it runs on. */
+  async cancel(): Promise<void> {
+    const running = [...this.scope.backends.open].filter(([, connection]) => connection.outstandingReady > 0);
+    await Promise.all(running.map(async ([, connection]) => await connection.cancel()));
+  }
+
+  /** Ends as soon as no transaction is in progress. */
+  drain(): void {
+    this.#draining = true;
+    this.#endIfDrained();
+  }
+
+  onRelayDone(connection: BackendConnection): void {
+    if (this.#state.kind !== 'relaying') return;
+    for (const statement of this.#state.statements) {
+      if (connection.prepared.get(statement.name) !== statement) this.scope.prepared.removeExactly(statement);
+    }
+    this.#state = idle;
+    this.scope.transaction.noteAnswer(connection);
+    if (!this.scope.transaction.isExplicit) this.scope.prepared.forgetPortals();
+    this.#afterStatement();
+  }
+
+  onRelayCopyIn(connection: BackendConnection): void {
+    if (this.#state.kind !== 'relaying') return;
+    this.#state = { ...this.#state, connection, copyIn: true };
+    this.#forwardCopy();
+  }
+
+  onRelayFailed(_connection: BackendConnection, error: PgError): void {
+    if (this.#state.kind !== 'relaying') return;
+    this.#state = idle;
+    if (this.scope.transaction.isExplicit) this.scope.transaction.fail();
+    this.#socket.write(encodeErrorResponse(error));
+    this.#writeReady();
+    this.#afterStatement();
+  }
+
+  #dispatch(): void {
+    while (this.#state.kind === 'idle') {
+      let frame: Buffer | undefined;
+      try {
+        frame = this.#reader.next();
+        if (frame === undefined) return;
+        this.#handle(frame);
+      } catch (error) {
+        this.#fatal(error);
+        return;
+      }
+    }
+  }
+
+  #handle(frame: Buffer): void {
+    if (this.#extended.skips(frame)) return;
+    switch (frame[0]) {
+      case frontendType.query:
+        this.#query(frame);
+        return;
+      case frontendType.parse:
+      case frontendType.bind:
+      case frontendType.describe:
+      case frontendType.execute:
+      case frontendType.close:
+        if (this.#extended.add(frame)) this.#run(async () => await this.#extended.process('flush'));
+        return;
+      case frontendType.flush:
+        this.#run(async () => await this.#extended.process('flush'));
+        return;
+      case frontendType.sync:
+        this.#sync(frame);
+        return;
+      case frontendType.terminate:
+        this.#socket.end(nothing);
+        return;
+      case frontendType.functionCall:
+        this.#socket.write(
+          encodeErrorResponse(
+            new PgError(sqlstate.featureNotSupported, 'function calls by protocol message are not supported by pgring', {
+              hint: 'Call the function in a statement: SELECT function(…).',
+            }),
+          ),
+        );
+        this.scope.transaction.fail();
+        this.#writeReady();
+        return;
+      case frontendType.copyData:
+      case frontendType.copyDone:
+      case frontendType.copyFail:
+        // What a client had sent before it heard that its COPY failed (protocol, "COPY Operations").
+        return;
+      default:
+        throw new PgError(sqlstate.protocolViolation, `invalid frontend message type ${frame[0]}`, { severity: 'FATAL' });
+    }
+  }
+
+  #query(frame: Buffer): void {
+    const sql = readQuery(frame);
+    this.scope.prepared.remove('');
+    let planned;
+    try {
+      planned = this.scope.plan(sql, []);
+    } catch (error) {
+      this.#run(async () => await executeSimpleQuery(this.scope, [], toClientError(error)));
+      return;
+    }
+    const target = findRelay(this.scope, planned);
+    if (target === undefined) {
+      this.#run(async () => await executeSimpleQuery(this.scope, planned, undefined));
+      return;
+    }
+    const { connection, begin } = target;
+    connection.prepared.delete('');
+    const pieces = begin === undefined ? [frame] : [begin, frame];
+    this.#startRelay({ connection, pieces, skipReady: pieces.length - 1, expectedParses: [], statements: [] }, false);
+  }
+
+  #sync(frame: Buffer): void {
+    const target = this.#extended.findRelay(frame);
+    if (target === undefined) {
+      this.#run(async () => {
+        await this.#extended.process('sync');
+      });
+      return;
+    }
+    this.#startRelay(target, true);
+  }
+
+  #startRelay(target: PipelineRelay, extended: boolean): void {
+    const { connection, pieces, skipReady, expectedParses, statements } = target;
+    this.#state = { kind: 'relaying', connection, statements, copyIn: false, extended };
+    this.#relay.start(connection, skipReady, expectedParses);
+    const [only] = pieces;
+    if (pieces.length === 1 && only !== undefined) connection.write(only, 1 + skipReady);
+    else connection.writeAll(pieces, 1 + skipReady);
+  }
+
+  /** Runs what needs to wait. Its errors were told to the client already, but for those that end the session. */
+  #run(work: () => Promise<void>): void {
+    this.#state = { kind: 'busy' };
+    work().then(
+      () => {
+        if (this.#state.kind === 'closed') return;
+        this.#state = idle;
+        this.#afterStatement();
+      },
+      (error: unknown) => {
+        this.#fatal(error);
+      },
+    );
+  }
+
+  #afterStatement(): void {
+    this.#endIfDrained();
+    this.#checkInput();
+    this.#dispatch();
+  }
+
+  /** Copy messages of the client go straight to the server that asked for them. */
+  #forwardCopy(): void {
+    while (this.#state.kind === 'relaying' && this.#state.copyIn) {
+      const { connection } = this.#state;
+      let frame: Buffer | undefined;
+      try {
+        frame = this.#reader.next();
+      } catch (error) {
+        this.#fatal(error);
+        return;
+      }
+      if (frame === undefined) return;
+      switch (frame[0]) {
+        case frontendType.copyDone:
+        case frontendType.copyFail:
+          // In the extended protocol the server has ignored the first Sync and waits for another.
+          this.#state = { ...this.#state, copyIn: this.#state.extended };
+          connection.write(frame, 0);
+          break;
+        case frontendType.sync:
+          if (this.#state.extended) {
+            this.#state = { ...this.#state, copyIn: false };
+            connection.write(frame, 0);
+          }
+          break;
+        case frontendType.copyData:
+          if (!connection.write(frame, 0)) {
+            this.#state = { ...this.#state, copyIn: false };
+            connection.drained().then(
+              () => {
+                if (this.#state.kind === 'relaying') this.#state = { ...this.#state, copyIn: true };
+                this.#forwardCopy();
+                this.#checkInput();
+              },
+              (error: unknown) => {
+                this.#fatal(error);
+              },
+            );
+            return;
+          }
+          break;
+        case frontendType.flush:
+          break;
+        default:
+          connection.write(frame, 0);
+          return;
+      }
+    }
+  }
+
+  /** The client's next frame, for COPY FROM STDIN that pgring splits. */
+  async #nextFrame(): Promise<Buffer> {
+    for (;;) {
+      if (this.#state.kind === 'closed') {
+        throw new PgError(sqlstate.connectionFailure, 'unexpected EOF on client connection with an open transaction');
+      }
+      const frame = this.#reader.next();
+      if (frame !== undefined) {
+        this.#checkInput();
+        return frame;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wakeCopy = resolve;
+        this.#checkInput();
+      });
+      this.#wakeCopy = undefined;
+    }
+  }
+
+  /** Stops reading from a client that sends faster than its statements run, and goes on when they have caught up. */
+  #checkInput(): void {
+    // Whoever waits for a frame gets it read to its end, whatever its length: that is bounded by the reader.
+    const waiting =
+      this.#state.kind === 'idle' ||
+      (this.#state.kind === 'relaying' && this.#state.copyIn) ||
+      this.#wakeCopy !== undefined;
+    const full = !waiting && this.#reader.bufferedBytes > this.#clientBufferBytes;
+    if (full && !this.#paused) {
+      this.#paused = true;
+      this.#socket.pause();
+    } else if (!full && this.#paused) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+  }
+
+  #writeReady(): void {
+    this.#socket.write(encodeReadyForQuery(this.scope.transaction.status));
+  }
+
+  #endIfDrained(): void {
+    if (!this.#draining || this.#state.kind !== 'idle' || this.scope.transaction.isOpen) return;
+    this.#fatal(
+      new PgError(sqlstate.adminShutdown, 'terminating connection due to administrator command', { severity: 'FATAL' }),
+    );
+  }
+
+  /** Tells the client why, and closes its connection. */
+  #fatal(error: unknown): void {
+    if (this.#state.kind === 'closed') return;
+    const reported = toClientError(error);
+    this.#socket.end(
+      encodeErrorResponse(new PgError(reported.sqlstate, reported.message, { ...reported.fields, severity: 'FATAL' })),
+    );
+    this.scope.logFatal(reported);
+    this.onGone().catch((failure: unknown) => {
+      this.scope.logFatal(toClientError(failure));
+    });
+  }
+}
+
+const nothing = Buffer.alloc(0);

@@ -1,0 +1,107 @@
+/** From a client's text to plans: the plan cache first, the parser on a miss. */
+
+import { PgError } from '../base/errors.js';
+import type { PlacementRules } from '../catalog/config.js';
+import { ruleFor } from '../catalog/config-rules.js';
+import type { CatalogSnapshot } from '../catalog/schema.js';
+import { parseStatements, type ParsedStatement } from '../planner/parse/parser.js';
+import { normalize, type Slot } from '../planner/parse/tokenizer.js';
+import { PlanCache } from '../planner/plan-cache.js';
+import { planStatement } from '../planner/plan-statement.js';
+import type { Plan } from '../planner/plan.js';
+
+/** What a plan depends on beside the text. */
+export interface PlanningSession {
+  readonly catalog: CatalogSnapshot;
+  readonly searchPath: readonly string[];
+}
+
+export interface PlannedStatement {
+  readonly plan: Plan;
+  /** The text of this statement alone. */
+  readonly sql: Buffer;
+  readonly slots: readonly Slot[];
+  /** Where it begins in the client's text, in characters. */
+  readonly offset: number;
+}
+
+/** Session commands come again and again and need no catalog: they are kept by their exact text. */
+const COMMAND_BYTES = 100;
+const COMMAND_ENTRIES = 1_000;
+
+export class StatementPlanner {
+  readonly #cache: PlanCache;
+  readonly #commands = new Map<string, Plan>();
+  readonly #rules: PlacementRules;
+
+  constructor(rules: PlacementRules, limits: { readonly planCacheEntries: number; readonly planCacheBytes: number }) {
+    this.#rules = rules;
+    this.#cache = new PlanCache({ entries: limits.planCacheEntries, bytes: limits.planCacheBytes });
+  }
+
+  /** The statements of a client's text; none for an empty one. Errors: 42601 with a position in the whole text. */
+  plan(sql: Buffer, session: PlanningSession, parameterTypes: readonly number[]): readonly PlannedStatement[] {
+    const normalized = normalize(sql);
+    if (normalized !== undefined) {
+      const key = PlanCache.key(normalized.key, session.catalog.version, session.searchPath, parameterTypes);
+      const cached = this.#cache.get(key);
+      if (cached !== undefined) return [{ plan: cached, sql, slots: normalized.slots, offset: 0 }];
+      const [statement, ...others] = parseStatements(sql.toString('utf8'));
+      if (statement !== undefined && others.length === 0) {
+        const plan = this.#planOne(statement, sql, normalized.slots, session, parameterTypes);
+        this.#cache.set(key, plan);
+        return [{ plan, sql, slots: normalized.slots, offset: 0 }];
+      }
+    }
+    return this.#planUncached(sql, session, parameterTypes);
+  }
+
+  #planUncached(
+    sql: Buffer,
+    session: PlanningSession,
+    parameterTypes: readonly number[],
+  ): readonly PlannedStatement[] {
+    const command = sql.length <= COMMAND_BYTES ? sql.toString('latin1') : undefined;
+    const known = command === undefined ? undefined : this.#commands.get(command);
+    if (known !== undefined) return [{ plan: known, sql, slots: [], offset: 0 }];
+    const statements = parseStatements(sql.toString('utf8'));
+    const planned = statements.map(({ start, end }): PlannedStatement => {
+      const text = sql.subarray(start, end);
+      const slots = normalize(text)?.slots ?? [];
+      const [alone] = parseStatements(text.toString('utf8'));
+      const plan: Plan = alone === undefined ? { kind: 'empty' } : this.#planOne(alone, text, slots, session, parameterTypes);
+      return { plan, sql: text, slots, offset: sql.toString('utf8', 0, start).length };
+    });
+    const [only] = planned;
+    if (command !== undefined && planned.length === 1 && only?.plan.kind === 'local' && only.sql.length === sql.length) {
+      if (this.#commands.size >= COMMAND_ENTRIES) this.#commands.clear();
+      this.#commands.set(command, only.plan);
+    }
+    return planned;
+  }
+
+  #planOne(
+    statement: ParsedStatement,
+    sql: Buffer,
+    slots: readonly Slot[],
+    session: PlanningSession,
+    parameterTypes: readonly number[],
+  ): Plan {
+    try {
+      return planStatement({
+        statement,
+        sql,
+        slots,
+        context: {
+          catalog: session.catalog,
+          searchPath: session.searchPath,
+          parameterTypes,
+          rules: { ruleFor: (schema, name, columns) => ruleFor(this.#rules, schema, name, columns) },
+        },
+      });
+    } catch (error) {
+      if (error instanceof PgError) return { kind: 'refuse', error };
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** Small conversations with a server: a command without a result worth reading, or a few rows as text. */
+
+import { readDataRow, readErrorResponse, readRowDescription } from '../../wire/backend.js';
+import { encodeQuery } from '../../wire/encode-frontend.js';
+import { backendType } from '../../wire/frame.js';
+import type { BackendConnection } from './connection.js';
+import { Exchange } from './exchange.js';
+
+/** Runs SQL for its effect. Errors: the server's first, or that of the lost connection. */
+export async function runCommand(connection: BackendConnection, sql: string): Promise<void> {
+  const exchange = new Exchange(connection);
+  exchange.send([encodeQuery(sql)], 1);
+  const error = await exchange.finish();
+  if (error !== undefined) throw error;
+}
+
+/** The rows of a query, by column name, as text. */
+export async function queryRows(
+  connection: BackendConnection,
+  sql: string,
+): Promise<readonly Record<string, string | null>[]> {
+  const exchange = new Exchange(connection);
+  exchange.send([encodeQuery(sql)], 1);
+  const rows: Record<string, string | null>[] = [];
+  let columns: readonly string[] = [];
+  while (connection.outstandingReady > 0) {
+    const item = await exchange.next();
+    if (item.kind === 'rows') {
+      const { bytes, start, end } = item.run;
+      for (let position = start; position < end; position += 1 + bytes.readInt32BE(position + 1)) {
+        const values = readDataRow(bytes, position);
+        rows.push(Object.fromEntries(columns.map((name, index) => [name, values[index]?.toString('utf8') ?? null])));
+      }
+    } else if (item.type === backendType.rowDescription) {
+      columns = readRowDescription(item.frame).map((field) => field.name);
+    } else if (item.type === backendType.errorResponse) {
+      const error = readErrorResponse(item.frame);
+      await exchange.finish();
+      throw error;
+    }
+  }
+  exchange.release();
+  return rows;
+}

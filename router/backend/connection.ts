@@ -1,0 +1,284 @@
+/**
+ * One connection to one PostgreSQL server: the socket, the log-in, and the bookkeeping that says whether it is clean.
+ * What the server sends goes to the sink that is attached; between exchanges a sink of its own listens for
+ * asynchronous messages (PostgreSQL manual, "Asynchronous Operations").
+ */
+
+import { connect, type Socket } from 'node:net';
+import { PgError, sqlstate } from '../../base/errors.js';
+import { terminateFrame, encodeCancel } from '../../wire/encode-frontend.js';
+import { backendType } from '../../wire/frame.js';
+import { FrameReader } from '../../wire/frame.js';
+import { readErrorResponse, readParameterStatus, type TransactionStatus } from '../../wire/backend.js';
+import { logIn } from './log-in.js';
+
+/** Read buffers; a sink that keeps a chunk makes the connection take a new one. */
+const READ_BUFFER_BYTES = 64 * 1024;
+/** A frame outside an exchange (a notice, a notification, a farewell) is small. */
+const ASYNCHRONOUS_FRAME_BYTES = 1024 * 1024;
+const CANCEL_TIMEOUT_MS = 5_000;
+
+export interface BackendAddress {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface BackendIdentity {
+  readonly database: string;
+  readonly user: string;
+  readonly password: string | undefined;
+  /** Start-up parameters of the client that the server must know (DateStyle, options, …). */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** What takes a server's bytes. */
+export interface BackendSink {
+  /** Bytes as read. They are valid during the call only, unless `BackendConnection.retain()` is called in it. */
+  receive(chunk: Buffer): void;
+  /** The connection is gone; nothing more will come. */
+  fail(error: PgError): void;
+}
+
+function connectTarget(address: BackendAddress): { path: string } | { host: string; port: number } {
+  return address.host.startsWith('/')
+    ? { path: `${address.host}/.s.PGSQL.${address.port}` }
+    : { host: address.host, port: address.port };
+}
+
+/** `shard s1 (127.0.0.1:5433)` */
+export function describeAddress(address: BackendAddress): string {
+  return `shard ${address.name} (${address.host}:${address.port})`;
+}
+
+export class BackendConnection {
+  readonly address: BackendAddress;
+  readonly identity: BackendIdentity;
+  /** ParameterStatus as last reported. */
+  readonly parameters = new Map<string, string>();
+  processId = 0;
+  secretKey: Buffer = Buffer.alloc(0);
+  /** As the last ReadyForQuery said. */
+  status: TransactionStatus = 'I';
+  /** ReadyForQuery messages that are still to come. 0 and status 'I' mean that the connection is clean. */
+  outstandingReady = 0;
+  /** How many of the session's settings this connection has; kept by the session's settings. */
+  appliedSettings = 0;
+  /** Statements prepared on this connection, by name; kept by the session's prepared statements. */
+  readonly prepared = new Map<string, object>();
+  /** Takes NotificationResponse frames that come between exchanges. */
+  onNotification: ((frame: Buffer) => void) | undefined;
+  /** Takes name and value of a ParameterStatus that comes between exchanges. */
+  onParameter: ((name: string, value: string) => void) | undefined;
+  /** Called once when the connection is gone, after the sink has been told. */
+  onClose: ((error: PgError) => void) | undefined;
+
+  readonly #socket: Socket;
+  #sink: BackendSink | undefined;
+  #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  #closed: PgError | undefined;
+  #farewell: PgError | undefined;
+  #asynchronous = new FrameReader(ASYNCHRONOUS_FRAME_BYTES);
+
+  private constructor(address: BackendAddress, identity: BackendIdentity, connectTimeoutMs: number) {
+    this.address = address;
+    this.identity = identity;
+    this.#socket = connect({
+      ...connectTarget(address),
+      noDelay: true,
+      keepAlive: true,
+      onread: {
+        buffer: () => this.#readBuffer,
+        callback: (length) => {
+          this.receive(this.#readBuffer.subarray(0, length));
+          return true;
+        },
+      },
+    });
+    const timer = setTimeout(() => {
+      this.#socket.destroy(new Error(`no answer within ${connectTimeoutMs} ms`));
+    }, connectTimeoutMs);
+    this.#socket.once('connect', () => {
+      clearTimeout(timer);
+    });
+    this.#socket.once('close', () => {
+      clearTimeout(timer);
+    });
+    this.#socket.on('error', (error) => {
+      this.#close(error.message);
+    });
+    this.#socket.on('end', () => {
+      this.#close('the server closed the connection');
+    });
+    this.#socket.on('close', () => {
+      this.#close('the connection was closed');
+    });
+  }
+
+  /** Connects and logs in. Errors: what the server says, or 08006 with the shard's name when it cannot be reached. */
+  static async connect(
+    address: BackendAddress,
+    identity: BackendIdentity,
+    connectTimeoutMs: number,
+  ): Promise<BackendConnection> {
+    const connection = new BackendConnection(address, identity, connectTimeoutMs);
+    try {
+      await logIn(connection);
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** Nothing is in flight and no transaction is open. */
+  get clean(): boolean {
+    return this.#closed === undefined && this.outstandingReady === 0 && this.status === 'I' && this.#sink === undefined;
+  }
+
+  attach(sink: BackendSink): void {
+    if (this.#closed !== undefined) {
+      sink.fail(this.#closed);
+      return;
+    }
+    this.#sink = sink;
+  }
+
+  detach(): void {
+    this.#sink = undefined;
+  }
+
+  /** To be called by a sink that keeps the chunk it was given: later reads go elsewhere. */
+  retain(): void {
+    this.#readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  }
+
+  /** Sends bytes that end with `ready` messages that ask for ReadyForQuery (Query, Sync). False: wait for `drained()`. */
+  write(bytes: Buffer, ready: number): boolean {
+    this.outstandingReady += ready;
+    return this.#socket.write(bytes);
+  }
+
+  /** Several writes in one system call. */
+  writeAll(pieces: readonly Buffer[], ready: number): boolean {
+    this.outstandingReady += ready;
+    this.#socket.cork();
+    let drained = true;
+    for (const piece of pieces) drained = this.#socket.write(piece);
+    this.#socket.uncork();
+    return drained;
+  }
+
+  /** Resolves when what was written has left, or the connection is gone. */
+  async drained(): Promise<void> {
+    if (this.#closed !== undefined || !this.#socket.writableNeedDrain) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#socket.off('drain', done);
+        this.#socket.off('close', done);
+        resolve();
+      };
+      this.#socket.on('drain', done);
+      this.#socket.on('close', done);
+    });
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** A ReadyForQuery was read. */
+  noteReady(status: TransactionStatus): void {
+    this.outstandingReady -= 1;
+    this.status = status;
+  }
+
+  /** Asks the server to cancel what runs on this connection (protocol: CancelRequest on a connection of its own). */
+  async cancel(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const socket = connect({ ...connectTarget(this.address), timeout: CANCEL_TIMEOUT_MS });
+      socket.once('connect', () => {
+        socket.end(encodeCancel(this.processId, this.secretKey));
+      });
+      socket.once('timeout', () => socket.destroy());
+      socket.on('error', () => socket.destroy());
+      socket.once('close', () => {
+        resolve();
+      });
+      socket.resume();
+    });
+  }
+
+  /** Says goodbye to a clean connection. */
+  end(): void {
+    this.#socket.end(terminateFrame);
+    this.#close('the connection was ended');
+  }
+
+  /** Gives up the connection; the server rolls back whatever was open. */
+  destroy(): void {
+    this.#socket.destroy();
+    this.#close('the connection was given up');
+  }
+
+  /** Delivers bytes of the server; also for a sink that read more than was its own. */
+  receive(chunk: Buffer): void {
+    if (this.#sink === undefined) this.#receiveAsynchronous(Buffer.from(chunk));
+    else this.#sink.receive(chunk);
+  }
+
+  #receiveAsynchronous(chunk: Buffer): void {
+    try {
+      this.#asynchronous.push(chunk);
+      for (let frame = this.#asynchronous.next(); frame !== undefined; frame = this.#asynchronous.next()) {
+        this.noteAsynchronous(frame);
+      }
+    } catch (error) {
+      this.#socket.destroy();
+      this.#close(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** Handles a message that may come at any time. False: it is not one of those. */
+  noteAsynchronous(frame: Buffer): boolean {
+    switch (frame[0]) {
+      case backendType.parameterStatus: {
+        const { name, value } = readParameterStatus(frame);
+        this.parameters.set(name, value);
+        this.onParameter?.(name, value);
+        return true;
+      }
+      case backendType.notificationResponse:
+        this.onNotification?.(frame);
+        return true;
+      case backendType.errorResponse:
+        if (this.#sink === undefined) this.#farewell = readErrorResponse(frame);
+        return false;
+      default:
+        return false;
+    }
+  }
+
+  #close(reason: string): void {
+    if (this.#closed !== undefined) return;
+    const farewell = this.#farewell === undefined ? '' : ` after "${this.#farewell.message}"`;
+    this.#closed = new PgError(
+      sqlstate.connectionFailure,
+      `connection to ${describeAddress(this.address)} failed: ${reason}${farewell}`,
+      { hint: 'Statements that need only other shards still work; this shard is used again as soon as it is back.' },
+    );
+    this.#socket.destroy();
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.fail(this.#closed);
+    this.onClose?.(this.#closed);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Server connections, lent and taken back. A connection belongs to one shard and one identity (database, role,
+ * start-up parameters). What comes back is cleaned by DISCARD ALL; what is not provably clean is destroyed.
+ */
+
+import type { Shard, ShardId } from '../../catalog/topology.js';
+import { PgError, sqlstate } from '../../base/errors.js';
+import { encodeQuery } from '../../wire/encode-frontend.js';
+import { BackendConnection, describeAddress, type BackendIdentity } from './connection.js';
+import { Exchange } from './exchange.js';
+
+export interface PoolLimits {
+  readonly connectTimeoutMs: number;
+  /** Connections to one shard, over all identities. */
+  readonly connectionsPerShard: number;
+  /** How long a session waits for a free place. */
+  readonly queueTimeoutMs: number;
+}
+
+interface Waiter {
+  readonly resume: () => void;
+}
+
+interface ShardPool {
+  /** Free connections by identity, the one used last at the end: idle ones are lent last in, first out. */
+  readonly idle: Map<string, BackendConnection[]>;
+  /** Connections that exist or are being made, lent or idle. */
+  size: number;
+  readonly waiters: Set<Waiter>;
+}
+
+const discard = encodeQuery('DISCARD ALL');
+
+function identityKey(identity: BackendIdentity): string {
+  return JSON.stringify([identity.database, identity.user, identity.password, ...identity.parameters]);
+}
+
+export class BackendPool {
+  readonly #limits: PoolLimits;
+  readonly #shards = new Map<ShardId, ShardPool>();
+  readonly #homes = new Map<BackendConnection, ShardPool>();
+  #closed = false;
+
+  constructor(limits: PoolLimits) {
+    this.#limits = limits;
+  }
+
+  /** Connections that exist now, lent or idle. */
+  get size(): number {
+    let size = 0;
+    for (const pool of this.#shards.values()) size += pool.size;
+    return size;
+  }
+
+  /** Lends a clean connection. Errors: the server's own, 08006 when it cannot be reached, 53300 after a long wait. */
+  async acquire(shard: Shard, identity: BackendIdentity): Promise<BackendConnection> {
+    const pool = this.#poolOf(shard.id);
+    const key = identityKey(identity);
+    for (;;) {
+      if (this.#closed) throw new PgError(sqlstate.adminShutdown, 'pgring is shutting down', { severity: 'FATAL' });
+      const idle = pool.idle.get(key)?.pop();
+      if (idle !== undefined) {
+        if (idle.clean && idle.address.host === shard.host && idle.address.port === shard.port) return idle;
+        idle.destroy();
+        continue;
+      }
+      if (pool.size < this.#limits.connectionsPerShard) return await this.#open(pool, shard, identity);
+      if (!this.#evictIdle(pool)) await this.#waitForPlace(pool, shard);
+    }
+  }
+
+  /** Takes a connection back. It must not be used by the caller any more. */
+  async release(connection: BackendConnection): Promise<void> {
+    const pool = this.#homes.get(connection);
+    connection.onNotification = undefined;
+    connection.onParameter = undefined;
+    if (pool === undefined || !connection.clean || this.#closed) {
+      connection.destroy();
+      return;
+    }
+    try {
+      const exchange = new Exchange(connection);
+      exchange.send([discard], 1);
+      const error = await exchange.finish();
+      if (error !== undefined) throw error;
+    } catch {
+      connection.destroy();
+      return;
+    }
+    connection.prepared.clear();
+    connection.appliedSettings = 0;
+    if (this.#closed) {
+      connection.end();
+      return;
+    }
+    const key = identityKey(connection.identity);
+    const idle = pool.idle.get(key);
+    if (idle === undefined) pool.idle.set(key, [connection]);
+    else idle.push(connection);
+    this.#admitNext(pool);
+  }
+
+  /** Ends the idle connections; lent ones end when they come back. */
+  close(): void {
+    this.#closed = true;
+    for (const pool of this.#shards.values()) {
+      for (const connections of pool.idle.values()) for (const connection of connections.splice(0)) connection.end();
+      for (const waiter of pool.waiters) waiter.resume();
+    }
+  }
+
+  #poolOf(shard: ShardId): ShardPool {
+    let pool = this.#shards.get(shard);
+    if (pool === undefined) {
+      pool = { idle: new Map(), size: 0, waiters: new Set() };
+      this.#shards.set(shard, pool);
+    }
+    return pool;
+  }
+
+  async #open(pool: ShardPool, shard: Shard, identity: BackendIdentity): Promise<BackendConnection> {
+    pool.size += 1;
+    try {
+      const connection = await BackendConnection.connect(shard, identity, this.#limits.connectTimeoutMs);
+      this.#homes.set(connection, pool);
+      connection.onClose = () => {
+        this.#homes.delete(connection);
+        pool.size -= 1;
+        const idle = pool.idle.get(identityKey(connection.identity));
+        const place = idle?.indexOf(connection) ?? -1;
+        if (place >= 0) idle?.splice(place, 1);
+        this.#admitNext(pool);
+      };
+      return connection;
+    } catch (error) {
+      pool.size -= 1;
+      this.#admitNext(pool);
+      throw error;
+    }
+  }
+
+  /** Makes room by ending an idle connection of another identity. */
+  #evictIdle(pool: ShardPool): boolean {
+    for (const connections of pool.idle.values()) {
+      const oldest = connections.shift();
+      if (oldest !== undefined) {
+        oldest.end();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #admitNext(pool: ShardPool): void {
+    for (const waiter of pool.waiters) {
+      pool.waiters.delete(waiter);
+      waiter.resume();
+      return;
+    }
+  }
+
+  async #waitForPlace(pool: ShardPool, shard: Shard): Promise<void> {
+    const { queueTimeoutMs, connectionsPerShard } = this.#limits;
+    await new Promise<void>((resolve, reject) => {
+      const waiter: Waiter = {
+        resume: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+      const timer = setTimeout(() => {
+        pool.waiters.delete(waiter);
+        reject(
+          new PgError(
+            sqlstate.tooManyConnections,
+            `no connection to ${describeAddress(shard)} became free within ${queueTimeoutMs} ms`,
+            { hint: `All ${connectionsPerShard} are in use. Raise limits.server_connections_per_shard, or use fewer clients.` },
+          ),
+        );
+      }, queueTimeoutMs);
+      pool.waiters.add(waiter);
+    });
+  }
+}

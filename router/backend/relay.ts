@@ -1,0 +1,180 @@
+/**
+ * The hot path: what one server sends goes to the client as the chunks that were read, one write each. Frames are
+ * hopped over by their length; only the few that change a state are looked at. No promise, no copy, no decoding.
+ */
+
+import type { PgError } from '../../base/errors.js';
+import { readReadyForQuery } from '../../wire/backend.js';
+import { backendType } from '../../wire/frame.js';
+import type { BackendConnection, BackendSink } from './connection.js';
+import type { ClientOutput } from './output.js';
+
+const HEADER_BYTES = 5;
+
+/** A ParseComplete that will come: the statement it makes known, and whether the client asked for it. */
+export interface ExpectedParse {
+  readonly name: string;
+  readonly statement: object;
+  readonly pass: boolean;
+}
+
+export interface RelayListener {
+  /** The answer is complete, up to its ReadyForQuery, and has been handed to the client. */
+  onRelayDone(connection: BackendConnection): void;
+  /** The server wants COPY data: the client's copy messages are to be written to the connection. */
+  onRelayCopyIn(connection: BackendConnection): void;
+  /** The connection was lost; part of the answer may have been handed to the client. */
+  onRelayFailed(connection: BackendConnection, error: PgError): void;
+}
+
+/** One relay serves one session, one answer at a time. */
+export class Relay implements BackendSink {
+  readonly #output: ClientOutput;
+  readonly #listener: RelayListener;
+  #connection: BackendConnection | undefined;
+  /** Answers (up to ReadyForQuery) that pgring itself asked for, before the client's. */
+  #skipReady = 0;
+  #expectedParses: ExpectedParse[] = [];
+  /** Bytes of the current frame that are still to come, and whether they go to the client. */
+  #remaining = 0;
+  #passing = true;
+  /** The beginning of a frame that must be seen whole. */
+  #carried: Buffer | undefined;
+
+  constructor(output: ClientOutput, listener: RelayListener) {
+    this.#output = output;
+    this.#listener = listener;
+  }
+
+  /** Passes on the next answer of the connection. `skipReady` answers before it are swallowed. */
+  start(connection: BackendConnection, skipReady: number, expectedParses: ExpectedParse[]): void {
+    this.#connection = connection;
+    this.#skipReady = skipReady;
+    this.#expectedParses = expectedParses;
+    this.#remaining = 0;
+    this.#passing = true;
+    this.#carried = undefined;
+    connection.attach(this);
+  }
+
+  fail(error: PgError): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection !== undefined) this.#listener.onRelayFailed(connection, error);
+  }
+
+  receive(read: Buffer): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    let chunk = read;
+    if (this.#carried !== undefined) {
+      chunk = Buffer.concat([this.#carried, read]);
+      this.#carried = undefined;
+    }
+    let position = Math.min(this.#remaining, chunk.length);
+    this.#remaining -= position;
+    /** Bytes [from, position) are to be passed on. */
+    let from = this.#passing ? 0 : position;
+    let copyIn = false;
+    while (position < chunk.length) {
+      if (chunk.length - position < HEADER_BYTES) {
+        this.#carried = Buffer.from(chunk.subarray(position));
+        break;
+      }
+      const type = chunk[position];
+      const length = chunk.readInt32BE(position + 1);
+      if (length < 4) {
+        connection.destroy();
+        return;
+      }
+      const bytes = 1 + length;
+      if (isWatched(type) && position + bytes > chunk.length) {
+        this.#carried = Buffer.from(chunk.subarray(position));
+        break;
+      }
+      const skipping = this.#skipReady > 0;
+      let pass = !skipping;
+      if (isWatched(type)) {
+        const frame = chunk.subarray(position, position + bytes);
+        if (type === backendType.readyForQuery) {
+          connection.noteReady(readReadyForQuery(frame));
+          if (skipping) this.#skipReady -= 1;
+          else {
+            this.#pass(connection, chunk, from, position + bytes);
+            this.#finish(connection, chunk.subarray(position + bytes));
+            return;
+          }
+        } else pass = this.#watch(connection, type, frame, skipping);
+        copyIn ||= type === backendType.copyInResponse;
+      }
+      if (pass !== this.#passing) {
+        if (this.#passing) this.#pass(connection, chunk, from, position);
+        from = position;
+        this.#passing = pass;
+      }
+      position += bytes;
+      if (position > chunk.length) {
+        this.#remaining = position - chunk.length;
+        position = chunk.length;
+      }
+    }
+    if (this.#passing) this.#pass(connection, chunk, from, position);
+    if (this.#remaining === 0) this.#passing = true;
+    if (copyIn) this.#listener.onRelayCopyIn(connection);
+  }
+
+  /** Notes what a watched frame says. True: it goes to the client. */
+  #watch(connection: BackendConnection, type: number | undefined, frame: Buffer, skipping: boolean): boolean {
+    switch (type) {
+      case backendType.parseComplete: {
+        const expected = this.#expectedParses.shift();
+        if (expected === undefined) return !skipping;
+        connection.prepared.set(expected.name, expected.statement);
+        return expected.pass;
+      }
+      case backendType.closeComplete:
+        return false;
+      case backendType.errorResponse:
+        this.#expectedParses = [];
+        return !skipping;
+      case backendType.parameterStatus:
+        connection.noteAsynchronous(frame);
+        return !skipping;
+      default:
+        return !skipping;
+    }
+  }
+
+  #pass(connection: BackendConnection, chunk: Buffer, from: number, to: number): void {
+    if (to <= from) return;
+    if (this.#output.write(chunk.subarray(from, to))) return;
+    connection.retain();
+    connection.pause();
+    this.#output.onceDrained(() => {
+      connection.resume();
+    });
+  }
+
+  /** `rest`: what came behind ReadyForQuery (a notification, say), for whoever reads the connection next. */
+  #finish(connection: BackendConnection, rest: Buffer): void {
+    this.#connection = undefined;
+    connection.detach();
+    this.#listener.onRelayDone(connection);
+    if (rest.length > 0) connection.receive(rest);
+  }
+}
+
+/** Types that must be seen whole. */
+function isWatched(type: number | undefined): boolean {
+  switch (type) {
+    case backendType.readyForQuery:
+    case backendType.parseComplete:
+    case backendType.closeComplete:
+    case backendType.errorResponse:
+    case backendType.parameterStatus:
+    case backendType.copyInResponse:
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,90 @@
+/** Values that only a server can give, asked for on the home shard before a statement is routed. */
+
+import { present } from '../../base/assert.js';
+import { PgError, sqlstate } from '../../base/errors.js';
+import { readDataRow } from '../../wire/backend.js';
+import { fill } from '../../planner/parse/splice.js';
+import type { ComputedExpression, ValueSource } from '../../planner/plan.js';
+import type { BoundValue } from '../ring/bound-value.js';
+import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
+import { noParameters } from './context.js';
+import { ShardRows } from './shard-rows.js';
+import type { ComputedValue, StatementValues } from './values.js';
+
+/** Evaluates a plan's computed expressions, each once, and gives them to `values`. */
+export async function computeValues(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  expressions: readonly ComputedExpression[],
+  values: StatementValues,
+): Promise<void> {
+  if (expressions.length === 0) return;
+  const texts = expressions.map((expression) => fill(expression.sql, { ...refuseFill, slotText: (n) => values.slotText(n) }));
+  const inner = texts.map((text, index) => `${text} AS e${index}`).join(', ');
+  const outer = texts.map((_text, index) => `e${index}::text, pg_typeof(e${index})::text, pg_typeof(e${index})::oid`).join(', ');
+  const row = await queryHomeRow(context, `SELECT ${outer} FROM (SELECT ${inner} OFFSET 0) AS computed`, {
+    ...statement.parameters,
+    types: statement.parameters.values.length === 0 ? [] : await context.inferParameterTypes(statement),
+  });
+  values.setComputed(
+    expressions.map((expression, index): ComputedValue => {
+      const [text, typeName, typeOid] = row.slice(3 * index, 3 * index + 3);
+      return {
+        text: text?.toString('utf8') ?? null,
+        typeName: expression.typeName ?? present(typeName, 'pg_typeof gave NULL').toString('utf8'),
+        typeOid: Number(present(typeOid, 'pg_typeof gave NULL').toString('utf8')),
+      };
+    }),
+  );
+}
+
+/** Has the home shard read values whose text pgring does not read itself, under the session's own settings. */
+export async function normaliseValues(
+  context: ExecutionContext,
+  sources: readonly { readonly source: ValueSource; readonly typeOid: number }[],
+  values: StatementValues,
+): Promise<void> {
+  for (const { source, typeOid } of sources) {
+    const value = values.value(source);
+    if (value.kind === 'null') continue;
+    const parameters: BoundParameters = {
+      formats: [value.kind === 'binary' ? 1 : 0],
+      values: [value.bytes],
+      types: [value.typeOid === 0 ? typeOid : value.typeOid],
+    };
+    const [bytes] = await queryHomeRow(context, 'SELECT $1', parameters, 1);
+    const normalised: BoundValue = bytes === null || bytes === undefined ? { kind: 'null' } : { kind: 'binary', bytes, typeOid: parameters.types[0] ?? 0 };
+    values.setNormalised(source, normalised);
+  }
+}
+
+/** The one row of a query on the home shard. */
+export async function queryHomeRow(
+  context: ExecutionContext,
+  sql: string,
+  parameters: BoundParameters = noParameters,
+  resultFormat = 0,
+): Promise<readonly (Buffer | null)[]> {
+  const connection = await context.transaction.enter(context.topology.home, false);
+  const rows = ShardRows.send(connection, { sql, parameters, resultFormats: [resultFormat] }, { portal: '', batchRows: 0 });
+  try {
+    await rows.describe();
+    const run = await rows.next();
+    if (run === undefined) throw new PgError(sqlstate.internalError, 'the home shard computed nothing');
+    const row = readDataRow(run.bytes, run.start).map((value) => (value === null ? null : Buffer.from(value)));
+    await rows.close();
+    return row;
+  } catch (error) {
+    await rows.abort();
+    throw error;
+  }
+}
+
+const refuseFill = {
+  computedText: (): string => {
+    throw new PgError(sqlstate.internalError, 'a computed expression needs another one');
+  },
+  limitText: (): string => {
+    throw new PgError(sqlstate.internalError, 'a computed expression has a LIMIT of its own');
+  },
+};

@@ -1,0 +1,65 @@
+/** What an execution works with: the session it runs for, and the statement with its values. */
+
+import type { CatalogSnapshot } from '../../catalog/schema.js';
+import type { ShardId, Topology } from '../../catalog/topology.js';
+import type { Slot } from '../../planner/parse/tokenizer.js';
+import type { ClientOutput } from '../backend/output.js';
+import type { ShardMap } from '../ring/shard-map.js';
+import type { SessionBackends } from '../transaction/session-backends.js';
+import type { SessionTransaction } from '../transaction/session-transaction.js';
+
+/** The values of Bind. `types` are those of Parse: 0 where the client left them to the server. */
+export interface BoundParameters {
+  readonly formats: readonly number[];
+  readonly values: readonly (Buffer | null)[];
+  readonly types: readonly number[];
+}
+
+export const noParameters: BoundParameters = { formats: [], values: [], types: [] };
+
+/** One statement to run, once. */
+export interface BoundStatement {
+  /** The client's text of this one statement. */
+  readonly sql: Buffer;
+  readonly slots: readonly Slot[];
+  readonly parameters: BoundParameters;
+  /** Bind's result format codes; empty: all text. */
+  readonly resultFormats: readonly number[];
+  /** RowDescription goes before the rows (simple protocol, or Describe right before Execute). */
+  readonly describe: boolean;
+}
+
+/** The session, as an execution sees it. */
+export interface ExecutionContext {
+  readonly backends: SessionBackends;
+  readonly transaction: SessionTransaction;
+  readonly output: ClientOutput;
+  readonly database: string;
+  readonly user: string;
+  readonly topology: Topology;
+  readonly shardMap: ShardMap;
+  readonly catalog: CatalogSnapshot;
+  /** Passes a NoticeResponse of a server to the client. */
+  onNotice(frame: Buffer): void;
+  /** The catalog was changed by this session: its next statement must see that. */
+  noteCatalogChange(): Promise<void>;
+  /** The transaction ended, or went back to a savepoint: what the session learned inside it may not hold any more. */
+  noteTransactionEnd(): Promise<void>;
+  /** DISCARD (ALL, PLANS, …): what the session itself keeps of that is gone. */
+  noteDiscard(sql: string): void;
+  /** The next copy message of the client (CopyData, CopyDone, CopyFail), in COPY FROM STDIN. */
+  nextCopyMessage(): Promise<Buffer>;
+  /** A setting may have changed that planning depends on (search_path, role). */
+  noteSettingChange(name: string | undefined): Promise<void>;
+  /** The types of the statement's parameters as the home shard infers them. */
+  inferParameterTypes(statement: BoundStatement): Promise<readonly number[]>;
+}
+
+export function allShards(topology: Topology): readonly ShardId[] {
+  return topology.shards.map((shard) => shard.id);
+}
+
+/** Hands bytes to the client and waits while it is slow. */
+export async function send(output: ClientOutput, bytes: Buffer): Promise<void> {
+  if (!output.write(bytes)) await output.drained();
+}

@@ -1,0 +1,218 @@
+/** COPY … FROM STDIN over several shards: each row goes to its owner as it comes; all of it commits or nothing does. */
+
+import { present } from '../../base/assert.js';
+import { PgError, sqlstate } from '../../base/errors.js';
+import type { ShardId } from '../../catalog/topology.js';
+import type { Plan } from '../../planner/plan.js';
+import { readErrorResponse } from '../../wire/backend.js';
+import { formatTag } from '../../wire/command-tag.js';
+import { copyDoneFrame, encodeCopyFail, encodeQuery } from '../../wire/encode-frontend.js';
+import { backendType, frontendType } from '../../wire/frame.js';
+import { readCopyData, readCopyFail } from '../../wire/frontend.js';
+import { readCommandComplete } from '../../wire/backend.js';
+import { readTagRows } from '../../wire/command-tag.js';
+import { Exchange } from '../backend/exchange.js';
+import { createSplitter } from '../copy/create-splitter.js';
+import { ShardBuffers } from '../copy/shard-buffers.js';
+import type { CopySink, KeyField } from '../copy/splitter.js';
+import type { BoundValue } from '../ring/bound-value.js';
+import { newHash } from '../ring/hash-bytes.js';
+import { hashRow } from '../ring/locate.js';
+import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
+import { deliverTag } from './deliver.js';
+import { inTransaction } from './in-transaction.js';
+import { bindValues, renderSql } from './route.js';
+
+type CopyFromPlan = Extract<Plan, { readonly kind: 'copyFrom' }>;
+
+const nullValue: BoundValue = { kind: 'null' };
+
+export async function executeCopyFrom(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: CopyFromPlan,
+): Promise<void> {
+  const sql = renderSql(plan.sql, statement, await bindValues(context, statement, []));
+  const rows = await inTransaction(context, async () => await new CopyIn(context, plan).run(sql));
+  await deliverTag(context.output, formatTag('COPY', rows));
+}
+
+/** One COPY FROM STDIN in progress. */
+class CopyIn {
+  readonly #context: ExecutionContext;
+  readonly #plan: CopyFromPlan;
+  readonly #exchanges = new Map<ShardId, Exchange>();
+  readonly #buffers: ShardBuffers;
+  /** Shards that do not take data as fast as it comes. */
+  readonly #slow = new Set<Exchange>();
+
+  constructor(context: ExecutionContext, plan: CopyFromPlan) {
+    this.#context = context;
+    this.#plan = plan;
+    this.#buffers = new ShardBuffers(allShards(context.topology), (shard, message) => {
+      this.#write(shard, message);
+    });
+  }
+
+  /** Returns the number of rows. Errors: the client's CopyFail, malformed data, or the first that a shard reports. */
+  async run(sql: string | Buffer): Promise<number> {
+    await this.#start(sql);
+    try {
+      await this.#readClient();
+    } catch (error) {
+      await this.#giveUp(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+    return await this.#finish();
+  }
+
+  /** Starts COPY on every shard; the client is asked for data when all are ready for it. */
+  async #start(sql: string | Buffer): Promise<void> {
+    const { transaction, topology } = this.#context;
+    for (const shard of allShards(topology)) {
+      this.#exchanges.set(shard, new Exchange(await transaction.enter(shard, true)));
+    }
+    for (const exchange of this.#exchanges.values()) exchange.send([encodeQuery(sql)], 1);
+    let response: Buffer | undefined;
+    let failure: PgError | undefined;
+    for (const exchange of this.#exchanges.values()) {
+      const item = await exchange.next();
+      if (item.kind === 'message' && item.type === backendType.copyInResponse) response = Buffer.from(item.frame);
+      else if (item.kind === 'message' && item.type === backendType.errorResponse) failure ??= readErrorResponse(item.frame);
+    }
+    if (failure !== undefined) {
+      await this.#giveUp('another shard refused');
+      throw failure;
+    }
+    await send(this.#context.output, present(response, 'CopyInResponse'));
+  }
+
+  async #readClient(): Promise<void> {
+    const { relation, columns, key, format, target } = this.#plan;
+    const splitter = createSplitter({
+      format,
+      relation,
+      columns,
+      key: key.map(({ index }) => index),
+      serverVersion: this.#context.catalog.serverVersion,
+    });
+    const sink = target === 'reference' ? this.#broadcastSink() : this.#routingSink();
+    for (;;) {
+      const frame = await this.#context.nextCopyMessage();
+      switch (frame[0]) {
+        case frontendType.copyData:
+          splitter.push(readCopyData(frame), sink);
+          await this.#waitForSlow();
+          this.#checkRefusals();
+          break;
+        case frontendType.copyDone:
+          splitter.end(sink);
+          this.#buffers.flush();
+          return;
+        case frontendType.copyFail:
+          throw new PgError(sqlstate.queryCanceled, `COPY from stdin failed: ${readCopyFail(frame)}`, {
+            where: `COPY ${relation}, line ${splitter.line}`,
+          });
+        case frontendType.flush:
+        case frontendType.sync:
+          break;
+        default:
+          throw new PgError(sqlstate.protocolViolation, `unexpected message type 0x${frame[0]?.toString(16)} during COPY from stdin`);
+      }
+    }
+  }
+
+  #broadcastSink(): CopySink {
+    const toAll = (bytes: Buffer, start: number, end: number): void => {
+      this.#buffers.broadcast(bytes, start, end);
+    };
+    return { row: toAll, broadcast: toAll };
+  }
+
+  #routingSink(): CopySink {
+    const { key, format, relation } = this.#plan;
+    const types = key.map(({ typeOid }) => typeOid);
+    const modifiers = key.map(({ typeModifier }) => typeModifier);
+    const kind = format.kind === 'binary' ? 'binary' : 'text';
+    const hash = newHash();
+    const map = this.#context.shardMap;
+    const valueOf = (field: KeyField | null, index: number): BoundValue =>
+      field === null
+        ? nullValue
+        : { kind, bytes: field.bytes.subarray(field.start, field.end), typeOid: types[index] ?? 0 };
+    return {
+      row: (bytes, start, end, fields) => {
+        hash.high = 0;
+        hash.low = 0;
+        const undecided = hashRow(types, fields.map(valueOf), hash, modifiers);
+        if (undecided.length > 0) {
+          const field = fields[undecided[0] ?? 0];
+          const text = field?.bytes.toString('utf8', field.start, field.end) ?? '';
+          throw new PgError(sqlstate.featureNotSupported, `the shard of key "${text}" cannot be told from its text`, {
+            hint: 'Write the value in its canonical form: an ISO date, a timestamp with a numeric offset.',
+            where: `COPY ${relation}`,
+          });
+        }
+        this.#buffers.append(map.ownerOfHash(hash.high), bytes, start, end);
+      },
+      broadcast: (bytes, start, end) => {
+        this.#buffers.broadcast(bytes, start, end);
+      },
+    };
+  }
+
+  #write(shard: ShardId, message: Buffer): void {
+    const exchange = present(this.#exchanges.get(shard), 'a shard of this COPY');
+    if (!exchange.send([message], 0)) this.#slow.add(exchange);
+  }
+
+  async #waitForSlow(): Promise<void> {
+    for (const exchange of this.#slow) {
+      this.#slow.delete(exchange);
+      await exchange.connection.drained();
+    }
+  }
+
+  /** A shard that has refused a row says so before the end; nothing more needs to be read then. */
+  #checkRefusals(): void {
+    for (const exchange of this.#exchanges.values()) {
+      const item = exchange.poll();
+      if (item?.kind === 'message' && item.type === backendType.errorResponse) throw readErrorResponse(item.frame);
+    }
+  }
+
+  async #finish(): Promise<number> {
+    for (const exchange of this.#exchanges.values()) exchange.send([copyDoneFrame], 0);
+    const counts = await Promise.all([...this.#exchanges.values()].map(readOutcome));
+    const failure = counts.find((count) => count instanceof PgError);
+    if (failure instanceof PgError) throw failure;
+    const numbers = counts.filter((count) => typeof count === 'number');
+    return this.#plan.target === 'reference'
+      ? (numbers[0] ?? 0)
+      : numbers.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Ends COPY on every shard without its rows. */
+  async #giveUp(reason: string): Promise<void> {
+    await Promise.all(
+      [...this.#exchanges.values()].map(async (exchange) => {
+        if (exchange.connection.closed) return;
+        if (exchange.connection.outstandingReady > 0) exchange.send([encodeCopyFail(reason)], 0);
+        await exchange.finish();
+      }),
+    );
+  }
+}
+
+async function readOutcome(exchange: Exchange): Promise<number | PgError> {
+  let outcome: number | PgError = 0;
+  while (exchange.connection.outstandingReady > 0) {
+    const item = await exchange.next();
+    if (item.kind === 'rows') continue;
+    if (item.type === backendType.errorResponse) outcome = readErrorResponse(item.frame);
+    if (item.type === backendType.commandComplete) outcome = readTagRows(readCommandComplete(item.frame)) ?? 0;
+  }
+  exchange.release();
+  return outcome;
+}
+

@@ -1,0 +1,90 @@
+/** A portal whose rows the client fetches in pieces (protocol: Execute with a maximum number of rows). */
+
+import { formatTag } from '../../wire/command-tag.js';
+import { portalSuspended } from '../../wire/encode-backend.js';
+import type { Plan } from '../../planner/plan.js';
+import { Portal } from '../merge/portal.js';
+import type { BoundStatement, ExecutionContext } from './context.js';
+import { send } from './context.js';
+import { deliverTag } from './deliver.js';
+import { openScatter, type Gathered, type ScatterPlan } from './gather.js';
+
+/** Rows that a shard sends at a time: at least so many, so that small fetches do not each cost a round trip a shard. */
+const MINIMUM_BATCH_ROWS = 256;
+
+export class Cursor {
+  readonly #gathered: Gathered;
+  readonly #portal: Portal;
+
+  private constructor(gathered: Gathered) {
+    this.#gathered = gathered;
+    this.#portal = new Portal(gathered.rows);
+  }
+
+  /** True for plans whose rows can be fetched in pieces; others give all their rows at once. */
+  static canOpen(plan: Plan): boolean {
+    return plan.kind === 'scatter' || plan.kind === 'pass';
+  }
+
+  /** Starts the statement. Inside a transaction the shards' connections are free between fetches. */
+  static async open(
+    context: ExecutionContext,
+    statement: BoundStatement,
+    plan: Plan,
+    fetch: { readonly portal: string; readonly maximumRows: number },
+  ): Promise<Cursor> {
+    const batchRows = Math.max(fetch.maximumRows, MINIMUM_BATCH_ROWS);
+    return new Cursor(await openScatter(context, statement, asScatter(plan), { portal: fetch.portal, batchRows }));
+  }
+
+  /** Gives up to `maximumRows` rows (0: all), then PortalSuspended or CommandComplete. True: the cursor is finished. */
+  async fetch(context: ExecutionContext, maximumRows: number): Promise<boolean> {
+    let left = maximumRows === 0 ? Number.POSITIVE_INFINITY : maximumRows;
+    let rows = 0;
+    try {
+      while (left > 0) {
+        const run = await this.#portal.next(left);
+        if (run === undefined) {
+          await this.close();
+          await deliverTag(context.output, this.#tag(rows));
+          return true;
+        }
+        rows += run.rows;
+        left -= run.rows;
+        await send(context.output, run.bytes.subarray(run.start, run.end));
+      }
+    } catch (error) {
+      await Promise.all(this.#gathered.parts.map(async (part) => await part.abort()));
+      throw error;
+    }
+    await send(context.output, portalSuspended);
+    return false;
+  }
+
+  /** Closes the shards' portals. */
+  async close(): Promise<void> {
+    this.#portal.stop();
+    await Promise.all(this.#gathered.parts.map(async (part) => await part.close()));
+  }
+
+  /** One shard's own tag (INSERT … RETURNING has another than SELECT); of several shards, the rows of this fetch. */
+  #tag(rows: number): string {
+    const [first, ...others] = this.#gathered.parts;
+    return others.length === 0 && first?.tag !== undefined ? first.tag : formatTag('SELECT', rows);
+  }
+}
+
+function asScatter(plan: Plan): ScatterPlan {
+  if (plan.kind === 'scatter') return plan;
+  if (plan.kind !== 'pass') throw new Error(`a cursor over a plan of kind ${plan.kind}`);
+  return {
+    kind: 'scatter',
+    routing: plan.routing,
+    sql: plan.sql,
+    computed: plan.computed,
+    gather: { kind: 'concatenate' },
+    limit: undefined,
+    offset: undefined,
+    locks: plan.access === 'write',
+  };
+}

@@ -1,0 +1,112 @@
+/** DDL and maintenance on all shards: the home shard first, so that two such statements meet there and not crosswise. */
+
+import { PgError } from '../../base/errors.js';
+import { placeSql, pruneSql } from '../../catalog/pgring-schema.js';
+import type { ShardId } from '../../catalog/topology.js';
+import type { PlacementChange, Plan } from '../../planner/plan.js';
+import { readCommandComplete, readErrorResponse } from '../../wire/backend.js';
+import { encodeNoticeResponse } from '../../wire/encode-backend.js';
+import { encodeQuery } from '../../wire/encode-frontend.js';
+import { backendType } from '../../wire/frame.js';
+import { runCommand } from '../backend/command.js';
+import { describeAddress, type BackendConnection } from '../backend/connection.js';
+import { Exchange } from '../backend/exchange.js';
+import { shardOf } from '../transaction/session-backends.js';
+import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
+import { deliverTag } from './deliver.js';
+import { inTransaction } from './in-transaction.js';
+import { bindValues, renderSql } from './route.js';
+
+export type DdlPlan = Extract<Plan, { readonly kind: 'ddl' }>;
+
+export async function executeDdl(context: ExecutionContext, statement: BoundStatement, plan: DdlPlan): Promise<void> {
+  const sql = renderSql(plan.sql, statement, await bindValues(context, statement, []));
+  const { home } = context.topology;
+  const others = allShards(context.topology).filter((shard) => shard !== home);
+  const tag =
+    plan.transactional || context.transaction.isOpen
+      ? await inTransaction(context, async () => await runEverywhere(context, sql, plan.changes, home, others))
+      : await runOneByOne(context, sql, home, others);
+  if (plan.changesCatalog) await context.noteCatalogChange();
+  for (const notice of plan.notices) {
+    await send(context.output, encodeNoticeResponse({ severity: 'NOTICE', sqlstate: '00000', ...notice }));
+  }
+  await deliverTag(context.output, tag);
+}
+
+async function runEverywhere(
+  context: ExecutionContext,
+  sql: string | Buffer,
+  changes: readonly PlacementChange[],
+  home: ShardId,
+  others: readonly ShardId[],
+): Promise<string> {
+  const run = async (shard: ShardId): Promise<string> => {
+    const connection = await context.transaction.enter(shard, true);
+    const tag = await runForTag(context, connection, sql, shard === home);
+    for (const change of changes) await runCommand(connection, placementSql(change));
+    return tag;
+  };
+  const tag = await run(home);
+  await Promise.all(others.map(run));
+  return tag;
+}
+
+/** What cannot run in a transaction block: one shard after the other, and an error tells how far it came. */
+async function runOneByOne(
+  context: ExecutionContext,
+  sql: string | Buffer,
+  home: ShardId,
+  others: readonly ShardId[],
+): Promise<string> {
+  const done: ShardId[] = [];
+  let tag = '';
+  for (const shard of [home, ...others]) {
+    try {
+      const connection = await context.transaction.enter(shard, true);
+      const answer = await runForTag(context, connection, sql, shard === home);
+      if (shard === home) tag = answer;
+      done.push(shard);
+    } catch (error) {
+      if (!(error instanceof PgError) || done.length === 0) throw error;
+      const names = done.map((id) => shardOf(context.topology, id).name).join(', ');
+      throw new PgError(error.sqlstate, error.message, {
+        ...error.fields,
+        detail: `It was done on ${names} and failed on ${describeAddress(shardOf(context.topology, shard))}.`,
+        hint: 'This statement cannot be undone as a whole. Remove the cause, then repeat it with IF EXISTS or IF NOT EXISTS.',
+      });
+    }
+  }
+  return tag;
+}
+
+/** Runs a statement and returns its tag; only the home shard's notices are told, for all shards say the same. */
+async function runForTag(
+  context: ExecutionContext,
+  connection: BackendConnection,
+  sql: string | Buffer,
+  tellNotices: boolean,
+): Promise<string> {
+  const exchange = new Exchange(connection);
+  if (tellNotices) {
+    exchange.onNotice = (frame) => {
+      context.onNotice(frame);
+    };
+  }
+  exchange.send([encodeQuery(sql)], 1);
+  let tag = '';
+  let failure: PgError | undefined;
+  while (connection.outstandingReady > 0) {
+    const item = await exchange.next();
+    if (item.kind === 'rows') continue;
+    if (item.type === backendType.commandComplete) tag = readCommandComplete(item.frame);
+    if (item.type === backendType.errorResponse) failure ??= readErrorResponse(item.frame);
+  }
+  exchange.release();
+  if (failure !== undefined) throw failure;
+  return tag;
+}
+
+function placementSql(change: PlacementChange): string {
+  return change.kind === 'prune' ? pruneSql() : placeSql(change.schema, change.name, change.placement);
+}

@@ -1,0 +1,73 @@
+/** Runs one plan, whatever its kind, and writes its whole answer (but ReadyForQuery) to the client. */
+
+import { unreachable } from '../../base/assert.js';
+import type { Plan } from '../../planner/plan.js';
+import { emptyQueryResponse } from '../../wire/encode-backend.js';
+import { formatTag } from '../../wire/command-tag.js';
+import type { BoundStatement, ExecutionContext } from './context.js';
+import { send } from './context.js';
+import { executeCopyFrom } from './copy-from.js';
+import { executeCopyTo } from './copy-to.js';
+import { executeDdl } from './ddl.js';
+import { deliverRows, deliverTag } from './deliver.js';
+import { executeExplain } from './explain.js';
+import { openScatter, type ScatterPlan } from './gather.js';
+import { executeLocal } from './local.js';
+import { executePass } from './pass.js';
+import { executePlaceTable } from './place-table.js';
+import { executeInsert, executeModify } from './write.js';
+
+export async function executePlan(context: ExecutionContext, statement: BoundStatement, plan: Plan): Promise<void> {
+  switch (plan.kind) {
+    case 'empty':
+      await send(context.output, emptyQueryResponse);
+      return;
+    case 'local':
+      await executeLocal(context, statement, plan.command);
+      return;
+    case 'pass':
+      await executePass(context, statement, plan);
+      return;
+    case 'scatter':
+      await executeScatter(context, statement, plan);
+      return;
+    case 'insert':
+      await executeInsert(context, statement, plan);
+      return;
+    case 'modify':
+      await executeModify(context, statement, plan);
+      return;
+    case 'ddl':
+      await executeDdl(context, statement, plan);
+      return;
+    case 'copyFrom':
+      await executeCopyFrom(context, statement, plan);
+      return;
+    case 'copyTo':
+      await executeCopyTo(context, statement, plan);
+      return;
+    case 'place table':
+      await executePlaceTable(context, statement, plan);
+      return;
+    case 'explain':
+      await executeExplain(context, statement, plan);
+      return;
+    case 'refuse':
+      throw plan.error;
+    default:
+      unreachable(plan, 'a plan');
+  }
+}
+
+async function executeScatter(context: ExecutionContext, statement: BoundStatement, plan: ScatterPlan): Promise<void> {
+  const gathered = await openScatter(context, statement, plan, { portal: '', batchRows: 0 });
+  try {
+    if (statement.describe && gathered.description !== undefined) await send(context.output, gathered.description);
+    const count = await deliverRows(context.output, gathered.rows);
+    await Promise.all(gathered.parts.map(async (part) => await part.close()));
+    await deliverTag(context.output, formatTag('SELECT', count));
+  } catch (error) {
+    await Promise.all(gathered.parts.map(async (part) => await part.abort()));
+    throw error;
+  }
+}

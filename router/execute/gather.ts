@@ -1,0 +1,166 @@
+/** The rows of several shards as one stream (rungs 3 and 4). */
+
+import { present } from '../../base/assert.js';
+import { PgError } from '../../base/errors.js';
+import type { ShardId } from '../../catalog/topology.js';
+import type { Plan } from '../../planner/plan.js';
+import { readRowDescription, type FieldDescription } from '../../wire/backend.js';
+import { encodeDescribe, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
+import { encodeRowDescription } from '../../wire/encode-backend.js';
+import { backendType } from '../../wire/frame.js';
+import { readErrorResponse } from '../../wire/backend.js';
+import { Exchange } from '../backend/exchange.js';
+import { aggregate, combinationFormats } from '../merge/aggregate.js';
+import { concatenate } from '../merge/concatenate.js';
+import { limitRows } from '../merge/limit.js';
+import { merge } from '../merge/merge.js';
+import type { RowStream } from '../merge/stream.js';
+import type { BoundStatement, ExecutionContext } from './context.js';
+import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
+import { ShardRows } from './shard-rows.js';
+
+export type ScatterPlan = Extract<Plan, { readonly kind: 'scatter' }>;
+
+/** An answer that is being gathered. Whoever holds it must close or abort it. */
+export interface Gathered {
+  /** RowDescription for the client. */
+  readonly description: Buffer | undefined;
+  readonly rows: RowStream;
+  readonly parts: readonly ShardRows[];
+}
+
+/** Starts the shards at once. `batchRows` as in ShardRows. */
+export async function openScatter(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ScatterPlan,
+  cursor: { readonly portal: string; readonly batchRows: number },
+): Promise<Gathered> {
+  const values = await bindValues(context, statement, plan.computed);
+  const shards = await routeStatement(context, plan.routing, values);
+  const limit = checkCount(readCount(plan.limit, values), '2201W', 'LIMIT must not be negative');
+  const offset = checkCount(readCount(plan.offset, values), '2201X', 'OFFSET must not be negative') ?? 0n;
+  const sql = renderSql(plan.sql, statement, values, limit === undefined ? undefined : limit + offset);
+  const parameters = await parametersFor(context, statement, plan.sql);
+  const resultFormats = await shardFormats(context, plan, statement, sql, shards);
+  const parts = await startShards(context, shards, plan.locks, { sql, parameters, resultFormats }, cursor);
+  try {
+    await Promise.all(parts.map(async (part) => await part.describe()));
+    const gathered = combine(plan, parts, statement);
+    return {
+      description: visibleDescription(plan, parts, statement),
+      rows: limitRows(gathered, limit, offset),
+      parts,
+    };
+  } catch (error) {
+    await Promise.all(parts.map(async (part) => await part.abort()));
+    throw error;
+  }
+}
+
+/** Sends one statement to several shards at the same time. */
+export async function startShards(
+  context: ExecutionContext,
+  shards: readonly ShardId[],
+  wrote: boolean,
+  query: Parameters<typeof ShardRows.send>[1],
+  cursor: { readonly portal: string; readonly batchRows: number },
+): Promise<readonly ShardRows[]> {
+  const connections = await Promise.all(shards.map(async (shard) => await context.transaction.enter(shard, wrote)));
+  return connections.map((connection) =>
+    ShardRows.send(connection, query, {
+      ...cursor,
+      onNotice: (frame) => {
+        context.onNotice(frame);
+      },
+    }),
+  );
+}
+
+function combine(plan: ScatterPlan, parts: readonly ShardRows[], statement: BoundStatement): RowStream {
+  switch (plan.gather.kind) {
+    case 'concatenate':
+      return concatenate(parts);
+    case 'merge':
+      return merge(parts, plan.gather.order, plan.gather.hidden);
+    case 'aggregate':
+      return aggregate(parts, plan.gather.columns, expandFormats(statement.resultFormats, plan.gather.columns.length));
+  }
+}
+
+/** What the client is told of the rows: without hidden columns, in the formats it asked for. */
+function visibleDescription(
+  plan: ScatterPlan,
+  parts: readonly ShardRows[],
+  statement: BoundStatement,
+): Buffer | undefined {
+  const description = parts[0]?.description;
+  if (description === undefined || plan.gather.kind === 'concatenate') return description;
+  const fields = readRowDescription(description);
+  const hidden = plan.gather.kind === 'merge' ? plan.gather.hidden : 0;
+  const visible = plan.gather.kind === 'merge' ? fields.slice(0, fields.length - hidden) : fields.slice(0, plan.gather.columns.length);
+  const formats = expandFormats(statement.resultFormats, visible.length);
+  return encodeRowDescription(
+    visible.map((field, index): FieldDescription => ({ ...field, format: formats[index] ?? 0 })),
+  );
+}
+
+/** One format a column: Bind may give none (all text) or one for all (protocol, Bind). */
+function expandFormats(formats: readonly number[], columns: number): readonly number[] {
+  return Array.from({ length: columns }, (_unused, index) => (formats.length === 1 ? formats[0] : formats[index]) ?? 0);
+}
+
+/** How many columns a plan's shard query has; asked for once a plan. */
+const columnCounts = new WeakMap<ScatterPlan, number>();
+
+/** The formats to ask the shards for: hidden order columns come in binary. */
+async function shardFormats(
+  context: ExecutionContext,
+  plan: ScatterPlan,
+  statement: BoundStatement,
+  sql: string | Buffer,
+  shards: readonly ShardId[],
+): Promise<readonly number[]> {
+  const { resultFormats } = statement;
+  if (plan.gather.kind === 'concatenate') return resultFormats;
+  if (plan.gather.kind === 'aggregate') {
+    return combinationFormats(plan.gather.columns, expandFormats(resultFormats, plan.gather.columns.length));
+  }
+  if (plan.gather.hidden === 0 || (resultFormats.length === 1 && resultFormats[0] === 1)) return resultFormats;
+  const known = columnCounts.get(plan);
+  const count = known ?? (await countColumns(context, statement, sql, shards));
+  columnCounts.set(plan, count);
+  const { hidden } = plan.gather;
+  return [...expandFormats(resultFormats, count - hidden), ...Array.from({ length: hidden }, () => 1)];
+}
+
+async function countColumns(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  sql: string | Buffer,
+  shards: readonly ShardId[],
+): Promise<number> {
+  const shard = present(shards[0], 'a scatter over no shard');
+  const connection = await context.transaction.enter(shard, false);
+  const types = statement.parameters.values.length === 0 ? [] : await context.inferParameterTypes(statement);
+  connection.prepared.delete('');
+  const exchange = new Exchange(connection);
+  exchange.send([encodeParse('', sql, types), encodeDescribe('statement', ''), syncFrame], 1);
+  let count = 0;
+  let failure: PgError | undefined;
+  while (connection.outstandingReady > 0) {
+    const item = await exchange.next();
+    if (item.kind !== 'message') continue;
+    if (item.type === backendType.rowDescription) count = readRowDescription(item.frame).length;
+    if (item.type === backendType.errorResponse) failure = readErrorResponse(item.frame);
+  }
+  exchange.release();
+  if (failure !== undefined) throw failure;
+  return count;
+}
+
+function checkCount(count: bigint | undefined, code: string, message: string): bigint | undefined {
+  if (count !== undefined && count < 0n) throw new PgError(code, message);
+  return count;
+}
+

@@ -1,0 +1,127 @@
+/** Session and transaction commands: what they do to the session, and to the shards the transaction is open on. */
+
+import { unreachable } from '../../base/assert.js';
+import type { LocalCommand } from '../../planner/plan.js';
+import { encodeNoticeResponse } from '../../wire/encode-backend.js';
+import { encodeQuery } from '../../wire/encode-frontend.js';
+import { runCommand } from '../backend/command.js';
+import { Exchange } from '../backend/exchange.js';
+import { send, type BoundStatement, type ExecutionContext } from './context.js';
+import { deliverExchange, deliverTag } from './deliver.js';
+
+const noTransaction = { sqlstate: '25P01', message: 'there is no transaction in progress' } as const;
+const alreadyInTransaction = { sqlstate: '25001', message: 'there is already a transaction in progress' } as const;
+
+export async function executeLocal(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  command: LocalCommand,
+): Promise<void> {
+  const { transaction, output } = context;
+  const sql = statement.sql.toString('utf8');
+  switch (command.kind) {
+    case 'begin':
+      if (transaction.isExplicit) await warn(context, alreadyInTransaction);
+      else transaction.begin('explicit', sql);
+      await deliverTag(output, command.tag);
+      return;
+    case 'commit':
+      await deliverTag(output, await endTransaction(context, 'commit', command.chain));
+      return;
+    case 'rollback':
+      await deliverTag(output, await endTransaction(context, 'rollback', command.chain));
+      return;
+    case 'savepoint':
+    case 'release':
+    case 'rollback to':
+      await executeSavepoint(context, statement, command);
+      return;
+    case 'set':
+      await executeSet(context, statement, command);
+      return;
+    default:
+      unreachable(command, 'a session command');
+  }
+}
+
+async function endTransaction(context: ExecutionContext, how: 'commit' | 'rollback', chain: boolean): Promise<string> {
+  const { transaction } = context;
+  if (!transaction.isExplicit) await warn(context, noTransaction);
+  if (!transaction.isOpen) return how === 'commit' ? 'COMMIT' : 'ROLLBACK';
+  const { beginSql } = transaction;
+  let tag: string = 'ROLLBACK';
+  try {
+    if (how === 'commit') tag = await transaction.commit();
+    else await transaction.rollback();
+  } finally {
+    await context.noteTransactionEnd();
+  }
+  if (chain) transaction.begin('explicit', beginSql);
+  return tag;
+}
+
+async function executeSavepoint(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  command: Extract<LocalCommand, { readonly kind: 'savepoint' | 'release' | 'rollback to' }>,
+): Promise<void> {
+  const { transaction } = context;
+  if (!transaction.isOpen) {
+    // No transaction block: the server's own error, in its own words.
+    await runCommand(await transaction.enter(context.topology.home, false), statement.sql.toString('utf8'));
+    return;
+  }
+  switch (command.kind) {
+    case 'savepoint':
+      await transaction.savepoint(command.name);
+      await deliverTag(context.output, 'SAVEPOINT');
+      return;
+    case 'release':
+      await transaction.release(command.name);
+      await deliverTag(context.output, 'RELEASE');
+      return;
+    case 'rollback to':
+      await transaction.rollbackTo(command.name);
+      await context.noteTransactionEnd();
+      await deliverTag(context.output, 'ROLLBACK');
+  }
+}
+
+/** SET and its kin: on the shards of the transaction, or on the home shard; other connections follow when used. */
+async function executeSet(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  command: Extract<LocalCommand, { readonly kind: 'set' }>,
+): Promise<void> {
+  const { transaction, backends } = context;
+  const sql = statement.sql.toString('utf8');
+  const shards = transaction.shards.length === 0 ? [context.topology.home] : transaction.shards;
+  const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false)));
+  const [first, ...others] = connections;
+  if (first === undefined) return;
+  const exchange = new Exchange(first);
+  exchange.onNotice = (frame) => {
+    context.onNotice(frame);
+  };
+  exchange.send([encodeQuery(sql)], 1);
+  await Promise.all([
+    deliverExchange(context, exchange, statement.describe),
+    ...others.map(async (connection) => {
+      await runCommand(connection, sql);
+    }),
+  ]);
+  const change = { name: command.name, sql };
+  if (transaction.isOpen) transaction.recordSetting(change, command.scope === 'transaction');
+  else if (command.scope !== 'transaction') {
+    const forgets = command.scope === 'discard' || (command.name === undefined && command.tag === 'RESET');
+    if (forgets) backends.settings.recordReset(sql);
+    else backends.settings.record(change);
+    first.appliedSettings = backends.settings.version;
+    if (command.scope === 'discard') context.noteDiscard(sql);
+  }
+  await context.noteSettingChange(command.name);
+}
+
+async function warn(context: ExecutionContext, warning: { sqlstate: string; message: string }): Promise<void> {
+  await send(context.output, encodeNoticeResponse({ severity: 'WARNING', ...warning }));
+}

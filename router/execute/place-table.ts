@@ -1,0 +1,119 @@
+/** create_distributed_table, create_reference_table, undistribute_table: rows move to where the placement wants them. */
+
+import { PgError, sqlstate } from '../../base/errors.js';
+import { placeSql } from '../../catalog/pgring-schema.js';
+import { qualifiedName, quoteIdentifier, type Placement, type Relation } from '../../catalog/schema.js';
+import type { ShardId } from '../../catalog/topology.js';
+import type { Plan } from '../../planner/plan.js';
+import { encodeDataRow, encodeRowDescription } from '../../wire/encode-backend.js';
+import { copyDoneFrame, encodeCopyData, encodeQuery } from '../../wire/encode-frontend.js';
+import { readCopyData } from '../../wire/frontend.js';
+import { readErrorResponse } from '../../wire/backend.js';
+import { backendType } from '../../wire/frame.js';
+import { runCommand } from '../backend/command.js';
+import { Exchange } from '../backend/exchange.js';
+import { ownedBy } from '../ring/sql-hash.js';
+import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
+import { deliverTag } from './deliver.js';
+import { inTransaction } from './in-transaction.js';
+
+type PlaceTablePlan = Extract<Plan, { readonly kind: 'place table' }>;
+
+const VOID_OID = 2278;
+const VOID_BYTES = 4;
+
+export async function executePlaceTable(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: PlaceTablePlan,
+): Promise<void> {
+  const relation = context.catalog.relation(plan.schema, plan.name);
+  if (relation === undefined) {
+    throw new PgError(sqlstate.undefinedTable, `relation "${plan.schema}.${plan.name}" does not exist`);
+  }
+  await inTransaction(context, async () => {
+    await moveRows(context, relation, plan.placement);
+    const sql = placeSql(plan.schema, plan.name, plan.placement);
+    await Promise.all(
+      allShards(context.topology).map(async (shard) => {
+        await runCommand(await context.transaction.enter(shard, true), sql);
+      }),
+    );
+  });
+  await context.noteCatalogChange();
+  if (statement.describe) {
+    const field = { tableOid: 0, columnNumber: 0, typeOid: VOID_OID, typeSize: VOID_BYTES, typeModifier: -1, format: 0 };
+    await send(context.output, encodeRowDescription([{ name: plan.column, ...field }]));
+  }
+  await send(context.output, encodeDataRow(['']));
+  await deliverTag(context.output, 'SELECT 1');
+}
+
+/** Every row has one place before (its source) and one or more after; each moves straight from server to server. */
+async function moveRows(context: ExecutionContext, relation: Relation, target: Placement): Promise<void> {
+  const table = qualifiedName(relation);
+  const { home } = context.topology;
+  const shards = [home, ...allShards(context.topology).filter((shard) => shard !== home)];
+  for (const shard of shards) {
+    await runCommand(await context.transaction.enter(shard, true), `LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+  }
+  const others = shards.filter((shard) => shard !== home);
+  if (relation.placement.kind === 'sharded') {
+    for (const source of others) await pipeRows(context, relation, source, home, 'true');
+  }
+  await Promise.all(others.map(async (shard) => {
+    await runCommand(await context.transaction.enter(shard, true), `DELETE FROM ONLY ${table}`);
+  }));
+  switch (target.kind) {
+    case 'home':
+      return;
+    case 'reference':
+      for (const shard of others) await pipeRows(context, relation, home, shard, 'true');
+      return;
+    case 'sharded': {
+      const columns = target.key.map((name) => {
+        const column = relation.columns.find((candidate) => candidate.name === name);
+        if (column === undefined) throw new PgError(sqlstate.undefinedColumn, `column "${name}" does not exist`);
+        return { sql: quoteIdentifier(name), typeOid: column.baseTypeOid };
+      });
+      for (const shard of others) {
+        const owned = ownedBy(context.shardMap.arcsOf(shard), columns);
+        await pipeRows(context, relation, home, shard, owned);
+        const connection = await context.transaction.enter(home, true);
+        await runCommand(connection, `DELETE FROM ONLY ${table} WHERE ${owned}`);
+      }
+    }
+  }
+}
+
+/** Copies the rows that satisfy the condition from one shard to another, as a stream. */
+async function pipeRows(
+  context: ExecutionContext,
+  relation: Relation,
+  source: ShardId,
+  target: ShardId,
+  condition: string,
+): Promise<void> {
+  const table = qualifiedName(relation);
+  const columns = relation.columns
+    .filter((column) => column.generated === 'no')
+    .map((column) => quoteIdentifier(column.name))
+    .join(', ');
+  const from = new Exchange(await context.transaction.enter(source, true));
+  const to = new Exchange(await context.transaction.enter(target, true));
+  to.send([encodeQuery(`COPY ${table} (${columns}) FROM STDIN`)], 1);
+  from.send([encodeQuery(`COPY (SELECT ${columns} FROM ${table} WHERE ${condition}) TO STDOUT`)], 1);
+  let failure: PgError | undefined;
+  while (from.connection.outstandingReady > 0) {
+    const item = await from.next();
+    if (item.kind === 'rows') continue;
+    if (item.type === backendType.errorResponse) failure ??= readErrorResponse(item.frame);
+    if (item.type === backendType.copyData && failure === undefined) {
+      if (!to.send([encodeCopyData(readCopyData(item.frame))], 0)) await to.connection.drained();
+    }
+  }
+  from.release();
+  to.send([copyDoneFrame], 0);
+  failure ??= await to.finish();
+  if (failure !== undefined) throw failure;
+}

@@ -1,0 +1,224 @@
+/** Writes on several shards: INSERT by owner, UPDATE and DELETE on all that may own a row. All commit or none. */
+
+import { present } from '../../base/assert.js';
+import type { ShardId } from '../../catalog/topology.js';
+import type { Plan, ValueSource } from '../../planner/plan.js';
+import { formatTag, readTagRows } from '../../wire/command-tag.js';
+import type { RowRun } from '../backend/row-run.js';
+import { concatenate } from '../merge/concatenate.js';
+import { frameEnd } from '../merge/stream.js';
+import type { LocateResult } from '../ring/locate.js';
+import { normaliseValues } from './compute.js';
+import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
+import { deliverRows, deliverTag } from './deliver.js';
+import { startShards } from './gather.js';
+import { locateOrHome } from './locate-now.js';
+import { passTo } from './pass.js';
+import { bindValues, parametersFor, renderSql, routeStatement } from './route.js';
+import { ShardRows } from './shard-rows.js';
+import type { StatementValues } from './values.js';
+import { inTransaction } from './in-transaction.js';
+
+type InsertPlan = Extract<Plan, { readonly kind: 'insert' }>;
+type ModifyPlan = Extract<Plan, { readonly kind: 'modify' }>;
+
+/** One shard's statement, and which of the client's rows are in it, in their order. */
+interface InsertPart {
+  readonly shard: ShardId;
+  readonly sql: string;
+  readonly places: readonly number[];
+}
+
+const wholeAnswer = { portal: '', batchRows: 0 } as const;
+
+export async function executeInsert(context: ExecutionContext, statement: BoundStatement, plan: InsertPlan): Promise<void> {
+  const values = await bindValues(context, statement, plan.computed);
+  const parts = await splitByOwner(context, statement, plan, values);
+  const parameters = await parametersFor(context, statement, []);
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) {
+    await passTo(context, statement, only.shard, true, { sql: only.sql, parameters });
+    return;
+  }
+  const count = await inTransaction(context, async () => {
+    const connections = await Promise.all(parts.map(async (part) => await context.transaction.enter(part.shard, true)));
+    const answers = parts.map((part, index) =>
+      ShardRows.send(
+        present(connections[index], 'a connection for each shard'),
+        { sql: part.sql, parameters, resultFormats: statement.resultFormats },
+        { ...wholeAnswer, onNotice: (frame) => {
+          context.onNotice(frame);
+        } },
+      ),
+    );
+    const reference = plan.keyTypes === undefined;
+    return await finishTogether(answers, async () => {
+      await describeAll(context, statement, answers, plan.returning);
+      return await (reference
+        ? deliverOne(context, answers, plan.returning)
+        : deliverInOrder(context, answers, parts, plan.returning));
+    });
+  });
+  await deliverTag(context.output, formatTag('INSERT', count));
+}
+
+export async function executeModify(context: ExecutionContext, statement: BoundStatement, plan: ModifyPlan): Promise<void> {
+  const values = await bindValues(context, statement, plan.computed);
+  const shards = await routeStatement(context, plan.routing, values);
+  const sql = renderSql(plan.sql, statement, values);
+  const parameters = await parametersFor(context, statement, plan.sql);
+  const [only] = shards;
+  if (shards.length === 1 && only !== undefined) {
+    await passTo(context, statement, only, true, { sql, parameters });
+    return;
+  }
+  const count = await inTransaction(context, async () => {
+    const answers = await startShards(
+      context,
+      shards,
+      true,
+      { sql, parameters, resultFormats: statement.resultFormats },
+      wholeAnswer,
+    );
+    return await finishTogether(answers, async () => {
+      await describeAll(context, statement, answers, plan.returning);
+      return plan.outcome === 'one'
+        ? await deliverOne(context, answers, plan.returning)
+        : await deliverSum(context, answers, plan.returning);
+    });
+  });
+  await deliverTag(context.output, formatTag(plan.tag, count));
+}
+
+function ownerOfRow(
+  plan: InsertPlan,
+  keyTypes: readonly number[],
+  key: readonly ValueSource[],
+  values: StatementValues,
+  context: ExecutionContext,
+): LocateResult {
+  const { home } = context.topology;
+  const routing = { kind: 'byRow', keyTypes, keyModifiers: plan.keyModifiers, key } as const;
+  return locateOrHome(routing, values, context.shardMap, home);
+}
+
+/** Groups the rows of a VALUES list by the shard that owns them; a reference table's go to every shard. */
+async function splitByOwner(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: InsertPlan,
+  values: StatementValues,
+): Promise<readonly InsertPart[]> {
+  const head = renderSql(plan.head, statement, values);
+  const tail = renderSql(plan.tail, statement, values);
+  const texts = plan.rows.map((row) => String(renderSql(row.sql, statement, values)));
+  const everyPlace = texts.map((_text, place) => place);
+  const { keyTypes } = plan;
+  if (keyTypes === undefined) {
+    const sql = `${head}${texts.join(', ')}${tail}`;
+    return allShards(context.topology).map((shard) => ({ shard, sql, places: everyPlace }));
+  }
+  const places = new Map<ShardId, number[]>();
+  for (const [place, row] of plan.rows.entries()) {
+    let located = ownerOfRow(plan, keyTypes, row.key, values, context);
+    while (located.kind === 'undecided') {
+      await normaliseValues(context, located.sources, values);
+      located = ownerOfRow(plan, keyTypes, row.key, values, context);
+    }
+    const shard = located.shards[0] ?? context.topology.home;
+    const list = places.get(shard);
+    if (list === undefined) places.set(shard, [place]);
+    else list.push(place);
+  }
+  return [...places].map(([shard, list]) => ({
+    shard,
+    sql: `${head}${list.map((place) => texts[place]).join(', ')}${tail}`,
+    places: list,
+  }));
+}
+
+async function describeAll(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  answers: readonly ShardRows[],
+  returning: boolean,
+): Promise<void> {
+  await Promise.all(answers.map(async (answer) => await answer.describe()));
+  const description = answers[0]?.description;
+  if (returning && statement.describe && description !== undefined) await send(context.output, description);
+}
+
+/** Rows of all shards as they come; the sum of the counts. */
+async function deliverSum(
+  context: ExecutionContext,
+  answers: readonly ShardRows[],
+  returning: boolean,
+): Promise<number> {
+  if (returning) await deliverRows(context.output, concatenate(answers));
+  else await drainAll(answers);
+  return answers.reduce((sum, answer) => sum + (readTagRows(answer.tag ?? '') ?? 0), 0);
+}
+
+/** Every shard did the same: the first one's rows and count. */
+async function deliverOne(
+  context: ExecutionContext,
+  answers: readonly ShardRows[],
+  returning: boolean,
+): Promise<number> {
+  const [first, ...others] = answers;
+  if (returning && first !== undefined) await deliverRows(context.output, first);
+  await drainAll(returning ? others : answers);
+  return readTagRows(first?.tag ?? '') ?? 0;
+}
+
+/**
+ * RETURNING rows in the order of the VALUES list, as one server gives them. Where a shard left rows out (ON CONFLICT DO
+ * NOTHING) its rows cannot be told apart, so the shards' rows follow one another.
+ */
+async function deliverInOrder(
+  context: ExecutionContext,
+  answers: readonly ShardRows[],
+  parts: readonly InsertPart[],
+  returning: boolean,
+): Promise<number> {
+  if (!returning) return await deliverSum(context, answers, false);
+  const runs = await Promise.all(answers.map(async (answer) => await collectRuns(answer)));
+  const rows = runs.map((list) => list.flatMap((run) => [...splitRun(run)]));
+  const complete = rows.every((list, index) => list.length === parts[index]?.places.length);
+  const ordered = complete
+    ? rows
+        .flatMap((list, index) => list.map((row, at) => ({ row, place: parts[index]?.places[at] ?? 0 })))
+        .sort((left, right) => left.place - right.place)
+        .map(({ row }) => row)
+    : rows.flat();
+  await send(context.output, Buffer.concat(ordered));
+  return answers.reduce((sum, answer) => sum + (readTagRows(answer.tag ?? '') ?? 0), 0);
+}
+
+async function collectRuns(answer: ShardRows): Promise<readonly RowRun[]> {
+  const runs: RowRun[] = [];
+  for (let run = await answer.next(); run !== undefined; run = await answer.next()) runs.push(run);
+  return runs;
+}
+
+function* splitRun(run: RowRun): Generator<Buffer> {
+  for (let position = run.start; position < run.end; position = frameEnd(run.bytes, position)) {
+    yield run.bytes.subarray(position, frameEnd(run.bytes, position));
+  }
+}
+
+async function drainAll(answers: readonly ShardRows[]): Promise<void> {
+  await Promise.all(answers.map(async (answer) => await collectRuns(answer)));
+}
+
+/** Runs the work; when it fails, what the shards still do is cancelled, so that every connection is free again. */
+async function finishTogether<T>(answers: readonly ShardRows[], work: () => Promise<T>): Promise<T> {
+  try {
+    const result = await work();
+    await Promise.all(answers.map(async (answer) => await answer.close()));
+    return result;
+  } catch (error) {
+    await Promise.all(answers.map(async (answer) => await answer.abort()));
+    throw error;
+  }
+}

@@ -1,0 +1,108 @@
+/** The server connections of one client session: lent for the session's life, one a shard, opened when first needed. */
+
+import { PgError, sqlstate } from '../../base/errors.js';
+import type { Shard, ShardId, Topology } from '../../catalog/topology.js';
+import { runCommand } from '../backend/command.js';
+import type { BackendConnection, BackendIdentity } from '../backend/connection.js';
+import type { BackendPool } from '../backend/pool.js';
+import { SessionSettings } from './settings.js';
+
+/** What a session wants to hear from its connections at any time. */
+export interface SessionListener {
+  onParameter(connection: BackendConnection, name: string, value: string): void;
+  onNotification(frame: Buffer): void;
+}
+
+/** The shard of that id. Errors: XX000-like 55000 when a topology change removed it. */
+export function shardOf(topology: Topology, id: ShardId): Shard {
+  const shard = topology.shards.find((candidate) => candidate.id === id);
+  if (shard !== undefined) return shard;
+  throw new PgError(sqlstate.objectNotInPrerequisiteState, `shard ${id} is no longer part of the cluster`);
+}
+
+export class SessionBackends {
+  readonly settings = new SessionSettings();
+  readonly #connections = new Map<ShardId, BackendConnection>();
+  readonly #pool: BackendPool;
+  readonly #identity: BackendIdentity;
+  readonly #topology: () => Topology;
+  readonly #prepareDatabase: (shard: Shard, database: string) => Promise<void>;
+  readonly #listener: SessionListener;
+
+  /** `prepareDatabase` makes sure that schema pgring is there before a shard's database is first used. */
+  constructor(options: {
+    readonly pool: BackendPool;
+    readonly identity: BackendIdentity;
+    readonly topology: () => Topology;
+    readonly prepareDatabase: (shard: Shard, database: string) => Promise<void>;
+    readonly listener: SessionListener;
+  }) {
+    this.#pool = options.pool;
+    this.#identity = options.identity;
+    this.#topology = options.topology;
+    this.#prepareDatabase = options.prepareDatabase;
+    this.#listener = options.listener;
+  }
+
+  get topology(): Topology {
+    return this.#topology();
+  }
+
+  /** Connections that are open now. */
+  get open(): Iterable<readonly [ShardId, BackendConnection]> {
+    return this.#connections;
+  }
+
+  /** The open connection to a shard, whether it has caught up or not. */
+  peek(shard: ShardId): BackendConnection | undefined {
+    const connection = this.#connections.get(shard);
+    if (connection?.closed !== true) return connection;
+    this.#connections.delete(shard);
+    return undefined;
+  }
+
+  /** An open connection that can be used at once, or undefined: then `connect` is needed. */
+  ready(shard: ShardId): BackendConnection | undefined {
+    const connection = this.peek(shard);
+    return connection !== undefined && connection.appliedSettings === this.settings.version ? connection : undefined;
+  }
+
+  /** The connection to a shard, opened if need be. It has the session's settings unless a transaction is open on it. */
+  async connect(shard: ShardId): Promise<BackendConnection> {
+    let connection = this.peek(shard);
+    if (connection === undefined) {
+      const target = shardOf(this.#topology(), shard);
+      connection = await this.#pool.acquire(target, this.#identity);
+      this.#adopt(shard, connection);
+      await this.#prepareDatabase(target, this.#identity.database);
+    }
+    if (connection.status === 'I') await this.catchUp(connection);
+    return connection;
+  }
+
+  /** Runs on the connection what the session has SET since the connection was last used. */
+  async catchUp(connection: BackendConnection): Promise<void> {
+    const version = this.settings.version;
+    if (connection.appliedSettings === version) return;
+    for (const statement of this.settings.since(connection.appliedSettings)) await runCommand(connection, statement);
+    connection.appliedSettings = version;
+  }
+
+  /** Destroys connections that something unfinished is on, and gives the others back. */
+  async releaseAll(): Promise<void> {
+    const connections = [...this.#connections.values()];
+    this.#connections.clear();
+    await Promise.all(connections.map(async (connection) => await this.#pool.release(connection)));
+  }
+
+  /** The session's own parts of a connection's life. */
+  #adopt(shard: ShardId, connection: BackendConnection): void {
+    this.#connections.set(shard, connection);
+    connection.onParameter = (name, value) => {
+      this.#listener.onParameter(connection, name, value);
+    };
+    connection.onNotification = (frame) => {
+      this.#listener.onNotification(frame);
+    };
+  }
+}

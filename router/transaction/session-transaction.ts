@@ -1,0 +1,227 @@
+/**
+ * The transaction of one session over the shards it touches. A shard joins when it is first used: it then gets BEGIN
+ * with the client's options, and every savepoint and setting that the transaction has seen so far.
+ */
+
+import { assert } from '../../base/assert.js';
+import { PgError, sqlstate } from '../../base/errors.js';
+import { quoteIdentifier } from '../../catalog/schema.js';
+import type { ShardId } from '../../catalog/topology.js';
+import type { TransactionStatus } from '../../wire/backend.js';
+import { encodeQuery } from '../../wire/encode-frontend.js';
+import { runCommand } from '../backend/command.js';
+import type { BackendConnection } from '../backend/connection.js';
+import type { SessionBackends } from './session-backends.js';
+import type { SettingChange } from './settings.js';
+import { commitEverywhere, rollbackEverywhere, type Participant, type TransactionResolver } from './two-phase-commit.js';
+
+/** `explicit`: the client said BEGIN. `implicit`: pgring needs one for a statement, a pipeline or several statements. */
+export type TransactionOrigin = 'explicit' | 'implicit';
+
+type LogEntry =
+  | { readonly kind: 'savepoint'; readonly name: string }
+  | { readonly kind: 'setting'; readonly change: SettingChange; readonly local: boolean };
+
+interface OpenTransaction {
+  readonly kind: 'open';
+  readonly origin: TransactionOrigin;
+  readonly begin: string;
+  readonly participants: Map<ShardId, Participant>;
+  /** What a shard that joins later must be told, in order. */
+  readonly log: readonly LogEntry[];
+  readonly failed: boolean;
+}
+
+type State = { readonly kind: 'idle' } | OpenTransaction;
+
+const idle: State = { kind: 'idle' };
+
+/** A connection that may be used at once; `begin` must be written before the statement, its answer swallowed. */
+export interface ImmediateEntry {
+  readonly connection: BackendConnection;
+  readonly begin: Buffer | undefined;
+}
+
+export class SessionTransaction {
+  readonly #backends: SessionBackends;
+  readonly #database: string;
+  readonly #resolver: TransactionResolver;
+  #state: State = idle;
+
+  constructor(backends: SessionBackends, database: string, resolver: TransactionResolver) {
+    this.#backends = backends;
+    this.#database = database;
+    this.#resolver = resolver;
+  }
+
+  /** What ReadyForQuery tells the client. */
+  get status(): TransactionStatus {
+    if (this.#state.kind === 'idle' || this.#state.origin === 'implicit') return 'I';
+    return this.#state.failed ? 'E' : 'T';
+  }
+
+  get isOpen(): boolean {
+    return this.#state.kind === 'open';
+  }
+
+  get isExplicit(): boolean {
+    return this.#state.kind === 'open' && this.#state.origin === 'explicit';
+  }
+
+  get isFailed(): boolean {
+    return this.#state.kind === 'open' && this.#state.failed;
+  }
+
+  /** The statement that opened the transaction. */
+  get beginSql(): string {
+    return this.#open().begin;
+  }
+
+  /** Shards on which the transaction is open. */
+  get shards(): readonly ShardId[] {
+    return this.#state.kind === 'open' ? [...this.#state.participants.keys()] : [];
+  }
+
+  /** Opens the transaction; no shard hears of it yet. An implicit one that is open becomes explicit. */
+  begin(origin: TransactionOrigin, sql: string): void {
+    if (this.#state.kind === 'open') {
+      assert(this.#state.origin === 'implicit' && origin === 'explicit', 'a transaction was begun twice');
+      this.#state = { ...this.#state, origin };
+      return;
+    }
+    this.#state = { kind: 'open', origin, begin: sql, participants: new Map(), log: [], failed: false };
+  }
+
+  /** The statement failed: until ROLLBACK or ROLLBACK TO nothing else runs. */
+  fail(): void {
+    if (this.#state.kind === 'open') this.#state = { ...this.#state, failed: true };
+  }
+
+  /** Learns from the connection's last ReadyForQuery whether its statement failed the transaction. */
+  noteAnswer(connection: BackendConnection): void {
+    if (connection.status === 'E') this.fail();
+  }
+
+  /** The connection to use for a statement, inside the transaction if one is open. */
+  async enter(shard: ShardId, wrote: boolean): Promise<BackendConnection> {
+    const state = this.#state;
+    if (state.kind === 'idle') return await this.#backends.connect(shard);
+    const participant = state.participants.get(shard);
+    if (participant !== undefined) {
+      if (participant.connection.closed) throw this.#lostParticipant();
+      participant.wrote ||= wrote;
+      return participant.connection;
+    }
+    const connection = await this.#backends.connect(shard);
+    const opening = [state.begin, ...state.log.map(replay)];
+    state.participants.set(shard, { shard, connection, wrote });
+    await runCommand(connection, opening.join(';'));
+    return connection;
+  }
+
+  /** As `enter`, when that needs no waiting; else undefined. */
+  enterNow(shard: ShardId, wrote: boolean): ImmediateEntry | undefined {
+    const state = this.#state;
+    if (state.kind === 'idle') {
+      const connection = this.#backends.ready(shard);
+      return connection === undefined ? undefined : { connection, begin: undefined };
+    }
+    const participant = state.participants.get(shard);
+    if (participant !== undefined) {
+      if (participant.connection.closed) return undefined;
+      participant.wrote ||= wrote;
+      return { connection: participant.connection, begin: undefined };
+    }
+    if (state.log.length > 0) return undefined;
+    const connection = this.#backends.ready(shard);
+    if (connection === undefined) return undefined;
+    state.participants.set(shard, { shard, connection, wrote });
+    return { connection, begin: encodeQuery(state.begin) };
+  }
+
+  /** Ends the transaction. `ROLLBACK` when it had failed, as PostgreSQL's COMMIT then answers. */
+  async commit(): Promise<'COMMIT' | 'ROLLBACK'> {
+    const state = this.#take();
+    const participants = [...state.participants.values()];
+    if (state.failed || participants.some((participant) => participant.connection.closed)) {
+      await rollbackEverywhere(participants);
+      if (!state.failed) throw this.#lostParticipant();
+      return 'ROLLBACK';
+    }
+    await commitEverywhere(participants, this.#database, this.#resolver);
+    for (const entry of state.log) {
+      if (entry.kind === 'setting' && !entry.local) this.#backends.settings.record(entry.change);
+    }
+    for (const { connection } of participants) connection.appliedSettings = this.#backends.settings.version;
+    return 'COMMIT';
+  }
+
+  async rollback(): Promise<void> {
+    await rollbackEverywhere([...this.#take().participants.values()]);
+  }
+
+  async savepoint(name: string): Promise<void> {
+    const state = this.#open();
+    await this.#tellAll(state, `SAVEPOINT ${quoteIdentifier(name)}`);
+    this.#state = { ...state, log: [...state.log, { kind: 'savepoint', name }] };
+  }
+
+  async release(name: string): Promise<void> {
+    const state = this.#open();
+    const place = this.#findSavepoint(state, name);
+    await this.#tellAll(state, `RELEASE SAVEPOINT ${quoteIdentifier(name)}`);
+    const kept = state.log.slice(place).filter((entry) => entry.kind === 'setting');
+    this.#state = { ...state, log: [...state.log.slice(0, place), ...kept] };
+  }
+
+  async rollbackTo(name: string): Promise<void> {
+    const state = this.#open();
+    const place = this.#findSavepoint(state, name);
+    await this.#tellAll(state, `ROLLBACK TO SAVEPOINT ${quoteIdentifier(name)}`);
+    this.#state = { ...state, log: state.log.slice(0, place + 1), failed: false };
+  }
+
+  /** A SET that every participant has accepted. Outside a transaction the caller tells the session's settings. */
+  recordSetting(change: SettingChange, local: boolean): void {
+    const state = this.#open();
+    this.#state = { ...state, log: [...state.log, { kind: 'setting', change, local }] };
+  }
+
+  #open(): OpenTransaction {
+    assert(this.#state.kind === 'open', 'no transaction is open');
+    return this.#state;
+  }
+
+  #take(): OpenTransaction {
+    const state = this.#open();
+    this.#state = idle;
+    return state;
+  }
+
+  /** The place of the newest savepoint of that name in the log. */
+  #findSavepoint(state: OpenTransaction, name: string): number {
+    const place = state.log.findLastIndex((entry) => entry.kind === 'savepoint' && entry.name === name);
+    if (place >= 0) return place;
+    throw new PgError(sqlstate.savepointException, `savepoint "${name}" does not exist`);
+  }
+
+  async #tellAll(state: OpenTransaction, sql: string): Promise<void> {
+    await Promise.all(
+      [...state.participants.values()].map(async ({ connection }) => {
+        await runCommand(connection, sql);
+      }),
+    );
+  }
+
+  #lostParticipant(): PgError {
+    return new PgError(
+      sqlstate.connectionFailure,
+      'the transaction was rolled back: the connection to one of its shards was lost',
+      { hint: 'Repeat the transaction.' },
+    );
+  }
+}
+
+function replay(entry: LogEntry): string {
+  return entry.kind === 'savepoint' ? `SAVEPOINT ${quoteIdentifier(entry.name)}` : entry.change.sql;
+}

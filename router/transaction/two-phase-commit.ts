@@ -1,0 +1,110 @@
+/**
+ * Commits one transaction on several shards: everywhere or nowhere. No coordinator: "all prepared" is the decision,
+ * and the row in pgring.commit_log fences a participant against a recoverer's abort (DESIGN.md, "Transactions").
+ */
+
+import { randomBytes } from 'node:crypto';
+import { PgError, sqlstate } from '../../base/errors.js';
+import { quoteLiteral } from '../../catalog/schema.js';
+import type { ShardId } from '../../catalog/topology.js';
+import { runCommand } from '../backend/command.js';
+import type { BackendConnection } from '../backend/connection.js';
+import { formatGlobalId } from './global-id.js';
+
+const GLOBAL_ID_BYTES = 12;
+
+/** A shard on which the transaction is open. */
+export interface Participant {
+  readonly shard: ShardId;
+  readonly connection: BackendConnection;
+  wrote: boolean;
+}
+
+/** Finds out, and brings about, one outcome of a prepared transaction whose owner lost sight of a participant. */
+export interface TransactionResolver {
+  /** `unknown` when a participant cannot be reached; it goes on trying in the background. */
+  resolve(globalId: string, database: string): Promise<'committed' | 'aborted' | 'unknown'>;
+}
+
+type Answer = { readonly kind: 'done' } | { readonly kind: 'refused' | 'lost'; readonly error: PgError };
+
+/** Commits on every participant. Throws the error that made it impossible, after rolling back everywhere. */
+export async function commitEverywhere(
+  participants: readonly Participant[],
+  database: string,
+  resolver: TransactionResolver,
+): Promise<void> {
+  const writers = participants.filter((participant) => participant.wrote);
+  const readers = participants.filter((participant) => !participant.wrote);
+  if (writers.length > 1) {
+    await commitInTwoPhases(writers, database, resolver);
+    await Promise.all(readers.map(async (reader) => await tell(reader, 'COMMIT')));
+    return;
+  }
+  const writer = writers[0];
+  if (writer !== undefined) {
+    const answer = await tell(writer, 'COMMIT');
+    if (answer.kind === 'lost') throw unknownOutcome(answer.error);
+    if (answer.kind === 'refused') {
+      await rollbackEverywhere(readers);
+      throw answer.error;
+    }
+  }
+  await Promise.all(readers.map(async (reader) => await tell(reader, 'COMMIT')));
+}
+
+/** Rolls back on every participant; a lost connection has been rolled back by its server. */
+export async function rollbackEverywhere(participants: readonly Participant[]): Promise<void> {
+  await Promise.all(participants.map(async (participant) => await tell(participant, 'ROLLBACK')));
+}
+
+async function commitInTwoPhases(
+  writers: readonly Participant[],
+  database: string,
+  resolver: TransactionResolver,
+): Promise<void> {
+  const globalId = formatGlobalId(
+    randomBytes(GLOBAL_ID_BYTES).toString('hex'),
+    writers.map((writer) => writer.shard),
+  );
+  const name = quoteLiteral(globalId);
+  const prepare = `INSERT INTO pgring.commit_log (gid) VALUES (${name}); PREPARE TRANSACTION ${name}`;
+  const answers = await Promise.all(writers.map(async (writer) => await tell(writer, prepare)));
+  const refusal = answers.find((answer) => answer.kind === 'refused');
+  const loss = answers.find((answer) => answer.kind === 'lost');
+  if (refusal?.kind === 'refused') {
+    await Promise.all(
+      writers.map(async (writer, index) => {
+        const prepared = answers[index]?.kind === 'done';
+        await tell(writer, prepared ? `ROLLBACK PREPARED ${name}` : 'ROLLBACK');
+      }),
+    );
+    if (loss !== undefined) await resolver.resolve(globalId, database);
+    throw refusal.error;
+  }
+  if (loss?.kind === 'lost') {
+    const outcome = await resolver.resolve(globalId, database);
+    if (outcome === 'committed') return;
+    throw outcome === 'aborted' ? loss.error : unknownOutcome(loss.error);
+  }
+  const outcomes = await Promise.all(writers.map(async (writer) => await tell(writer, `COMMIT PREPARED ${name}`)));
+  if (outcomes.some((outcome) => outcome.kind !== 'done')) await resolver.resolve(globalId, database);
+}
+
+async function tell(participant: Participant, sql: string): Promise<Answer> {
+  try {
+    await runCommand(participant.connection, sql);
+    return { kind: 'done' };
+  } catch (error) {
+    if (!(error instanceof PgError)) throw error;
+    return { kind: participant.connection.closed ? 'lost' : 'refused', error };
+  }
+}
+
+function unknownOutcome(error: PgError): PgError {
+  return new PgError(
+    sqlstate.transactionResolutionUnknown,
+    'the connection to a shard was lost during COMMIT: whether the transaction committed is not known',
+    { detail: error.message, hint: 'Look at the rows before you repeat the transaction.' },
+  );
+}
