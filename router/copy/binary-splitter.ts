@@ -10,6 +10,7 @@ const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
 const headerBytes = signature.length + 8;
 /** What every shard gets: the header without an extension, which PostgreSQL ignores. */
 const plainHeader = Buffer.concat([signature, Buffer.alloc(8)]);
+const missingLength = 'invalid COPY file header (missing length)';
 const trailer = Buffer.from([0xff, 0xff]);
 
 type State = 'header' | 'extension' | 'rows' | 'ended';
@@ -54,36 +55,39 @@ export class BinarySplitter implements CopySplitter {
 
   end(sink: CopySink): void {
     const left = this.#carry.end - this.#carry.start;
-    if (this.#state === 'header') {
-      throw left < signature.length || !this.#hasSignature()
-        ? badCopyFormat('COPY file signature not recognized', `COPY ${this.#source.relation}`)
-        : badCopyFormat('invalid COPY file header (missing flags)', `COPY ${this.#source.relation}`);
-    }
+    if (this.#state === 'header') throw this.#headerFault(left) ?? badCopyFormat(missingLength);
     if (this.#state === 'extension') {
-      throw badCopyFormat('invalid COPY file header (wrong length)', `COPY ${this.#source.relation}`);
+      throw badCopyFormat('invalid COPY file header (wrong length)');
     }
     // As in CopyGetInt16(), less than a field count is the end; the trailer may be missing.
-    if (this.#state === 'rows' && left >= 2) throw this.#error('unexpected EOF in COPY data');
+    if (this.#state === 'rows' && left >= 2) {
+      throw this.#error('unexpected EOF in COPY data', this.#source.columns[this.#fields]);
+    }
     this.#state = 'ended';
     sink.broadcast(trailer, 0, trailer.length);
   }
 
-  #hasSignature(): boolean {
+  /** What is wrong with the signature and flags, of which `length` bytes have arrived. PostgreSQL gives no CONTEXT here. */
+  #headerFault(length: number): PgError | undefined {
     const { bytes, start } = this.#carry;
-    return signature.compare(bytes, start, start + signature.length) === 0;
+    const flagsAt = start + signature.length;
+    if (length < signature.length || signature.compare(bytes, start, flagsAt) !== 0) {
+      return badCopyFormat('COPY file signature not recognized');
+    }
+    if (length < signature.length + 4) return badCopyFormat('invalid COPY file header (missing flags)');
+    const flags = bytes.readUInt32BE(flagsAt);
+    if ((flags & 0x1_0000) !== 0) return badCopyFormat('invalid COPY file header (WITH OIDS)');
+    return flags >>> 16 === 0 ? undefined : badCopyFormat('unrecognized critical flags in COPY file header');
   }
 
   /** False when it has not arrived completely. */
   #readHeader(sink: CopySink): boolean {
     const { bytes, start, end } = this.#carry;
     if (end - start < headerBytes) return false;
-    const where = `COPY ${this.#source.relation}`;
-    if (!this.#hasSignature()) throw badCopyFormat('COPY file signature not recognized', where);
-    const flags = bytes.readUInt32BE(start + signature.length);
-    if ((flags & 0x1_0000) !== 0) throw badCopyFormat('invalid COPY file header (WITH OIDS)', where);
-    if (flags >>> 16 !== 0) throw badCopyFormat('unrecognized critical flags in COPY file header', where);
-    this.#extensionBytes = bytes.readInt32BE(start + signature.length + 4);
-    if (this.#extensionBytes < 0) throw badCopyFormat('invalid COPY file header (missing length)', where);
+    const fault = this.#headerFault(headerBytes);
+    if (fault !== undefined) throw fault;
+    this.#extensionBytes = bytes.readInt32BE(start + headerBytes - 4);
+    if (this.#extensionBytes < 0) throw badCopyFormat(missingLength);
     this.#carry.start += headerBytes;
     this.#state = 'extension';
     sink.broadcast(plainHeader, 0, plainHeader.length);

@@ -34,6 +34,9 @@ export function columnContext(
 }
 
 /** ERRCODE_BAD_COPY_FILE_FORMAT */
-export function badCopyFormat(message: string, where: string, hint?: string): PgError {
-  return new PgError('22P04', message, hint === undefined ? { where } : { where, hint });
+export function badCopyFormat(message: string, where?: string, hint?: string): PgError {
+  return new PgError('22P04', message, {
+    ...(where === undefined ? {} : { where }),
+    ...(hint === undefined ? {} : { hint }),
+  });
 }

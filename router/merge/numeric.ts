@@ -55,7 +55,6 @@ export function formatNumeric(value: Numeric): string {
 }
 
 const specialSigns = { NaN: 0xc000, Infinity: 0xd000, '-Infinity': 0xf000 } as const;
-/** numeric_send() gives the infinities a display scale of 0x20, NaN of 0: they are headers without digits. */
 const headerBytes = 8;
 
 /** Writes as numeric_send() does: without zero digits (of base 10000) at either end. */
@@ -63,6 +62,8 @@ export function encodeNumeric(value: Numeric): Buffer {
   if (value.kind !== 'finite') {
     const header = Buffer.alloc(headerBytes);
     header.writeUInt16BE(specialSigns[value.kind], 4);
+    // The infinities' sign bits overlap the scale in memory, and numeric_send() sends what it reads there.
+    if (value.kind !== 'NaN') header.writeUInt16BE(0x20, 6);
     return header;
   }
   const { whole, fraction } = splitDigits(value.unscaled, value.scale);

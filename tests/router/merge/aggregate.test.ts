@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { Client } from 'pg';
 import type { Combination } from '../../../planner/plan.js';
 import { aggregate, combinationFormats } from '../../../router/merge/aggregate.js';
+import { testedMajorVersion } from '../../support/cluster.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../../support/shared-servers.js';
 import { GivenRows, int4, readAll, runOf, SilentRows, type Value } from './rows.js';
 import { orderTypes, typesUnderTest } from './values.js';
@@ -110,13 +111,15 @@ describe('aggregate', () => {
         const whole = answers.pop();
         expect((await combineAnswers([it.combination], 0, answers))?.toString()).toBe(whole?.text?.toString());
         const binary = await combineAnswers([it.combination], 1, answers);
-        expect(withoutInfinityScale(binary)).toBe(withoutInfinityScale(whole?.binary));
+        expect(binary?.toString('hex')).toBe(whole?.binary?.toString('hex'));
       }),
       { numRuns: 40, seed: 31 },
     );
   });
 
-  const ordered = orderTypes.filter((type) => !['bool', 'char', 'name', 'uuid'].includes(type));
+  // Types without min and max; bytea has them from PostgreSQL 18 on.
+  const without = ['bool', 'char', 'name', 'uuid', ...(testedMajorVersion() < 18 ? ['bytea'] : [])];
+  const ordered = orderTypes.filter((type) => !without.includes(type));
   it.each(ordered.flatMap((type) => [['min', type] as const, ['max', type] as const]))(
     '%s of %s',
     async (kind, type) => {
@@ -182,9 +185,3 @@ describe('aggregate', () => {
     expect(silent.stops).toBe(1);
   });
 });
-
-/** numeric_send() gives an infinity a display scale without meaning. */
-function withoutInfinityScale(bytes: Value | undefined): string | undefined {
-  const hex = bytes?.toString('hex');
-  return hex?.replace(/^(00000000[df]000)0020$/, '$10000');
-}

@@ -56,7 +56,7 @@ const characters = fc.string({
   maxLength: 20,
 });
 const longText = fc
-  .tuple(fc.constantFrom('', 'abcdef', 'abcdefabcdef', 'abcdefabcdefabcdef'), characters)
+  .tuple(fc.constantFrom('', 'abcdef', 'abcdefabcdef', 'abcdefabcdefabcdef', 'abcdefghij'.repeat(5)), characters)
   .map((parts) => parts.join(''));
 const two = (value: number): string => String(value).padStart(2, '0');
 const timeOfDay = fc
@@ -153,7 +153,7 @@ export const typesUnderTest: Readonly<Record<OrderType, TypeUnderTest>> = {
     send: 'byteasend',
     values: fc
       .tuple(
-        fc.constantFrom('', '616263646566', '616263646566616263646566'),
+        fc.constantFrom('', '616263646566', '616263646566616263646566', '61'.repeat(50)),
         fc.oneof(fc.uint8Array({ maxLength: 9 }), fc.uint8Array({ maxLength: 4, max: 1 })),
       )
       .map(([prefix, bytes]) => `\\x${prefix}${hex(bytes)}`),
