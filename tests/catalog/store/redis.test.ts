@@ -17,7 +17,7 @@ describeWithTools(['redis-server'], 'RedisTopologyStore', () => {
   beforeAll(async () => {
     server = await makeRedisServer(password);
     await server.start();
-    admin = new Redis({ port: server.port, password });
+    admin = new Redis({ port: server.port, password, disconnectTimeout: 100 });
     // The outages of the tests are no errors of this connection's.
     admin.on('error', () => {});
   });
