@@ -58,14 +58,26 @@ function operatorFacts(expression: A_Expr, scope: Scope, text: StatementText): F
   if (column?.type === undefined || expression.rexpr === undefined) return [];
   if (expression.kind === 'AEXPR_IN') {
     const list = comparedList([expression.rexpr], column.type, text);
-    return list === undefined ? [] : [oneOf(column, list.values.map((value) => ({ kind: 'tuple', values: [value] })))];
+    return list === undefined
+      ? []
+      : [
+          oneOf(
+            column,
+            list.values.map((value) => ({ kind: 'tuple', values: [value] })),
+          ),
+        ];
   }
   if (expression.kind !== 'AEXPR_OP_ANY') return [];
   const array = comparedArray(expression.rexpr, column.type, text);
   if (array === undefined) return [];
   return array.kind === 'array'
     ? [oneOf(column, [{ kind: 'elements', array: array.source }])]
-    : [oneOf(column, array.values.map((value) => ({ kind: 'tuple', values: [value] })))];
+    : [
+        oneOf(
+          column,
+          array.values.map((value) => ({ kind: 'tuple', values: [value] })),
+        ),
+      ];
 }
 
 /** Of `a OR b`: columns that every arm restricts to values may have any of them. */

@@ -30,7 +30,9 @@ export interface BoundFrom {
 /** The columns under other names: `AS t(a, b)`. */
 function renamed(columns: readonly VisibleColumn[], names: readonly Node[] | undefined): readonly VisibleColumn[] {
   const given = nameParts(names);
-  return given.length === 0 ? columns : columns.map((column, index) => ({ ...column, name: given[index] ?? column.name }));
+  return given.length === 0
+    ? columns
+    : columns.map((column, index) => ({ ...column, name: given[index] ?? column.name }));
 }
 
 function boundEntry(entry: Entry, schema: string | undefined): BoundFrom {
@@ -82,7 +84,9 @@ function ofRelation(binder: Binder, relation: Relation, alias: string, range: Ra
   );
   const key =
     kind === 'sharded' && relation.placement.kind === 'sharded'
-      ? relation.placement.key.map((name) => columns[relation.columns.findIndex((column) => column.name === name)]?.term ?? -1)
+      ? relation.placement.key.map(
+          (name) => columns[relation.columns.findIndex((column) => column.name === name)]?.term ?? -1,
+        )
       : [];
   return { kind, alias, relation, key, columns, open: false, query: undefined, location };
 }
@@ -136,13 +140,24 @@ export function bindFromItem(binder: Binder, node: Node, scope: Scope): BoundFro
 }
 
 function openEntry(alias: string | undefined): Entry {
-  return { kind: 'derived', alias, relation: undefined, key: [], columns: [], open: true, query: undefined, location: 0 };
+  return {
+    kind: 'derived',
+    alias,
+    relation: undefined,
+    key: [],
+    columns: [],
+    open: true,
+    query: undefined,
+    location: 0,
+  };
 }
 
 /** A function in FROM: one column of its own name, unless its alias lists them or its type may have more. */
 function bindFunction(binder: Binder, range: RangeFunction, scope: Scope): BoundFrom {
   binder.bindExpressions(range.functions, scope);
-  const listed = (range.coldeflist ?? []).flatMap((node) => ('ColumnDef' in node ? [node.ColumnDef.colname ?? ''] : []));
+  const listed = (range.coldeflist ?? []).flatMap((node) =>
+    'ColumnDef' in node ? [node.ColumnDef.colname ?? ''] : [],
+  );
   const named = listed.length > 0 ? listed : nameParts(range.alias?.colnames);
   const call = range.functions?.[0];
   const first = call !== undefined && 'List' in call ? call.List.items?.[0] : call;

@@ -92,13 +92,17 @@ export class Binder {
   bindCondition(condition: Node | undefined, scope: Scope): readonly Fact[] {
     for (const part of conjuncts(condition)) {
       const link = 'SubLink' in part ? part.SubLink : undefined;
-      const isEquality = link?.subLinkType === 'ANY_SUBLINK' && (link.operName === undefined || nameParts(link.operName)[0] === '=');
+      const isEquality =
+        link?.subLinkType === 'ANY_SUBLINK' && (link.operName === undefined || nameParts(link.operName)[0] === '=');
       if (link === undefined || !isEquality) {
         this.bindExpressions(part, scope);
         continue;
       }
       const query = this.bindNode(link.subselect, scope, scope.commonTables);
-      const tested = link.testexpr !== undefined && 'ColumnRef' in link.testexpr ? scope.resolve(link.testexpr.ColumnRef) : undefined;
+      const tested =
+        link.testexpr !== undefined && 'ColumnRef' in link.testexpr
+          ? scope.resolve(link.testexpr.ColumnRef)
+          : undefined;
       const output = query.outputs.length === 1 ? query.outputs[0] : undefined;
       const semi = tested === undefined || output === undefined ? undefined : equalityOf(tested, output);
       this.#subqueries.push({ query, semi, location: link.location ?? 0 });
@@ -114,7 +118,8 @@ export class Binder {
       const bound = bindFromItem(this, item, scope);
       scope.qualifiers = [...scope.qualifiers, ...bound.qualifiers];
       scope.columns = [...scope.columns, ...bound.columns];
-      from = from === undefined ? bound.node : { kind: 'join', join: 'inner', left: from, right: bound.node, facts: [] };
+      from =
+        from === undefined ? bound.node : { kind: 'join', join: 'inner', left: from, right: bound.node, facts: [] };
     }
     return from;
   }

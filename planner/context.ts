@@ -2,7 +2,7 @@
 
 import type { CatalogSnapshot, Placement } from '../catalog/schema.js';
 import type { ParsedStatement } from './parse/parser.js';
-import type { Slot } from './parse/normalize.js';
+import type { Slot } from './parse/tokenizer.js';
 
 /** The placement that the configuration gives to new tables. */
 export interface PlacementRules {

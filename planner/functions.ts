@@ -21,7 +21,8 @@ export function functionTraits(name: QualifiedName, context: PlanContext): Known
     .map((schema) => (schema === 'pg_catalog' ? undefined : context.catalog.functions(schema, name.name)))
     .find((traits) => traits !== undefined);
   // An overload of a built-in function's name may be the one that is meant: the less stable one decides.
-  if (user !== undefined && (builtin === undefined || rank(user) > rank(builtin))) return { traits: user, builtin: false };
+  if (user !== undefined && (builtin === undefined || rank(user) > rank(builtin)))
+    return { traits: user, builtin: false };
   return builtin === undefined ? undefined : { traits: builtin, builtin: true };
 }
 
@@ -64,7 +65,8 @@ const extensionRandom: ReadonlySet<string> = new Set([
 const sequenceFunctions: ReadonlySet<string> = new Set(['nextval', 'currval', 'lastval', 'setval']);
 
 /** Stable built-in functions that depend on more than their arguments and the settings, though they have arguments. */
-const serverStable = /^(pg_|has_|txid_|inet_|to_reg|row_security_active|obj_description|col_description|shobj_description|format_type|getdatabaseencoding|query_to|table_to|schema_to|database_to|cursor_to|ts_stat|lo_)/;
+const serverStable =
+  /^(pg_|has_|txid_|inet_|to_reg|row_security_active|obj_description|col_description|shobj_description|format_type|getdatabaseencoding|query_to|table_to|schema_to|database_to|cursor_to|ts_stat|lo_)/;
 
 const conversionStable = /^pg_(typeof|column_size|client_encoding|size_pretty|size_bytes)$/;
 

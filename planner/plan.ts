@@ -119,7 +119,14 @@ export type LocalCommand =
   | { readonly kind: 'savepoint'; readonly name: string }
   | { readonly kind: 'release'; readonly name: string }
   | { readonly kind: 'rollback to'; readonly name: string }
-  /** SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session. */
+  /** DEALLOCATE of a prepared statement, or of all. */
+  | { readonly kind: 'deallocate'; readonly name: string | undefined }
+  /** CLOSE ALL */
+  | { readonly kind: 'close all' }
+  /**
+   * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session.
+   * With the tag SELECT it is a set_config() alone, whose row from the home shard is the answer.
+   */
   | {
       readonly kind: 'set';
       readonly tag: string;
@@ -181,6 +188,11 @@ export type Plan =
       readonly kind: 'insert';
       /** Base type oids of the key; undefined for a reference table. */
       readonly keyTypes: readonly number[] | undefined;
+      /**
+       * Where a key column is varchar(n): n. A longer value is stored without its trailing blanks, and its key is what
+       * is stored; if it is still longer, the server raises an error wherever it goes.
+       */
+      readonly keyLengths?: readonly (number | undefined)[];
       readonly head: readonly SqlPiece[];
       readonly rows: readonly { readonly sql: readonly SqlPiece[]; readonly key: readonly ValueSource[] }[];
       readonly tail: readonly SqlPiece[];
@@ -214,7 +226,12 @@ export type Plan =
       readonly sql: SqlTemplate;
       readonly format: CopyFormat;
       /** Where each key column stands among the columns of the data (from 0), and its base type oid. */
-      readonly key: readonly { readonly index: number; readonly typeOid: number }[];
+      readonly key: readonly {
+        readonly index: number;
+        readonly typeOid: number;
+        /** Of varchar(n): n, as in `insert`'s keyLengths. */
+        readonly maxLength?: number;
+      }[];
       readonly columnCount: number;
       /** `sharded` rows go to their owners, `reference` rows to every shard. */
       readonly target: 'sharded' | 'reference';

@@ -104,7 +104,10 @@ function strongName(expression: Node): string | undefined {
     return strongName(expression.CollateClause.arg);
   }
   if ('SQLValueFunction' in expression) {
-    return expression.SQLValueFunction.op?.replace(/^SVFOP_/, '').replace(/_N$/, '').toLowerCase();
+    return expression.SQLValueFunction.op
+      ?.replace(/^SVFOP_/, '')
+      .replace(/_N$/, '')
+      .toLowerCase();
   }
   return undefined;
 }

@@ -5,8 +5,10 @@
 
 import { assert } from '../base/assert.js';
 import type { PlanInput } from './context.js';
-import type { SqlPiece, SqlTemplate } from './plan.js';
-import { tokens as readTokens, type Token } from './parse/tokenizer.js';
+import type { SqlPiece, SqlTemplate, ValueSource } from './plan.js';
+import { slotAt } from './parse/constants.js';
+import type { SlotKind } from './parse/tokenizer.js';
+import { tokens as readTokens, type Token } from './parse/tokens.js';
 
 /** Replaces bytes [start, end) by pieces. */
 export interface Edit {
@@ -22,7 +24,6 @@ export class StatementText {
   readonly start: number;
   readonly end: number;
   readonly #input: PlanInput;
-  readonly #slotsByStart: ReadonlyMap<number, number>;
   #tokens: readonly Token[] | undefined;
   /** Set when the plan depends on a literal's value, so that it serves no other statement with the same key. */
   dependsOnLiterals = false;
@@ -31,23 +32,20 @@ export class StatementText {
     this.#input = input;
     this.start = input.statement.start;
     this.end = input.statement.end;
-    this.#slotsByStart = new Map(input.slots.map((slot, index) => [slot.start, index]));
   }
 
   parameterType(number: number): number {
     return this.#input.context.parameterTypes[number - 1] ?? 0;
   }
 
-  slotAt(offset: number): number | undefined {
-    return this.#slotsByStart.get(offset);
+  /** The slot of a literal whose node has this location. */
+  slotAt(location: number): Extract<ValueSource, { kind: 'slot' }> | undefined {
+    const found = slotAt(this.#input.sql, this.#input.slots, location);
+    return found === undefined ? undefined : { kind: 'slot', slot: found.slot, negative: found.negative };
   }
 
-  /** The slot of a number whose sign is at the offset. */
-  slotAfterMinus(offset: number): number | undefined {
-    if (this.#input.sql[offset] !== 0x2d) return undefined;
-    let next = offset + 1;
-    while (this.#input.sql[next] === 0x20) next += 1;
-    return this.slotAt(next);
+  slotKind(slot: number): SlotKind | undefined {
+    return this.#input.slots[slot]?.kind;
   }
 
   /** The bytes [start, end) as text. */
@@ -75,14 +73,10 @@ export class StatementText {
     return this.#tokens;
   }
 
-  tokenText(token: Token): string {
-    return this.slice(token.start, token.end);
-  }
-
-  /** A token as a keyword or identifier compares: without regard to case. */
+  /** A word in lower case or a symbol; '' for quoted names and literals. */
   word(index: number): string {
     const token = this.tokens()[index];
-    return token === undefined ? '' : this.tokenText(token).toLowerCase();
+    return token?.kind === 'word' || token?.kind === 'symbol' ? token.text : '';
   }
 
   /** The index of the first token at or after a byte. */

@@ -118,7 +118,9 @@ function callType(name: string, args: readonly Node[], scope: Scope): ValueType 
     case 'sum':
       return sumType(first);
     case 'abs':
-      return first !== undefined && (isIntegerType(first.baseTypeOid) || isNumber(first.baseTypeOid)) ? first : undefined;
+      return first !== undefined && (isIntegerType(first.baseTypeOid) || isNumber(first.baseTypeOid))
+        ? first
+        : undefined;
     default:
       return undefined;
   }

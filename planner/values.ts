@@ -18,13 +18,8 @@ function isNull(node: Node): boolean {
   return 'A_Const' in node && node.A_Const.isnull === true;
 }
 
-/** The slot of a literal, with its sign. */
-function slotOf(constant: A_Const, text: StatementText): Extract<ValueSource, { kind: 'slot' }> | undefined {
-  const location = constant.location ?? 0;
-  const direct = text.slotAt(location);
-  if (direct !== undefined) return { kind: 'slot', slot: direct, negative: false };
-  const afterSign = text.slotAfterMinus(location);
-  return afterSign === undefined ? undefined : { kind: 'slot', slot: afterSign, negative: true };
+function slotOf(constant: A_Const, text: StatementText): ValueSource | undefined {
+  return text.slotAt(constant.location ?? 0);
 }
 
 /** The built-in type of a plain type name: no array, no modifier, no %TYPE. */
@@ -43,7 +38,9 @@ export function comparedValue(node: Node, column: KeyColumn, text: StatementText
     const constant = node.A_Const;
     if (constant.isnull === true || constant.boolval !== undefined || constant.bsval !== undefined) return undefined;
     if (constant.sval !== undefined) return slotOf(constant, text);
-    return constant.ival !== undefined && isIntegerType(column.baseTypeOid) ? slotOf(constant, text) : bigInteger(constant, column, text);
+    return constant.ival !== undefined && isIntegerType(column.baseTypeOid)
+      ? slotOf(constant, text)
+      : bigInteger(constant, column, text);
   }
   if ('ParamRef' in node) {
     const number = node.ParamRef.number ?? 0;
