@@ -132,7 +132,14 @@ export type LocalCommand =
   | { readonly kind: 'savepoint'; readonly name: string }
   | { readonly kind: 'release'; readonly name: string }
   | { readonly kind: 'rollback to'; readonly name: string }
-  /** SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session. */
+  /** DEALLOCATE of a prepared statement, or of all. */
+  | { readonly kind: 'deallocate'; readonly name: string | undefined }
+  /** CLOSE ALL */
+  | { readonly kind: 'close all' }
+  /**
+   * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session.
+   * With the tag SELECT it is a set_config() alone, whose row from the home shard is the answer.
+   */
   | {
       readonly kind: 'set';
       readonly tag: string;

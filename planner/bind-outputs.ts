@@ -1,0 +1,63 @@
+/** How a query's outputs depend on its inputs: which conditions on an output may be applied to the rows inside. */
+
+import type { Node } from 'libpg-query';
+
+import type { PlanContext } from './context.js';
+import type { Fact, Term } from './facts.js';
+import type { Query } from './query.js';
+import { groupingExpression, shapeOf, targetsOf, type Target } from './shape.js';
+import { keyFamily } from './key-family.js';
+
+function termOf(node: Node, query: Query): Term | undefined {
+  return 'ColumnRef' in node ? query.scope.resolve(node.ColumnRef)?.term : undefined;
+}
+
+/** The terms that every group of rows has one value of; undefined when the query does not group so. */
+function partitions(query: Query, context: PlanContext): readonly ReadonlySet<Term>[] | 'opaque' {
+  const select = query.select;
+  if (select === undefined) return 'opaque';
+  const shape = shapeOf(select, context);
+  if (shape.limited) return 'opaque';
+  const targets = targetsOf(select.targetList, query.scope);
+  const sets: ReadonlySet<Term>[] = [];
+  const grouping = select.groupClause ?? [];
+  if (grouping.length > 0) {
+    if (grouping.some((node) => 'GroupingSet' in node)) return 'opaque';
+    sets.push(termsOf(grouping, query, targets));
+  } else if (shape.aggregates.length > 0 || select.havingClause !== undefined) {
+    return 'opaque';
+  }
+  for (const window of shape.windows) sets.push(termsOf(window.partitionClause ?? [], query, targets));
+  const distinct = select.distinctClause ?? [];
+  // DISTINCT alone is a list of one empty node: any output may be filtered before it.
+  if (distinct.some((node) => Object.keys(node).length > 0)) sets.push(termsOf(distinct, query, targets));
+  return sets;
+}
+
+/** The plain columns among grouping expressions. */
+export function termsOf(nodes: readonly Node[], query: Query, targets: readonly Target[]): Set<Term> {
+  const terms = new Set<Term>();
+  for (const node of nodes) {
+    const term = termOf(groupingExpression(node, targets, query.scope), query);
+    if (term !== undefined) terms.add(term);
+  }
+  return terms;
+}
+
+/** Output = input, for each output that is a plain column of a type that keys have. */
+export function linksOf(query: Query, context: PlanContext): Fact[] {
+  const select = query.select;
+  if (select === undefined || (select.valuesLists?.length ?? 0) > 0) return [];
+  const sets = partitions(query, context);
+  const inner: (Term | undefined)[] = [];
+  for (const { expression, star } of targetsOf(select.targetList, query.scope)) {
+    if (star === undefined || star === 'unknown') inner.push(termOf(expression, query));
+    else for (const column of star) inner.push(column.term);
+  }
+  return query.outputs.flatMap((output, index): Fact[] => {
+    const right = inner[index];
+    if (right === undefined || output.type === undefined || keyFamily(output.type.baseTypeOid) === undefined) return [];
+    const transparent = sets !== 'opaque' && sets.every((set) => set.has(right));
+    return [{ kind: 'equal', left: output.term, right, link: { derived: query.outputs, transparent } }];
+  });
+}

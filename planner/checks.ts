@@ -1,0 +1,108 @@
+/** What a statement over shards must not hold: functions and columns that tell of one server or act on it. */
+
+import type { FuncCall } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import type { PlanContext } from './context.js';
+import { callsOf } from './functions.js';
+import type { Entry } from './scope.js';
+import type { StatementText } from './text.js';
+import { columnRefParts, functionName, walkNodes } from './tree.js';
+
+const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
+
+/** System columns have values of one server: rows of two shards may share them. */
+export function checkSystemColumns(root: unknown, text: StatementText): void {
+  walkNodes(root, (node) => {
+    if (!('ColumnRef' in node)) return true;
+    const name = columnRefParts(node.ColumnRef).at(-1) ?? '';
+    if (systemColumns.has(name)) {
+      throw refuse(
+        `the system column "${name}" over several shards`,
+        'Use the primary key, or restrict the statement to one shard key value.',
+        {
+          position: text.position(node.ColumnRef.location ?? 0),
+        },
+      );
+    }
+    return true;
+  });
+}
+
+/** Built-in volatile functions that leave nothing behind on the server that runs them. */
+const harmless: ReadonlySet<string> = new Set(['pg_sleep', 'pg_sleep_for', 'pg_sleep_until']);
+
+export type Reach = 'one shard' | 'several shards' | 'home';
+
+/** Refuses calls that would not do on these shards what they do on one server. */
+export function checkCalls(root: unknown, reach: Reach, context: PlanContext, text: StatementText): void {
+  for (const { call, effect } of callsOf(root, context)) {
+    const name = functionName(call).name;
+    const where = { position: text.position(call.location ?? 0) };
+    switch (effect) {
+      case 'plain':
+      case 'once':
+      case 'random':
+        break;
+      case 'sequence':
+        if (reach === 'home') break;
+        throw refuse(
+          `${name}() in a statement on sharded or reference tables`,
+          `Call it in a statement of its own (SELECT ${name}(…)) and send its value.`,
+          where,
+        );
+      case 'settings':
+        throw refuse('set_config() in a larger statement', 'Run it alone: SELECT set_config(…), or use SET.', where);
+      case 'local':
+        if (reach === 'home' || (reach === 'one shard' && (harmless.has(name) || isStable(call, context)))) break;
+        throw refuse(
+          `${name}() in a statement on sharded tables`,
+          'It tells of or acts on one server: call it in a statement of its own.',
+          where,
+        );
+      case 'user':
+        throw refuse(
+          `the user-defined function ${name}()`,
+          'Its body may read sharded tables and would see one shard of them: declare it IMMUTABLE if it reads no table.',
+          where,
+        );
+      case 'unknown':
+        if (reach === 'home' || reach === 'one shard') break;
+        throw refuse(
+          `the unknown function ${name}()`,
+          'pgring knows no function of that name on the search path, so it cannot tell what it does.',
+          where,
+        );
+    }
+  }
+}
+
+function isStable(call: FuncCall, context: PlanContext): boolean {
+  const { name } = functionName(call);
+  return context.catalog.functions('pg_catalog', name)?.volatility === 'stable';
+}
+
+/** Writes to a table whose triggers, rules or policies run SQL that the planner has not read. */
+export function checkWritable(entry: Entry, text: StatementText): void {
+  const relation = entry.relation;
+  if (relation === undefined || entry.kind === 'home') return;
+  const reason = relation.hasTriggers
+    ? 'triggers'
+    : relation.hasRules
+      ? 'rules'
+      : relation.hasRowSecurity
+        ? 'row security'
+        : undefined;
+  if (reason === undefined && relation.kind !== 'view') return;
+  const construct =
+    reason === undefined
+      ? `a write through the view "${relation.name}"`
+      : `a write to the table "${relation.name}" with ${reason}`;
+  throw refuse(
+    construct,
+    'What they run may need rows of other shards: drop them, or place the table with undistribute_table().',
+    {
+      position: text.position(entry.location),
+    },
+  );
+}

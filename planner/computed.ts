@@ -1,0 +1,77 @@
+/**
+ * Expressions that the home shard evaluates once for the statement: now() and its like must have one value on all
+ * shards. They are found in the tree and replaced in the text.
+ */
+
+import type { Node } from 'libpg-query';
+
+import type { PlanContext } from './context.js';
+import { effectOf } from './functions.js';
+import type { ComputedExpression, SqlPiece, ValueSource } from './plan.js';
+import { columnName } from './shape.js';
+import type { Edit, StatementText } from './text.js';
+import { quoteIdentifier } from '../catalog/schema.js';
+import { someNode, walkNodes } from './tree.js';
+
+export class ComputedList {
+  readonly expressions: ComputedExpression[] = [];
+
+  add(sql: readonly SqlPiece[], typeName: string | undefined): Extract<ValueSource, { kind: 'computed' }> {
+    this.expressions.push({ sql, typeName });
+    return { kind: 'computed', index: this.expressions.length - 1 };
+  }
+}
+
+interface Extent {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where a call's text is, when it is written as `name(arguments)`. */
+function callExtent(location: number, text: StatementText): Extent | undefined {
+  let index = text.tokenIndexAt(location);
+  if (text.startOf(index) !== location) return undefined;
+  while (text.word(index + 1) === '.') index += 2;
+  if (text.word(index + 1) !== '(') return undefined;
+  return { start: location, end: text.endOf(text.closingIndex(index + 1)) };
+}
+
+/** CURRENT_TIMESTAMP and the like, with their precision. */
+function keywordExtent(location: number, text: StatementText): Extent {
+  const index = text.tokenIndexAt(location);
+  return text.word(index + 1) === '('
+    ? { start: location, end: text.endOf(text.closingIndex(index + 1)) }
+    : { start: location, end: text.endOf(index) };
+}
+
+function onceExtent(node: Node, context: PlanContext, text: StatementText): Extent | undefined {
+  if ('SQLValueFunction' in node) return keywordExtent(node.SQLValueFunction.location ?? 0, text);
+  if (!('FuncCall' in node)) return undefined;
+  const call = node.FuncCall;
+  if (call.funcformat !== 'COERCE_EXPLICIT_CALL' || effectOf(call, context) !== 'once') return undefined;
+  if (someNode(call.args, (part) => 'ParamRef' in part)) return undefined;
+  return callExtent(call.location ?? 0, text);
+}
+
+/** Edits that put computed values in the place of what must be evaluated once. */
+export function computeOnce(root: unknown, context: PlanContext, text: StatementText, computed: ComputedList): Edit[] {
+  const edits: Edit[] = [];
+  const replace = (node: Node, label: string | undefined): boolean => {
+    const extent = onceExtent(node, context, text);
+    if (extent === undefined) return false;
+    const { index } = computed.add(text.pieces(extent.start, extent.end), undefined);
+    const pieces: SqlPiece[] = [{ kind: 'computed', index }];
+    if (label !== undefined) pieces.push(` AS ${quoteIdentifier(label)}`);
+    edits.push({ ...extent, pieces });
+    return true;
+  };
+  const visit = (node: Node): boolean => {
+    // A target without a name takes it from the call that is replaced.
+    if ('ResTarget' in node && node.ResTarget.name === undefined && node.ResTarget.val !== undefined) {
+      return !replace(node.ResTarget.val, columnName(node.ResTarget.val));
+    }
+    return !replace(node, undefined);
+  };
+  walkNodes(root, visit);
+  return edits;
+}

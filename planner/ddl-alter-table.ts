@@ -1,0 +1,140 @@
+/** ALTER TABLE and CREATE INDEX: what would break a table's placement is refused. */
+
+import type { AlterTableCmd, AlterTableStmt, IndexStmt, Node } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import type { Relation } from '../catalog/schema.js';
+import type { PlanContext } from './context.js';
+import { baseTypeOf, checkForeignKey, checkUniqueKeys, columnConstraints, tableConstraints } from './ddl-rules.js';
+import { resolveRelation } from './scope.js';
+import type { StatementText } from './text.js';
+import { rangeVarName } from './tree.js';
+
+/** The relation that a DDL statement names, when it is known; the server reports what is not there. */
+export function namedRelation(
+  range: Parameters<typeof rangeVarName>[0] | undefined,
+  context: PlanContext,
+): Relation | undefined {
+  const found = range === undefined ? undefined : resolveRelation(rangeVarName(range), context);
+  return found === 'catalog' ? undefined : found;
+}
+
+export function checkAlterTable(alter: AlterTableStmt, context: PlanContext, text: StatementText): void {
+  const relation = namedRelation(alter.relation, context);
+  for (const node of alter.cmds ?? []) {
+    if ('AlterTableCmd' in node)
+      checkCommand(node.AlterTableCmd, relation, context, text, alter.relation?.location ?? 0);
+  }
+}
+
+function checkCommand(
+  command: AlterTableCmd,
+  relation: Relation | undefined,
+  context: PlanContext,
+  text: StatementText,
+  location: number,
+): void {
+  const position = { position: text.position(location) };
+  const key = relation?.placement.kind === 'sharded' ? relation.placement.key : [];
+  const isKey = key.includes(command.name ?? '');
+  const hint = `Place the table anew first: SELECT undistribute_table('${relation?.name ?? ''}').`;
+  switch (command.subtype) {
+    case 'AT_DropColumn':
+      if (isKey) throw refuse(`dropping the shard key "${command.name ?? ''}"`, hint, position);
+      break;
+    case 'AT_AlterColumnType':
+      if (isKey) throw refuse(`changing the type of the shard key "${command.name ?? ''}"`, hint, position);
+      break;
+    case 'AT_AddConstraint':
+    case 'AT_AddColumn':
+      if (relation !== undefined) checkAdded(command.def, relation, context, position);
+      break;
+    case 'AT_AttachPartition':
+      checkPartition(command, relation, context, position);
+      break;
+    case 'AT_AddInherit':
+    case 'AT_DropInherit':
+      throw refuse('table inheritance', 'Use declarative partitioning: PARTITION BY.', position);
+    case 'AT_EnableTrig':
+    case 'AT_EnableAlwaysTrig':
+    case 'AT_EnableReplicaTrig':
+    case 'AT_EnableTrigUser':
+      if (relation?.placement.kind !== 'home')
+        throw refuse('enabling triggers', 'Their bodies may read sharded tables.', position);
+      break;
+    default:
+      break;
+  }
+}
+
+function checkAdded(
+  definition: Node | undefined,
+  relation: Relation,
+  context: PlanContext,
+  position: { position: number },
+): void {
+  if (definition === undefined) return;
+  const column = 'ColumnDef' in definition ? definition.ColumnDef : undefined;
+  const added =
+    column === undefined
+      ? tableConstraints([definition])
+      : { ...columnConstraints(column.colname ?? '', column.constraints ?? []), exclusion: false };
+  if (relation.placement.kind === 'sharded') {
+    checkUniqueKeys(relation.name, relation.placement.key, added.uniques, position);
+    if (added.exclusion)
+      throw refuse('an exclusion constraint on a sharded table', 'Make it a reference or home table first.', position);
+  }
+  if (column !== undefined && relation.placement.kind === 'reference')
+    checkVolatileDefault(column.colname ?? '', column.constraints ?? [], position);
+  const table = {
+    schema: relation.schema,
+    name: relation.name,
+    placement: relation.placement,
+    typeOf: (name: string) => baseTypeOf(relation, name),
+  };
+  for (const foreign of added.foreign) checkForeignKey(table, foreign, context, position);
+}
+
+/** ADD COLUMN with a default writes it into all rows: on every copy by itself. */
+function checkVolatileDefault(column: string, constraints: readonly Node[], position: { position: number }): void {
+  for (const node of constraints) {
+    if (!('Constraint' in node) || node.Constraint.contype !== 'CONSTR_DEFAULT') continue;
+    const expression = node.Constraint.raw_expr;
+    if (expression !== undefined && ('FuncCall' in expression || 'SQLValueFunction' in expression)) {
+      throw refuse(
+        `adding the column "${column}" with a default that is a function, to a reference table`,
+        'Add the column without it, UPDATE the rows, then SET DEFAULT.',
+        position,
+      );
+    }
+  }
+}
+
+function checkPartition(
+  command: AlterTableCmd,
+  relation: Relation | undefined,
+  context: PlanContext,
+  position: { position: number },
+): void {
+  const range = command.def !== undefined && 'PartitionCmd' in command.def ? command.def.PartitionCmd.name : undefined;
+  const partition = namedRelation(range, context);
+  if (relation === undefined || partition === undefined) return;
+  if (JSON.stringify(relation.placement) !== JSON.stringify(partition.placement)) {
+    throw refuse(
+      `attaching the partition "${partition.name}", which is placed otherwise than its parent,`,
+      'Create it with PARTITION OF, or place it like the parent first.',
+      position,
+    );
+  }
+}
+
+export function checkIndex(index: IndexStmt, context: PlanContext, text: StatementText): void {
+  const relation = namedRelation(index.relation, context);
+  if (index.unique !== true || relation?.placement.kind !== 'sharded') return;
+  const columns = (index.indexParams ?? []).flatMap((node) =>
+    'IndexElem' in node ? [node.IndexElem.name ?? '(expression)'] : [],
+  );
+  checkUniqueKeys(relation.name, relation.placement.key, [{ columns, primary: false }], {
+    position: text.position(index.relation?.location ?? 0),
+  });
+}

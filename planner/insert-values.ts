@@ -1,0 +1,387 @@
+/**
+ * INSERT … VALUES into a sharded or reference table. What PostgreSQL would evaluate itself and a shard must not
+ * (sequences, keys that are expressions, anything volatile in a reference table) is computed first and spliced in;
+ * columns that are left to such defaults are added to the column list.
+ */
+
+import type { InsertStmt, Node } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import { quoteIdentifier, quoteLiteral, type Column, type Relation } from '../catalog/schema.js';
+import type { Binder } from './bind.js';
+import { ComputedList } from './computed.js';
+import { callsOf } from './functions.js';
+import { builtinTypeName } from './key-family.js';
+import { usesSequence } from './plan-insert.js';
+import type { Plan, SqlPiece, ValueSource } from './plan.js';
+import { keyColumns } from './routing.js';
+import type { StatementText } from './text.js';
+import { changesOnAssignment, storedValue } from './values.js';
+import { leftmostLocation, someNode } from './tree.js';
+import { typeOid } from './key-family.js';
+
+interface Extent {
+  readonly start: number;
+  readonly end: number;
+}
+
+interface RowText {
+  readonly items: readonly Extent[];
+}
+
+/** Where the rows of VALUES are, and what goes before and after them. */
+interface ValuesText {
+  readonly rows: readonly RowText[];
+  readonly headEnd: number;
+  readonly tailStart: number;
+}
+
+function locateRows(text: StatementText, valuesIndex: number): ValuesText {
+  const rows: RowText[] = [];
+  let index = valuesIndex + 1;
+  let tailStart = text.endOf(valuesIndex);
+  while (text.word(index) === '(') {
+    const close = text.closingIndex(index);
+    const items: Extent[] = [];
+    let first = index + 1;
+    while (first < close) {
+      const comma = text.findTopLevel(first, (word, at) => at >= close || word === ',');
+      const last = Math.min(comma, close) - 1;
+      items.push({ start: text.startOf(first), end: text.endOf(last) });
+      first = Math.min(comma, close) + 1;
+    }
+    rows.push({ items });
+    tailStart = text.endOf(close);
+    index = close + 1;
+    if (text.word(index) !== ',') break;
+    index += 1;
+  }
+  return { rows, headEnd: text.startOf(valuesIndex), tailStart };
+}
+
+/** The expression of a column's default, as SQL; undefined for none. */
+function defaultSql(column: Column): string | undefined {
+  if (column.generated !== 'no') return undefined;
+  if (column.identity !== 'no' && column.sequence !== undefined) {
+    return `pg_catalog.nextval(${quoteLiteral(column.sequence)}::pg_catalog.regclass)`;
+  }
+  return column.defaultExpression;
+}
+
+/** How a computed value of the column is typed. */
+function typeNameOf(column: Column): string {
+  return column.typeOid === column.baseTypeOid
+    ? (builtinTypeName(column.baseTypeOid) ?? column.typeName)
+    : column.typeName;
+}
+
+/** Defaults that have one value for a statement, which must be one for all its rows. */
+const statementDefault = /\b(now|statement_timestamp|transaction_timestamp)\(|\b(CURRENT_|LOCALTIME|SESSION_USER)/;
+
+/** Where the rows of an INSERT go: `spread` to the shards that own them, `copied` to all, `single` to one. */
+type RowReach = 'single' | 'spread' | 'copied';
+
+/** Whether a shard must not evaluate the column's default on its own. */
+function mustComputeDefault(column: Column, isKey: boolean, reach: RowReach): boolean {
+  const sql = defaultSql(column);
+  if (sql === undefined) return false;
+  if (isKey || usesSequence(column)) return true;
+  if (reach === 'copied') return sql.includes('(') || statementDefault.test(sql);
+  return reach === 'spread' && statementDefault.test(sql);
+}
+
+interface Cell {
+  readonly sql: readonly SqlPiece[];
+  /** The value as a key; undefined for columns that are none. */
+  readonly key: ValueSource | undefined;
+  readonly changed: boolean;
+}
+
+class ValuesPlanner {
+  readonly #relation: Relation;
+  readonly #binder: Binder;
+  readonly #computed = new ComputedList();
+  readonly #isReference: boolean;
+  readonly #reach: RowReach;
+  readonly #keys: readonly Column[];
+
+  constructor(relation: Relation, binder: Binder, rows: number) {
+    this.#relation = relation;
+    this.#binder = binder;
+    this.#isReference = relation.placement.kind === 'reference';
+    this.#reach = this.#isReference ? 'copied' : rows > 1 ? 'spread' : 'single';
+    this.#keys = keyColumns(relation);
+  }
+
+  plan(insert: InsertStmt, rows: readonly (readonly Node[])[]): Plan {
+    const { text } = this.#binder;
+    const isDefaultValues = insert.selectStmt === undefined;
+    const listed = this.#givenColumns(insert, rows);
+    const added = this.#relation.columns.filter(
+      (column) => !listed.includes(column) && mustComputeDefault(column, this.#keys.includes(column), this.#reach),
+    );
+    // DEFAULT VALUES is written as a row with one DEFAULT, for it must be a row.
+    const given = isDefaultValues && added.length === 0 ? this.#relation.columns.slice(0, 1) : listed;
+    const valuesIndex = this.#valuesIndex(insert);
+    const located = isDefaultValues ? undefined : locateRows(text, valuesIndex);
+    const planned = rows.map((row, index) => this.#row(row, given, added, located?.rows[index]));
+    const returning = insert.returningClause !== undefined;
+    const isChanged = added.length > 0 || planned.some((row) => row.changed);
+    const only = planned.length === 1 ? planned[0] : undefined;
+    if (
+      !this.#isReference &&
+      only !== undefined &&
+      !isChanged &&
+      this.#keys.every((key) => this.#lengthLimit(key) === undefined)
+    ) {
+      const keyTypes = this.#keys.map((column) => column.baseTypeOid);
+      return {
+        kind: 'pass',
+        routing: { kind: 'byKey', keyTypes, alternatives: [[{ kind: 'tuple', values: only.key }]] },
+        access: 'write',
+        sql: 'client',
+        computed: this.#computed.expressions,
+      };
+    }
+    const { head, tail } = this.#frame(insert, given, added, located, valuesIndex);
+    const keyLengths = this.#keys.map((column) => this.#lengthLimit(column));
+    return {
+      kind: 'insert',
+      keyTypes: this.#isReference ? undefined : this.#keys.map((column) => column.baseTypeOid),
+      ...(keyLengths.some((length) => length !== undefined) ? { keyLengths } : {}),
+      head,
+      rows: planned.map(({ sql, key }) => ({ sql, key })),
+      tail,
+      computed: this.#computed.expressions,
+      returning,
+    };
+  }
+
+  #givenColumns(insert: InsertStmt, rows: readonly (readonly Node[])[]): Column[] {
+    const assignable = this.#relation.columns;
+    const cols = insert.cols ?? [];
+    if (cols.length === 0) return assignable.slice(0, Math.max(0, ...rows.map((row) => row.length)));
+    return cols.map((node) => {
+      const target = 'ResTarget' in node ? node.ResTarget : undefined;
+      const column = assignable.find((candidate) => candidate.name === target?.name);
+      if (column === undefined) {
+        throw refuse(
+          `the column "${target?.name ?? ''}" of "${this.#relation.name}", which pgring does not know,`,
+          'Check the name: SELECT * FROM the table shows its columns.',
+          {
+            position: this.#binder.text.position(target?.location ?? 0),
+          },
+        );
+      }
+      if ((target?.indirection?.length ?? 0) > 0 && this.#keys.includes(column)) {
+        throw refuse('INSERT into a part of a shard key column', 'Insert the whole value.');
+      }
+      return column;
+    });
+  }
+
+  #valuesIndex(insert: InsertStmt): number {
+    const { text } = this.#binder;
+    const start = text.tokenIndexAt(insert.relation?.location ?? text.start);
+    const word = insert.selectStmt === undefined ? 'default' : 'values';
+    return text.findTopLevel(start, (found, index) => found === word && text.word(index - 1) !== '.');
+  }
+
+  /** varchar(n) cuts blanks off that exceed it, which would change the key's hash. */
+  #lengthLimit(column: Column): number | undefined {
+    return column.baseTypeOid === typeOid.varchar && column.typeModifier >= 4 && column.typeOid === column.baseTypeOid
+      ? column.typeModifier - 4
+      : undefined;
+  }
+
+  #row(
+    row: readonly Node[],
+    given: readonly Column[],
+    added: readonly Column[],
+    located: RowText | undefined,
+  ): { sql: SqlPiece[]; key: ValueSource[]; changed: boolean } {
+    const cells = new Map<Column, Cell>();
+    if (row.length > given.length)
+      throw refuse('a row with more values than columns', 'Give one value for each column.');
+    row.forEach((node, index) => {
+      const column = given[index];
+      const extent = located?.items[index];
+      if (column !== undefined && extent !== undefined) cells.set(column, this.#cell(node, column, extent));
+    });
+    for (const column of added) cells.set(column, this.#defaultCell(column));
+    const sql: SqlPiece[] = ['('];
+    const append = (pieces: readonly SqlPiece[]): void => {
+      for (const piece of pieces) {
+        const last = sql.at(-1);
+        if (typeof piece === 'string' && typeof last === 'string') sql[sql.length - 1] = last + piece;
+        else sql.push(piece);
+      }
+    };
+    // A row that is shorter than the list takes defaults; PostgreSQL accepts it only without a column list.
+    const columns = [...given.slice(0, located === undefined ? given.length : row.length), ...added];
+    columns.forEach((column, index) =>
+      append([...(index === 0 ? [] : [', ']), ...(cells.get(column)?.sql ?? ['DEFAULT'])]),
+    );
+    append([')']);
+    const key = this.#keys.map((column): ValueSource => cells.get(column)?.key ?? { kind: 'null' });
+    return { sql, key, changed: [...cells.values()].some((cell) => cell.changed) };
+  }
+
+  #cell(node: Node, column: Column, extent: Extent): Cell {
+    const { text, context } = this.#binder;
+    const isKey = this.#keys.includes(column);
+    if ('SetToDefault' in node) {
+      return mustComputeDefault(column, isKey, this.#reach)
+        ? this.#defaultCell(column)
+        : { sql: ['DEFAULT'], key: isKey ? { kind: 'null' } : undefined, changed: false };
+    }
+    const written = text.pieces(extent.start, extent.end);
+    if (isKey) {
+      const stored = this.#keyValue(node, column);
+      if (stored !== undefined) return { sql: written, key: stored, changed: false };
+    }
+    const effects = callsOf([node], context).map(({ effect }) => effect);
+    const position = { position: text.position(leftmostLocation(node) ?? 0) };
+    const refused = effects.find((effect) => effect === 'user' || effect === 'settings' || effect === 'unknown');
+    if (refused === 'user') {
+      throw refuse(
+        'a user-defined function in VALUES',
+        'Its body may read sharded tables: declare it IMMUTABLE if it reads no table, or call it first.',
+        position,
+      );
+    }
+    if (refused !== undefined)
+      throw refuse('an unknown function or set_config() in VALUES', 'Call it in a statement of its own.', position);
+    const needsSequence = effects.some((effect) => effect === 'sequence' || effect === 'local');
+    const once = effects.includes('once') || someNode([node], (part) => 'SQLValueFunction' in part);
+    const varies = once || effects.some((effect) => effect !== 'plain');
+    const mayStay = this.#reach === 'single' || !(this.#reach === 'copied' ? varies : once);
+    if (!isKey && !needsSequence && mayStay) return { sql: written, key: undefined, changed: false };
+    if (someNode([node], (part) => 'ParamRef' in part)) {
+      throw refuse(
+        'a parameter inside an expression for a shard key, a sequence or a reference table',
+        'Compute the value first and send it as a parameter of its own.',
+        position,
+      );
+    }
+    return this.#computedCell(written, column, isKey);
+  }
+
+  /** The value of a key column as it is stored. */
+  #keyValue(node: Node, column: Column): ValueSource | undefined {
+    const limit = this.#lengthLimit(column);
+    if (limit !== undefined) return storedValue(node, { ...column, typeModifier: -1 }, this.#binder.text);
+    const isChanging = changesOnAssignment(column);
+    if (isChanging && 'ParamRef' in node) {
+      throw refuse(
+        `a parameter for the shard key column "${column.name}" of type ${column.typeName}`,
+        'Storing it may change the value: send it as a literal, or use a key type without precision.',
+      );
+    }
+    return storedValue(node, column, this.#binder.text);
+  }
+
+  #defaultCell(column: Column): Cell {
+    return this.#computedCell([defaultSql(column) ?? 'NULL'], column, this.#keys.includes(column));
+  }
+
+  /** A value computed in the column's own type, so that what routes is what is stored. */
+  #computedCell(expression: readonly SqlPiece[], column: Column, isKey: boolean): Cell {
+    // An explicit cast to varchar(n) would cut what storing refuses.
+    const isBounded = column.baseTypeOid === typeOid.varchar || column.baseTypeOid === typeOid.bpchar;
+    const castType = isBounded ? typeNameOf(column) : column.typeName;
+    const value = isKey
+      ? this.#computed.add(['CAST(', ...expression, ` AS ${castType})`], typeNameOf(column))
+      : this.#computed.add(expression, undefined);
+    return { sql: [value], key: isKey ? value : undefined, changed: true };
+  }
+
+  #frame(
+    insert: InsertStmt,
+    given: readonly Column[],
+    added: readonly Column[],
+    located: ValuesText | undefined,
+    valuesIndex: number,
+  ): { head: SqlPiece[]; tail: SqlPiece[] } {
+    const { text } = this.#binder;
+    const names = [...given, ...added].map((column) => quoteIdentifier(column.name)).join(', ');
+    if (located === undefined) {
+      const beforeDefault = text.pieces(text.start, text.startOf(valuesIndex));
+      const after = text.endOf(valuesIndex + 1);
+      return { head: [...beforeDefault, `(${names}) VALUES `], tail: text.pieces(after, text.end) };
+    }
+    const tail = text.pieces(located.tailStart, text.end);
+    if (added.length === 0) return { head: [...text.pieces(text.start, located.headEnd), 'VALUES '], tail };
+    if ((insert.cols?.length ?? 0) > 0) {
+      const open = text.findTopLevel(
+        text.tokenIndexAt(insert.relation?.location ?? text.start),
+        (word) => word === '(',
+      );
+      const close = text.startOf(text.closingIndex(open));
+      const more = added.map((column) => `, ${quoteIdentifier(column.name)}`).join('');
+      const pieces = text.pieces(text.start, located.headEnd, [{ start: close, end: close, pieces: [more] }]);
+      return { head: [...pieces, 'VALUES '], tail };
+    }
+    const before =
+      insert.override === 'OVERRIDING_NOT_SET' || insert.override === undefined
+        ? located.headEnd
+        : this.#overridingStart(insert);
+    return {
+      head: [...text.pieces(text.start, before), `(${names}) `, ...text.pieces(before, located.headEnd), 'VALUES '],
+      tail,
+    };
+  }
+
+  #overridingStart(insert: InsertStmt): number {
+    const { text } = this.#binder;
+    const start = text.tokenIndexAt(insert.relation?.location ?? text.start);
+    return text.startOf(text.findTopLevel(start, (word) => word === 'overriding'));
+  }
+}
+
+export function planValues(
+  insert: InsertStmt,
+  rows: readonly (readonly Node[])[],
+  relation: Relation,
+  binder: Binder,
+): Plan {
+  if (
+    relation.columns.some((column) => column.identity === 'always') &&
+    insert.override !== 'OVERRIDING_SYSTEM_VALUE'
+  ) {
+    return planIdentityAlways(insert, rows, relation, binder);
+  }
+  return new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
+}
+
+/**
+ * Values of GENERATED ALWAYS AS IDENTITY are computed here and so must be written with OVERRIDING SYSTEM VALUE, which
+ * is only right while the statement itself gives none.
+ */
+function planIdentityAlways(
+  insert: InsertStmt,
+  rows: readonly (readonly Node[])[],
+  relation: Relation,
+  binder: Binder,
+): Plan {
+  if (insert.override === 'OVERRIDING_USER_VALUE') {
+    throw refuse('OVERRIDING USER VALUE', 'Leave the identity column out of the list.');
+  }
+  const plan = new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
+  if (plan.kind !== 'insert') return plan;
+  const names = (insert.cols ?? []).flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name ?? ''] : []));
+  const given = names.length > 0 ? names : relation.columns.slice(0, rows[0]?.length ?? 0).map((column) => column.name);
+  const identity = relation.columns.filter((column) => column.identity === 'always');
+  // The client's own value for such a column is an error that the server must raise, unless it is DEFAULT.
+  const ownValue = identity.some((column) => {
+    const index = given.indexOf(column.name);
+    return index >= 0 && rows.some((row) => row[index] !== undefined && !('SetToDefault' in row[index]));
+  });
+  if (ownValue) return plan;
+  const head = [...plan.head];
+  const last = head.pop();
+  return {
+    ...plan,
+    head: [...head, `${typeof last === 'string' ? last.replace(/VALUES $/, '') : ''}OVERRIDING SYSTEM VALUE VALUES `],
+  };
+}

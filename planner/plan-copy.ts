@@ -1,0 +1,168 @@
+/** COPY: rows from the client go to their owners; rows to the client come from all shards. */
+
+import type { CopyStmt, Node } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import type { Relation } from '../catalog/schema.js';
+import type { Binder } from './bind.js';
+import { checkWritable } from './checks.js';
+import { relationEntry } from './bind-from.js';
+import { typeOid } from './key-family.js';
+import { usesSequence } from './plan-insert.js';
+import type { CopyFormat, Plan, Routing } from './plan.js';
+import { keyColumns } from './routing.js';
+import { planSelect } from './plan-select.js';
+import { nameParts, selectOf, stringValue } from './tree.js';
+
+function optionText(node: Node | undefined): string | undefined {
+  if (node === undefined) return undefined;
+  if ('Boolean' in node) return String(node.Boolean.boolval ?? false);
+  if ('Integer' in node) return String(node.Integer.ival ?? 0);
+  return stringValue(node);
+}
+
+const onValues: ReadonlySet<string> = new Set(['true', 'on', '1']);
+
+function formatOf(copy: CopyStmt): CopyFormat {
+  const options = new Map<string, string | undefined>();
+  for (const node of copy.options ?? []) {
+    if ('DefElem' in node) options.set(node.DefElem.defname ?? '', optionText(node.DefElem.arg));
+  }
+  const name = options.get('format')?.toLowerCase() ?? 'text';
+  const kind = name === 'csv' || name === 'binary' ? name : 'text';
+  if (kind !== name && name !== 'text') throw refuse(`the COPY format "${name}"`, 'Use text, csv or binary.');
+  const isCsv = kind === 'csv';
+  const quote = options.get('quote') ?? '"';
+  const header = options.has('header') ? (options.get('header') ?? 'true').toLowerCase() : 'false';
+  return {
+    kind,
+    delimiter: options.get('delimiter') ?? (isCsv ? ',' : '\t'),
+    nullText: options.get('null') ?? (isCsv ? '' : '\\N'),
+    header: header === 'match' ? 'match' : onValues.has(header) ? 'yes' : 'no',
+    quote,
+    escape: options.get('escape') ?? quote,
+  };
+}
+
+const unsupportedIn: ReadonlySet<string> = new Set([
+  'encoding',
+  'default',
+  'force_null',
+  'force_not_null',
+  'on_error',
+  'reject_limit',
+  'freeze',
+  'log_verbosity',
+]);
+
+export function planCopy(copy: CopyStmt, binder: Binder): Plan {
+  const { text, context } = binder;
+  const position = { position: text.position(text.start) };
+  if (copy.filename !== undefined || copy.is_program === true) {
+    throw refuse("COPY with a server's file or program", 'Use STDIN or STDOUT: psql has \\copy.', position);
+  }
+  const format = formatOf(copy);
+  if (copy.query !== undefined) return copyQuery(copy, format, binder);
+  if (copy.relation === undefined) throw refuse('this COPY', 'Name a table.', position);
+  const entry = relationEntry(binder, copy.relation, undefined);
+  const relation = entry.relation;
+  if (relation === undefined || entry.kind === 'home' || entry.kind === 'catalog') {
+    return {
+      kind: 'pass',
+      routing: { kind: 'home' },
+      access: copy.is_from === true ? 'write' : 'read',
+      sql: 'client',
+      computed: [],
+    };
+  }
+  void context;
+  const isReference = entry.kind === 'reference';
+  if (copy.is_from !== true) {
+    const routing: Routing = isReference ? { kind: 'any' } : { kind: 'all' };
+    return { kind: 'copyTo', sql: 'client', format, routing };
+  }
+  checkWritable(entry, text);
+  if (copy.whereClause !== undefined && isReference) {
+    throw refuse('COPY FROM … WHERE into a reference table', 'Filter the rows before sending them.', position);
+  }
+  for (const node of copy.options ?? []) {
+    const name = 'DefElem' in node ? (node.DefElem.defname ?? '') : '';
+    if (unsupportedIn.has(name)) {
+      throw refuse(
+        `the option ${name.toUpperCase()} of COPY FROM into this table`,
+        'Leave it out, and send the rows as they are to be stored.',
+        position,
+      );
+    }
+  }
+  return copyIn(copy, relation, format, isReference, position);
+}
+
+function copyIn(
+  copy: CopyStmt,
+  relation: Relation,
+  format: CopyFormat,
+  isReference: boolean,
+  position: { position: number },
+): Plan {
+  const named = nameParts(copy.attlist);
+  const columns =
+    named.length > 0
+      ? named
+      : relation.columns.filter((column) => column.generated === 'no').map((column) => column.name);
+  const missing = relation.columns.find(
+    (column) =>
+      !columns.includes(column.name) &&
+      (usesSequence(column) || (isReference && column.defaultExpression?.includes('(') === true)),
+  );
+  if (missing !== undefined) {
+    throw refuse(
+      `COPY FROM that leaves the column "${missing.name}" to its default`,
+      'Give it a value in the data, or use INSERT.',
+      position,
+    );
+  }
+  const keys = keyColumns(relation);
+  const key = keys.map((column) => {
+    const index = columns.indexOf(column.name);
+    if (index < 0)
+      throw refuse(
+        `COPY FROM without the shard key column "${column.name}"`,
+        'Give it in the data and the column list.',
+        position,
+      );
+    const length =
+      column.baseTypeOid === typeOid.varchar && column.typeModifier >= 4 ? { maxLength: column.typeModifier - 4 } : {};
+    return { index, typeOid: column.baseTypeOid, ...length };
+  });
+  return {
+    kind: 'copyFrom',
+    sql: 'client',
+    format,
+    key: isReference ? [] : key,
+    columnCount: columns.length,
+    target: isReference ? 'reference' : 'sharded',
+  };
+}
+
+function copyQuery(copy: CopyStmt, format: CopyFormat, binder: Binder): Plan {
+  const select = selectOf(copy.query);
+  const position = { position: binder.text.position(binder.text.start) };
+  if (select === undefined) throw refuse('COPY of a statement that writes', 'Run it with RETURNING instead.', position);
+  const inner = planSelect(select, binder);
+  if (inner.kind === 'pass') return inner;
+  if (
+    inner.kind === 'scatter' &&
+    inner.gather.kind === 'concatenate' &&
+    inner.limit === undefined &&
+    inner.offset === undefined &&
+    inner.computed.length === 0
+  ) {
+    return { kind: 'copyTo', sql: 'client', format, routing: inner.routing };
+  }
+  throw refuse(
+    'COPY of an ordered, limited or aggregated query over several shards',
+    'Run the SELECT itself, or copy it without ORDER BY and LIMIT.',
+    position,
+  );
+}

@@ -1,0 +1,202 @@
+/** DDL and maintenance: on all shards, with what becomes of placements. */
+
+import type { Node, RangeVar, ViewStmt } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import type { PlanContext } from './context.js';
+import { checkAlterTable, checkIndex, namedRelation } from './ddl-alter-table.js';
+import { planCreateTable } from './ddl-create-table.js';
+import type { Plan, PlacementChange } from './plan.js';
+import type { StatementText } from './text.js';
+
+interface DdlOptions {
+  readonly transactional?: boolean;
+  readonly changes?: readonly PlacementChange[];
+  readonly changesCatalog?: boolean;
+}
+
+function everywhere({ transactional = true, changes = [], changesCatalog = true }: DdlOptions = {}): Plan {
+  return { kind: 'ddl', sql: 'client', transactional, changes, notices: [], changesCatalog };
+}
+
+const prune: readonly PlacementChange[] = [{ kind: 'prune' }];
+
+/** Statements whose parts pgring does not read, by the name of their node. */
+const refused: Readonly<Record<string, readonly [construct: string, hint: string]>> = {
+  CreateFunctionStmt: [
+    'CREATE FUNCTION and CREATE PROCEDURE',
+    'Their bodies may read sharded tables; run the statements from the client.',
+  ],
+  AlterFunctionStmt: ['ALTER FUNCTION', 'Change the function on every server by hand.'],
+  CreateTrigStmt: ['CREATE TRIGGER', 'Its function may read sharded tables; do its work in the client.'],
+  CreateEventTrigStmt: ['CREATE EVENT TRIGGER', 'Its function would run on every shard.'],
+  AlterEventTrigStmt: ['ALTER EVENT TRIGGER', 'Its function would run on every shard.'],
+  RuleStmt: ['CREATE RULE', 'Write the statement that the rule would make.'],
+  DoStmt: ['DO', 'Its body may read sharded tables; run the statements from the client.'],
+  CallStmt: ['CALL', 'The procedure may read sharded tables; run its statements from the client.'],
+  CreateTableAsStmt: ['CREATE TABLE AS and CREATE MATERIALIZED VIEW', 'CREATE TABLE first, then INSERT the rows.'],
+  CreatePublicationStmt: ['CREATE PUBLICATION', 'Create it on each server by hand.'],
+  AlterPublicationStmt: ['ALTER PUBLICATION', 'Change it on each server by hand.'],
+  CreateSubscriptionStmt: ['CREATE SUBSCRIPTION', 'Create it on a server by hand.'],
+  AlterSubscriptionStmt: ['ALTER SUBSCRIPTION', 'Change it on a server by hand.'],
+  DropSubscriptionStmt: ['DROP SUBSCRIPTION', 'Drop it on the server by hand.'],
+  AlterSystemStmt: ['ALTER SYSTEM', 'Change the setting on every server by hand.'],
+  CreateTableSpaceStmt: ['CREATE TABLESPACE', 'Create it on every server by hand.'],
+  DropTableSpaceStmt: ['DROP TABLESPACE', 'Drop it on every server by hand.'],
+  CreateForeignTableStmt: ['CREATE FOREIGN TABLE', 'Create it on the home server by hand.'],
+  ImportForeignSchemaStmt: ['IMPORT FOREIGN SCHEMA', 'Import it on the home server by hand.'],
+  CreateConversionStmt: ['CREATE CONVERSION', 'Create it on every server by hand.'],
+};
+
+/** DDL that every shard runs as it is. */
+const plain: ReadonlySet<string> = new Set([
+  'AlterCollationStmt',
+  'AlterDatabaseSetStmt',
+  'AlterDefaultPrivilegesStmt',
+  'AlterDomainStmt',
+  'AlterExtensionContentsStmt',
+  'AlterExtensionStmt',
+  'AlterFdwStmt',
+  'AlterForeignServerStmt',
+  'AlterObjectDependsStmt',
+  'AlterObjectSchemaStmt',
+  'AlterOpFamilyStmt',
+  'AlterOperatorStmt',
+  'AlterOwnerStmt',
+  'AlterPolicyStmt',
+  'AlterRoleSetStmt',
+  'AlterRoleStmt',
+  'AlterSeqStmt',
+  'AlterStatsStmt',
+  'AlterTSConfigurationStmt',
+  'AlterTSDictionaryStmt',
+  'AlterTypeStmt',
+  'AlterUserMappingStmt',
+  'CommentStmt',
+  'CompositeTypeStmt',
+  'CreateAmStmt',
+  'CreateCastStmt',
+  'CreateDomainStmt',
+  'CreateEnumStmt',
+  'CreateExtensionStmt',
+  'CreateFdwStmt',
+  'CreateForeignServerStmt',
+  'CreateOpClassStmt',
+  'CreateOpFamilyStmt',
+  'CreatePLangStmt',
+  'CreateRangeStmt',
+  'CreateRoleStmt',
+  'CreateSchemaStmt',
+  'CreateSeqStmt',
+  'CreateStatsStmt',
+  'CreateTransformStmt',
+  'CreateUserMappingStmt',
+  'DefineStmt',
+  'DropOwnedStmt',
+  'DropRoleStmt',
+  'DropUserMappingStmt',
+  'GrantRoleStmt',
+  'GrantStmt',
+  'ReassignOwnedStmt',
+  'RenameStmt',
+  'SecLabelStmt',
+]);
+
+export function planDdl(node: Node, context: PlanContext, text: StatementText): Plan {
+  const tag = Object.keys(node)[0] ?? '';
+  const found = refused[tag];
+  if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
+  if ('CreateStmt' in node) return planCreateTable(node.CreateStmt, context, text);
+  if ('AlterTableStmt' in node) {
+    checkAlterTable(node.AlterTableStmt, context, text);
+    const isConcurrent = node.AlterTableStmt.cmds?.some(isConcurrentDetach) === true;
+    return everywhere({ transactional: !isConcurrent });
+  }
+  if ('IndexStmt' in node) {
+    checkIndex(node.IndexStmt, context, text);
+    return everywhere({ transactional: node.IndexStmt.concurrent !== true });
+  }
+  if ('DropStmt' in node) return everywhere({ transactional: node.DropStmt.concurrent !== true, changes: prune });
+  if ('AlterEnumStmt' in node) return everywhere();
+  if ('ViewStmt' in node) return planView(node.ViewStmt, text);
+  if ('CreatePolicyStmt' in node) {
+    throw refuse('CREATE POLICY', 'Its expressions may read sharded tables; filter in the statements.', {
+      position: text.position(text.start),
+    });
+  }
+  if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
+    return everywhere({ transactional: false });
+  return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
+}
+
+function refuseUnknown(tag: string, text: StatementText): Plan {
+  if (plain.has(tag)) return everywhere();
+  const words = tag
+    .replace(/Stmt$/, '')
+    .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
+    .toUpperCase();
+  throw refuse(`the statement ${words}`, 'Run it on the servers by hand.', { position: text.position(text.start) });
+}
+
+function isConcurrentDetach(node: Node): boolean {
+  if (!('AlterTableCmd' in node) || node.AlterTableCmd.def === undefined || !('PartitionCmd' in node.AlterTableCmd.def))
+    return false;
+  return node.AlterTableCmd.def.PartitionCmd.concurrent === true;
+}
+
+/** A view over sharded tables can be made, though not yet read: pg_restore makes it before anyone reads it. */
+function planView(statement: ViewStmt, text: StatementText): Plan {
+  if (statement.view?.relpersistence === 't') {
+    throw refuse('CREATE TEMPORARY VIEW', 'Create an ordinary view, and drop it afterwards.', {
+      position: text.position(text.start),
+    });
+  }
+  return everywhere();
+}
+
+function planMaintenance(node: Node, context: PlanContext, text: StatementText): Plan | undefined {
+  if ('TruncateStmt' in node) {
+    for (const part of node.TruncateStmt.relations ?? []) {
+      const relation = 'RangeVar' in part ? namedRelation(part.RangeVar, context) : undefined;
+      if (relation?.hasTriggers === true && relation.placement.kind !== 'home') {
+        throw refuse(
+          `TRUNCATE of the table "${relation.name}" with triggers`,
+          'Their bodies may read sharded tables: drop them, or use DELETE.',
+          { position: text.position(text.start) },
+        );
+      }
+    }
+    return everywhere({ changesCatalog: false });
+  }
+  if ('LockStmt' in node) return everywhere({ changesCatalog: false });
+  if ('VacuumStmt' in node) {
+    const isVacuum = node.VacuumStmt.is_vacuumcmd === true;
+    return everywhere({ transactional: !isVacuum, changesCatalog: false });
+  }
+  if ('CheckPointStmt' in node) return everywhere({ transactional: false, changesCatalog: false });
+  if ('ClusterStmt' in node)
+    return everywhere({ transactional: node.ClusterStmt.relation !== undefined, changesCatalog: false });
+  if ('ReindexStmt' in node) return everywhere({ transactional: isTransactionalReindex(node), changesCatalog: false });
+  if ('RefreshMatViewStmt' in node) return planRefresh(node.RefreshMatViewStmt.relation, context, text);
+  return undefined;
+}
+
+/** REINDEX of a table or an index may run in a transaction, unless it is concurrent. */
+function isTransactionalReindex(node: Extract<Node, { ReindexStmt: unknown }>): boolean {
+  const { kind, params } = node.ReindexStmt;
+  const isConcurrent = params?.some((param) => 'DefElem' in param && param.DefElem.defname === 'concurrently') === true;
+  return !isConcurrent && (kind === 'REINDEX_OBJECT_INDEX' || kind === 'REINDEX_OBJECT_TABLE');
+}
+
+function planRefresh(range: RangeVar | undefined, context: PlanContext, text: StatementText): Plan {
+  const relation = namedRelation(range, context);
+  const reads = relation?.reads.map((oid) => context.catalog.relationByOid(oid)) ?? [];
+  if (reads.some((read) => read?.placement.kind === 'sharded')) {
+    throw refuse(
+      `REFRESH of the materialized view "${relation?.name ?? ''}" over sharded tables`,
+      'Replace it by a table that the client fills.',
+      { position: text.position(text.start) },
+    );
+  }
+  return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
+}

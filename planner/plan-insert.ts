@@ -1,0 +1,115 @@
+/** INSERT: rows of VALUES go to their owners; INSERT … SELECT runs where its one key lies. */
+
+import type { InsertStmt, Node } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import type { Relation } from '../catalog/schema.js';
+import type { Binder } from './bind.js';
+import { conflictColumns } from './bind-modify.js';
+import { checkCalls } from './checks.js';
+import { planValues } from './insert-values.js';
+import { checkKeyAssignments, checkTargets } from './plan-modify.js';
+import type { Plan } from './plan.js';
+import { refuseMixture, spreadOf } from './plan-select.js';
+import { pinnedRouting } from './routing.js';
+import { selectOf } from './tree.js';
+
+/** The rows of VALUES; one of no values for DEFAULT VALUES; undefined for a query. */
+export function valueRows(insert: InsertStmt): readonly (readonly Node[])[] | undefined {
+  if (insert.selectStmt === undefined) return [[]];
+  const select = selectOf(insert.selectStmt);
+  const lists = select?.valuesLists;
+  if (select === undefined || lists === undefined || lists.length === 0) return undefined;
+  if (select.sortClause !== undefined || select.limitCount !== undefined || select.limitOffset !== undefined)
+    return undefined;
+  if (select.withClause !== undefined) return undefined;
+  return lists.map((node) => ('List' in node ? (node.List.items ?? []) : []));
+}
+
+export function planInsert(insert: InsertStmt, binder: Binder): Plan {
+  const node: Node = { InsertStmt: insert };
+  const { context, text } = binder;
+  const query = binder.bindNode(node, undefined, new Map());
+  const spread = spreadOf(query);
+  const from = query.from;
+  const target =
+    from?.kind === 'entry'
+      ? from.entry
+      : from?.kind === 'join' && from.left.kind === 'entry'
+        ? from.left.entry
+        : undefined;
+  const relation = target?.relation;
+  if (target === undefined || relation === undefined || target.kind === 'home' || target.kind === 'catalog') {
+    refuseMixture(spread, binder);
+    if (spread.sharded.length > 0)
+      throw refuse('INSERT into a home table from sharded tables', 'Read the rows first and send them as VALUES.');
+    checkCalls([node], 'home', context, text);
+    return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
+  }
+  checkTargets(node, spread, binder);
+  checkKeyAssignments(node, spread, binder);
+  checkConflict(insert, relation, binder);
+  const rows = valueRows(insert);
+  if (rows !== undefined && query.withQueries.length === 0 && insert.withClause === undefined) {
+    if (spread.all.length > 1) {
+      throw refuse(
+        'a subquery in the VALUES, ON CONFLICT or RETURNING of an INSERT',
+        'Run the subquery first and send its value as a parameter.',
+        {
+          position: text.position(query.subqueries[0]?.location ?? 0),
+        },
+      );
+    }
+    return planValues(insert, rows, relation, binder);
+  }
+  refuseMixture(spread, binder);
+  if (target.kind === 'reference') {
+    throw refuse('INSERT … SELECT into a reference table', 'Read the rows first and send them as VALUES.');
+  }
+  if (leavesDefaults(insert, relation)) {
+    throw refuse(
+      'INSERT … SELECT that leaves a sequence to its default',
+      'Give every serial or identity column a value, or send the rows as VALUES.',
+    );
+  }
+  const pinned = pinnedRouting(spread.sharded, text);
+  if (pinned === undefined) {
+    throw refuse(
+      'INSERT … SELECT over several shards',
+      'Pin both tables to one key value, or read the rows first and send them as VALUES or by COPY.',
+    );
+  }
+  checkCalls([node], 'one shard', context, text);
+  return { kind: 'pass', routing: pinned, access: 'write', sql: 'client', computed: [] };
+}
+
+/** Whether a column that takes its default from a sequence is not among the columns that are given. */
+function leavesDefaults(insert: InsertStmt, relation: Relation): boolean {
+  const cols = insert.cols ?? [];
+  const named = cols.flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name] : []));
+  return relation.columns.some((column) => usesSequence(column) && cols.length > 0 && !named.includes(column.name));
+}
+
+export function usesSequence(column: Relation['columns'][number]): boolean {
+  return (
+    column.identity !== 'no' || column.sequence !== undefined || /\bnextval\(/.test(column.defaultExpression ?? '')
+  );
+}
+
+/** A conflict is found within a shard only: its columns must hold the key. */
+function checkConflict(insert: InsertStmt, relation: Relation, binder: Binder): void {
+  const conflict = insert.onConflictClause;
+  if (conflict === undefined || relation.placement.kind !== 'sharded') return;
+  const { key } = relation.placement;
+  const position = binder.text.position(conflict.location ?? 0);
+  const infer = conflict.infer;
+  if (infer?.conname !== undefined || infer === undefined) return;
+  const columns = conflictColumns(infer.indexElems);
+  if (!key.every((name) => columns.includes(name))) {
+    throw refuse(
+      'ON CONFLICT on columns without the shard key',
+      `Name a unique constraint that holds the key (${key.join(', ')}).`,
+      { position },
+    );
+  }
+}

@@ -1,0 +1,184 @@
+/** UPDATE, DELETE and MERGE. */
+
+import type { Node } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import type { Binder } from './bind.js';
+import { assignedColumns } from './bind-modify.js';
+import { checkCalls, checkSystemColumns, checkWritable } from './checks.js';
+import { ComputedList, computeOnce } from './computed.js';
+import { DistributionCheck } from './distribution.js';
+import { callsOf } from './functions.js';
+import type { Plan } from './plan.js';
+import { refuseMixture, spreadOf, type Spread } from './plan-select.js';
+import type { FromNode, Query } from './query.js';
+import { pinnedRouting, scatterRouting } from './routing.js';
+import type { Entry } from './scope.js';
+import { walkNodes } from './tree.js';
+
+const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';
+
+/** The relations that a statement writes to, at every level. */
+export function writtenTables(node: Node): string[] {
+  const names: string[] = [];
+  walkNodes([node], (part) => {
+    const range =
+      'InsertStmt' in part
+        ? part.InsertStmt.relation
+        : 'UpdateStmt' in part
+          ? part.UpdateStmt.relation
+          : 'DeleteStmt' in part
+            ? part.DeleteStmt.relation
+            : 'MergeStmt' in part
+              ? part.MergeStmt.relation
+              : undefined;
+    if (range?.relname !== undefined) names.push(range.relname);
+    return true;
+  });
+  return names;
+}
+
+/** Every UPDATE of a sharded table in the statement must leave its key alone. */
+export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder): void {
+  walkNodes([node], (part) => {
+    const lists: [string | undefined, readonly Node[] | undefined][] = [];
+    if ('UpdateStmt' in part) lists.push([part.UpdateStmt.relation?.relname, part.UpdateStmt.targetList]);
+    if ('InsertStmt' in part)
+      lists.push([part.InsertStmt.relation?.relname, part.InsertStmt.onConflictClause?.targetList]);
+    if ('MergeStmt' in part) {
+      for (const when of part.MergeStmt.mergeWhenClauses ?? []) {
+        if ('MergeWhenClause' in when && when.MergeWhenClause.commandType === 'CMD_UPDATE') {
+          lists.push([part.MergeStmt.relation?.relname, when.MergeWhenClause.targetList]);
+        }
+      }
+    }
+    for (const [name, targets] of lists) {
+      const relation = spread.sharded.find(({ entry }) => entry.relation?.name === name)?.entry.relation;
+      if (relation?.placement.kind !== 'sharded') continue;
+      const { key } = relation.placement;
+      const assigned = assignedColumns(targets).find((column) => key.includes(column));
+      if (assigned !== undefined) {
+        throw refuse(`an update of the shard key "${relation.name}"."${assigned}"`, MOVE_HINT, {
+          position: binder.text.position(firstAssignment(targets, assigned)),
+        });
+      }
+    }
+    return true;
+  });
+}
+
+function firstAssignment(targets: readonly Node[] | undefined, name: string): number {
+  for (const node of targets ?? []) {
+    if ('ResTarget' in node && node.ResTarget.name === name) return node.ResTarget.location ?? 0;
+  }
+  return 0;
+}
+
+function targetOf(query: Query): Entry | undefined {
+  const leftmost = (node: FromNode | undefined): Entry | undefined =>
+    node === undefined ? undefined : node.kind === 'entry' ? node.entry : leftmost(node.left);
+  return leftmost(query.from);
+}
+
+function isReturning(node: Node): boolean {
+  if ('UpdateStmt' in node) return node.UpdateStmt.returningClause !== undefined;
+  return 'DeleteStmt' in node && node.DeleteStmt.returningClause !== undefined;
+}
+
+/** Occurrences that the statement writes to, by name, must be writable without reading bodies of triggers. */
+export function checkTargets(node: Node, spread: Spread, binder: Binder): void {
+  const names = writtenTables(node);
+  for (const { entry } of spread.all) {
+    if (names.includes(entry.relation?.name ?? '')) checkWritable(entry, binder.text);
+  }
+}
+
+export function planModify(node: Node, binder: Binder): Plan {
+  const { context, text } = binder;
+  const query = binder.bindNode(node, undefined, new Map());
+  const spread = spreadOf(query);
+  const root = [node];
+  refuseMixture(spread, binder);
+  if (spread.sharded.length > 0 || spread.reference) checkTargets(node, spread, binder);
+  checkKeyAssignments(node, spread, binder);
+  const target = targetOf(query);
+  const isMerge = 'MergeStmt' in node;
+  const writesReference = spread.all.some(
+    ({ entry }) => entry.kind === 'reference' && writtenTables(node).includes(entry.relation?.name ?? ''),
+  );
+  if (spread.sharded.length === 0 && !writesReference) {
+    checkCalls(root, 'home', context, text);
+    return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
+  }
+  if (isMerge) {
+    throw refuse(
+      'MERGE into sharded or reference tables',
+      'Use INSERT … ON CONFLICT, or UPDATE and INSERT in one transaction.',
+    );
+  }
+  if (!writesReference) {
+    const pinned = pinnedRouting(spread.sharded, text);
+    if (pinned !== undefined) {
+      checkCalls(root, 'one shard', context, text);
+      return { kind: 'pass', routing: pinned, access: 'write', sql: 'client', computed: [] };
+    }
+  }
+  if (query.withQueries.some((part) => part.kind === 'modify')) {
+    throw refuse(
+      'a WITH query that writes, over several shards',
+      'Run it as a statement of its own in the same transaction.',
+    );
+  }
+  if (target?.kind === 'reference') return planReferenceModify(node, spread, binder);
+  const anchor = spread.sharded.find(({ entry }) => entry === target);
+  if (anchor === undefined)
+    throw refuse('a write with tables of different placement', 'Write to one sharded table at a time.');
+  new DistributionCheck(context, text).check(query);
+  checkSystemColumns(root, text);
+  checkCalls(root, 'several shards', context, text);
+  return modifyPlan(node, binder, 'sum', anchor);
+}
+
+/** Every shard has a copy, so every shard must do the same to it. */
+function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
+  if (spread.sharded.length > 0 || spread.home) {
+    throw refuse(
+      'a write to a reference table that reads tables that are not',
+      'Read the values first and send them as parameters.',
+    );
+  }
+  const calls = callsOf([node], binder.context);
+  const unlike = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once');
+  if (unlike !== undefined) {
+    throw refuse(
+      'a write to a reference table with a volatile function',
+      'Each shard would store another value: send the value as a parameter.',
+      {
+        position: binder.text.position(unlike.call.location ?? 0),
+      },
+    );
+  }
+  checkSystemColumns([node], binder.text);
+  return modifyPlan(node, binder, 'one', undefined);
+}
+
+function modifyPlan(
+  node: Node,
+  binder: Binder,
+  outcome: 'sum' | 'one',
+  anchor: Spread['sharded'][number] | undefined,
+): Plan {
+  const { context, text } = binder;
+  const computed = new ComputedList();
+  // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.
+  const edits = computeOnce([node], context, text, computed);
+  return {
+    kind: 'modify',
+    routing: anchor === undefined ? { kind: 'all' } : scatterRouting(anchor, text),
+    sql: text.template(edits),
+    computed: computed.expressions,
+    tag: 'DeleteStmt' in node ? 'DELETE' : 'UPDATE',
+    outcome,
+    returning: isReturning(node),
+  };
+}

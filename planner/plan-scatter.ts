@@ -1,0 +1,310 @@
+/** A SELECT over several shards: their rows concatenated, merged in order, or their aggregates combined. */
+
+import type { FuncCall, Node, SelectStmt, SortBy } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import { quoteIdentifier } from '../catalog/schema.js';
+import type { Binder } from './bind.js';
+import { computeOnce, type ComputedList } from './computed.js';
+import { effectOf } from './functions.js';
+import { typeOid, isIntegerType } from './key-family.js';
+import { orderTypeOf } from './order-types.js';
+import type { Occurrence } from './pins.js';
+import type { Combination, Gather, OrderKey, Plan, SqlPiece, ValueSource } from './plan.js';
+import type { Query } from './query.js';
+import { scatterRouting } from './routing.js';
+import type { ValueType } from './scope.js';
+import { locateClauses, type SelectText } from './select-text.js';
+import { orderingExpression, targetsOf, type Target } from './shape.js';
+import type { Edit } from './text.js';
+import { functionName, integerConstant, leftmostLocation, operatorName, someNode } from './tree.js';
+import { typeOf } from './value-types.js';
+import { comparedValue } from './values.js';
+
+export function planScatter(
+  select: SelectStmt,
+  query: Query,
+  sharded: readonly Occurrence[],
+  ungrouped: boolean,
+  binder: Binder,
+  computed: ComputedList,
+): Plan {
+  const { text, context } = binder;
+  const anchor = sharded[0];
+  if (anchor === undefined) throw refuse('this statement', 'Name the tables that it reads.');
+  const locks = (select.lockingClause?.length ?? 0) > 0;
+  const targets = targetsOf(select.targetList, query.scope);
+  const clauses = locateClauses(text, leftmostLocation(select.targetList) ?? text.start, labels(select.targetList));
+  if (select.limitOption === 'LIMIT_OPTION_WITH_TIES') {
+    throw refuse('FETCH FIRST … WITH TIES over several shards', 'Use LIMIT with an ORDER BY that has no ties.');
+  }
+  const isCut = select.limitCount !== undefined || select.limitOffset !== undefined;
+  if (locks && isCut) {
+    throw refuse(
+      'LIMIT or OFFSET with row locks over several shards',
+      'Select the keys first, then lock the rows by key.',
+    );
+  }
+  const edits: Edit[] = [];
+  let gather: Gather;
+  if (ungrouped) {
+    gather = { kind: 'aggregate', columns: aggregateColumns(select, targets, query, binder) };
+  } else if ((select.sortClause?.length ?? 0) > 0) {
+    gather = mergeBy(select, targets, query, clauses, binder, edits);
+  } else {
+    gather = { kind: 'concatenate' };
+  }
+  const limit = cutValue(select.limitCount, binder, computed);
+  const offset = cutValue(select.limitOffset, binder, computed);
+  const withoutCut = { ...select, limitCount: undefined, limitOffset: undefined };
+  edits.push(...inHiddenColumns(computeOnce(withoutCut, context, text, computed), clauses, edits));
+  if (clauses.limit !== undefined && isCut) {
+    const pieces: SqlPiece[] = select.limitCount === undefined || ungrouped ? [] : ['LIMIT ', { kind: 'limit' }];
+    edits.push({ ...clauses.limit, pieces });
+  }
+  return {
+    kind: 'scatter',
+    routing: scatterRouting(anchor, text),
+    sql: text.template(edits),
+    computed: computed.expressions,
+    gather,
+    limit,
+    offset,
+    locks,
+  };
+}
+
+/** Hidden columns copy text of the statement: what is computed once is replaced there too. */
+function inHiddenColumns(once: readonly Edit[], clauses: SelectText, hidden: readonly Edit[]): readonly Edit[] {
+  if (hidden.length === 0 || once.length === 0) return once;
+  const copied = [...clauses.order, ...clauses.targets];
+  if (once.some((edit) => clauses.order.some((extent) => edit.start >= extent.start && edit.end <= extent.end))) {
+    throw refuse('ORDER BY an expression of the current time or user', 'Order by a column.', {});
+  }
+  void copied;
+  return once;
+}
+
+function labels(targets: readonly Node[] | undefined): boolean[] {
+  return (targets ?? []).map((node) => 'ResTarget' in node && node.ResTarget.name !== undefined);
+}
+
+/** The value of LIMIT or OFFSET. */
+function cutValue(node: Node | undefined, binder: Binder, computed: ComputedList): ValueSource | undefined {
+  if (node === undefined) return undefined;
+  if ('A_Const' in node && node.A_Const.isnull === true) return { kind: 'null' };
+  const value = comparedValue(node, { baseTypeOid: typeOid.int8 }, binder.text);
+  if (value !== undefined) return value;
+  const constant = 'A_Const' in node ? integerConstant(node.A_Const) : undefined;
+  // FETCH FIRST ROW ONLY has a constant without a place in the text.
+  if (constant !== undefined) {
+    if (node !== undefined && 'A_Const' in node && (node.A_Const.location ?? 0) >= 0)
+      binder.text.dependsOnLiterals = true;
+    return computed.add([String(constant)], 'pg_catalog.int8');
+  }
+  throw refuse('LIMIT or OFFSET of an expression over several shards', 'Send a number or a parameter.', {
+    position: binder.text.position(leftmostLocation(node) ?? 0),
+  });
+}
+
+/** ORDER BY as hidden columns that the merge compares. */
+function mergeBy(
+  select: SelectStmt,
+  targets: readonly Target[],
+  query: Query,
+  clauses: SelectText,
+  binder: Binder,
+  edits: Edit[],
+): Gather {
+  const order: OrderKey[] = [];
+  const hidden: SqlPiece[] = [];
+  const width = targetWidth(targets);
+  const sorts = select.sortClause ?? [];
+  sorts.forEach((node, index) => {
+    if (!('SortBy' in node) || node.SortBy.node === undefined) return;
+    const sort = node.SortBy;
+    const written = clauses.order[index];
+    const found = orderedValue(sort.node ?? node, targets, query, clauses, binder, written);
+    const position = binder.text.position(written?.start ?? 0);
+    const type = found.type === undefined ? undefined : orderTypeOf(found.type);
+    if (type === 'locale') {
+      throw refuse(
+        'ORDER BY text in a collation of the operating system or ICU, over several shards',
+        'Order by bytes: ORDER BY … COLLATE "C".',
+        { position },
+      );
+    }
+    if (type === undefined) {
+      throw refuse(
+        'ORDER BY this expression over several shards',
+        'Order by columns of built-in scalar types, or cast the expression: ORDER BY (…)::bigint.',
+        { position },
+      );
+    }
+    if (
+      someNode(found.expression, (part) => 'FuncCall' in part && effectOf(part.FuncCall, binder.context) !== 'plain')
+    ) {
+      throw refuse('ORDER BY an expression that is not immutable, over several shards', 'Order by a column.', {
+        position,
+      });
+    }
+    if ((select.distinctClause?.length ?? 0) > 0) requireTarget(select, found.expression, targets, position);
+    const direction = directionOf(sort, position);
+    order.push({ column: width + index, type, ...direction });
+    hidden.push(', ', ...found.sql, ` AS pgring_${index + 1}`);
+  });
+  edits.push({ start: clauses.targetsEnd, end: clauses.targetsEnd, pieces: hidden });
+  return { kind: 'merge', order, hidden: order.length };
+}
+
+/** How many columns the shards' rows have before the hidden ones. */
+function targetWidth(targets: readonly Target[]): number {
+  let width = 0;
+  for (const { star } of targets) {
+    if (star === 'unknown') {
+      throw refuse('ORDER BY with a star over a function, over several shards', 'List the columns instead of *.');
+    }
+    width += star === undefined ? 1 : star.length;
+  }
+  return width;
+}
+
+interface OrderedValue {
+  readonly expression: Node;
+  readonly type: ValueType | undefined;
+  readonly sql: readonly SqlPiece[];
+}
+
+function orderedValue(
+  node: Node,
+  targets: readonly Target[],
+  query: Query,
+  clauses: SelectText,
+  binder: Binder,
+  written: { start: number; end: number } | undefined,
+): OrderedValue {
+  const ordinal = 'A_Const' in node ? integerConstant(node.A_Const) : undefined;
+  if (ordinal !== undefined) {
+    const starred = columnOfStar(ordinal, targets);
+    if (starred !== undefined) {
+      const reference: Node = { ColumnRef: { fields: [{ String: { sval: starred } }] } };
+      const type = query.scope.resolveName(starred)?.type;
+      return { expression: reference, type, sql: [quoteIdentifier(starred)] };
+    }
+  }
+  const expression = orderingExpression(node, targets);
+  const index = targets.findIndex((target) => target.expression === expression);
+  const extent = expression === node ? written : clauses.targets[index];
+  const sql = extent === undefined ? [] : binder.text.pieces(extent.start, extent.end);
+  const isLiteral = 'A_Const' in expression;
+  return { expression, type: isLiteral ? undefined : typeOf(expression, query.scope), sql };
+}
+
+/** The name of the column that an ordinal means when it falls into a star. */
+function columnOfStar(ordinal: number, targets: readonly Target[]): string | undefined {
+  let before = 0;
+  for (const { star } of targets) {
+    if (star === 'unknown') return undefined;
+    const width = star === undefined ? 1 : star.length;
+    if (ordinal <= before + width) return star?.[ordinal - before - 1]?.name;
+    before += width;
+  }
+  return undefined;
+}
+
+/** With DISTINCT, a hidden column that is no copy of a target would keep duplicates. */
+function requireTarget(select: SelectStmt, expression: Node, targets: readonly Target[], position: number): void {
+  const isOn = select.distinctClause?.some((node) => Object.keys(node).length > 0) === true;
+  if (isOn) return;
+  const isColumn = 'ColumnRef' in expression;
+  const inTargets = targets.some((target) => target.expression === expression || target.star !== undefined);
+  const sameColumn = isColumn && targets.some((target) => sameReference(target.expression, expression));
+  if (!inTargets && !sameColumn) {
+    throw refuse(
+      'SELECT DISTINCT with ORDER BY another expression, over several shards',
+      'Order by a column of the select list.',
+      { position },
+    );
+  }
+}
+
+function sameReference(left: Node, right: Node): boolean {
+  if (!('ColumnRef' in left) || !('ColumnRef' in right)) return false;
+  return JSON.stringify(left.ColumnRef.fields) === JSON.stringify(right.ColumnRef.fields);
+}
+
+function directionOf(sort: SortBy, position: number): { descending: boolean; nullsFirst: boolean } {
+  let descending = sort.sortby_dir === 'SORTBY_DESC';
+  if (sort.sortby_dir === 'SORTBY_USING') {
+    const operator = operatorName(sort.useOp);
+    if (operator !== '<' && operator !== '>') {
+      throw refuse('ORDER BY … USING an operator other than < and >', 'Use ASC or DESC.', { position });
+    }
+    descending = operator === '>';
+  }
+  const nulls = sort.sortby_nulls;
+  const nullsFirst = nulls === 'SORTBY_NULLS_FIRST' || (nulls !== 'SORTBY_NULLS_LAST' && descending);
+  return { descending, nullsFirst };
+}
+
+const AGGREGATE_HINT =
+  'Over several shards these aggregates combine: count, sum of integers and numeric, min, max, bool_and, bool_or, bit_and, bit_or, each alone in the select list.';
+
+function aggregateColumns(select: SelectStmt, targets: readonly Target[], query: Query, binder: Binder): Combination[] {
+  if (select.havingClause !== undefined) {
+    throw refuse('HAVING over all rows of several shards', 'Compare the aggregate in the client.');
+  }
+  if ((select.sortClause?.length ?? 0) > 0) {
+    throw refuse('ORDER BY with an aggregate over several shards', 'Leave it out: there is one row.');
+  }
+  return targets.map(({ expression }) => {
+    const call = 'FuncCall' in expression ? expression.FuncCall : undefined;
+    const combination = call === undefined ? undefined : combinationOf(call, query);
+    if (combination !== undefined) return combination;
+    const shown =
+      call === undefined ? 'an expression around aggregates' : `the aggregate ${functionName(call).name}() here`;
+    throw refuse(`${shown}, over several shards`, AGGREGATE_HINT, {
+      position: binder.text.position(leftmostLocation(expression) ?? 0),
+    });
+  });
+}
+
+function combinationOf(call: FuncCall, query: Query): Combination | undefined {
+  if ((call.agg_order?.length ?? 0) > 0 || call.agg_within_group === true || call.over !== undefined) return undefined;
+  const { schema, name } = functionName(call);
+  if (schema !== undefined && schema !== 'pg_catalog') return undefined;
+  const argument = call.args?.[0];
+  if (call.agg_distinct === true && name !== 'min' && name !== 'max') return undefined;
+  if (name === 'count') return { kind: 'count' };
+  if (argument === undefined || call.args?.length !== 1) return undefined;
+  const type = typeOf(argument, query.scope);
+  switch (name) {
+    case 'sum':
+      return type !== undefined && (isIntegerType(type.baseTypeOid) || type.baseTypeOid === typeOid.numeric)
+        ? { kind: 'sum' }
+        : undefined;
+    case 'min':
+    case 'max': {
+      const order = type === undefined ? undefined : orderTypeOf(type);
+      const hasAggregate =
+        order !== undefined &&
+        order !== 'locale' &&
+        order !== 'bool' &&
+        order !== 'uuid' &&
+        order !== 'name' &&
+        order !== 'char' &&
+        order !== 'bytea';
+      return hasAggregate ? { kind: name, type: order } : undefined;
+    }
+    case 'bool_and':
+    case 'every':
+      return { kind: 'bool_and' };
+    case 'bool_or':
+      return { kind: 'bool_or' };
+    case 'bit_and':
+    case 'bit_or':
+      return type !== undefined && isIntegerType(type.baseTypeOid) ? { kind: name } : undefined;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,131 @@
+/** SELECT: on one shard if it can be, else scattered if that is exact, else refused. */
+
+import type { SelectStmt } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import type { Binder } from './bind.js';
+import { checkCalls, checkSystemColumns } from './checks.js';
+import { ComputedList } from './computed.js';
+import { DistributionCheck, isSharded } from './distribution.js';
+import { callsOf } from './functions.js';
+import { occurrencesOf, type Occurrence } from './pins.js';
+import type { Plan, Routing } from './plan.js';
+import type { Query } from './query.js';
+import { pinnedRouting } from './routing.js';
+import { planScatter } from './plan-scatter.js';
+import { someNode, walkNodes } from './tree.js';
+
+/** How a statement's tables are spread. */
+export interface Spread {
+  readonly all: readonly Occurrence[];
+  readonly sharded: readonly Occurrence[];
+  readonly home: boolean;
+  readonly reference: boolean;
+}
+
+export function spreadOf(query: Query): Spread {
+  const all = occurrencesOf(query);
+  const has = (...kinds: string[]): boolean => all.some(({ entry }) => kinds.includes(entry.kind));
+  return { all, sharded: all.filter(isSharded), home: has('home', 'catalog'), reference: has('reference') };
+}
+
+/** Sharded tables and those of the home shard in one statement. */
+export function refuseMixture(spread: Spread, binder: Binder): void {
+  if (spread.sharded.length === 0 || !spread.home) return;
+  const home = spread.all.find(({ entry }) => entry.kind === 'home' || entry.kind === 'catalog')?.entry;
+  const name = home?.relation?.name ?? home?.alias ?? '';
+  throw refuse(
+    home?.kind === 'catalog'
+      ? `a statement that reads the catalog relation "${name}" together with sharded tables`
+      : `a statement that reads the table "${name}", which lies on the home shard, together with sharded tables`,
+    home?.kind === 'catalog'
+      ? 'Run the part on the catalog as a statement of its own.'
+      : `Make it a reference table: SELECT create_reference_table('${name}').`,
+    { position: binder.text.position(home?.location ?? 0) },
+  );
+}
+
+function hasLocks(root: unknown): boolean {
+  return someNode(root, (node) => 'LockingClause' in node);
+}
+
+/** Where a statement without sharded tables runs. */
+export function unshardedRouting(root: unknown, spread: Spread, binder: Binder): Routing {
+  const isPlain = callsOf(root, binder.context).every(
+    ({ effect }) => effect === 'plain' || effect === 'once' || effect === 'random',
+  );
+  return spread.reference && !spread.home && isPlain && !hasLocks(root) ? { kind: 'any' } : { kind: 'home' };
+}
+
+function readsOnly(root: unknown, binder: Binder): boolean {
+  if (hasLocks(root)) return false;
+  return callsOf(root, binder.context).every(({ call, effect }) => {
+    if (effect === 'plain' || effect === 'once' || effect === 'random') return true;
+    const name = call.funcname?.at(-1);
+    const known =
+      name !== undefined && 'String' in name
+        ? binder.context.catalog.functions('pg_catalog', name.String.sval ?? '')
+        : undefined;
+    return known?.volatility === 'stable';
+  });
+}
+
+/** Whether some WITH query writes. */
+function writesInWith(root: unknown): boolean {
+  return someNode(
+    root,
+    (node) => 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node,
+  );
+}
+
+export function planSelect(select: SelectStmt, binder: Binder): Plan {
+  const query = binder.bindNode({ SelectStmt: select }, undefined, new Map());
+  const spread = spreadOf(query);
+  const { context, text } = binder;
+  const root = [select];
+  const writes = writesInWith(select);
+  if (spread.sharded.length === 0) {
+    if (writes && spread.reference) {
+      throw refuse(
+        'a WITH query that writes together with reference tables',
+        'Run it as a statement of its own in the same transaction.',
+      );
+    }
+    const routing = unshardedRouting(root, spread, binder);
+    checkCalls(root, 'home', context, text);
+    const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
+    return { kind: 'pass', routing, access, sql: 'client', computed: [] };
+  }
+  refuseMixture(spread, binder);
+  const pinned = pinnedRouting(spread.sharded, text);
+  if (pinned !== undefined) {
+    if (writes) refuseReferenceWrites(spread);
+    checkCalls(root, 'one shard', context, text);
+    const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
+    return { kind: 'pass', routing: pinned, access, sql: 'client', computed: [] };
+  }
+  const { ungrouped } = new DistributionCheck(context, text).check(query);
+  checkSystemColumns(root, text);
+  checkCalls(root, 'several shards', context, text);
+  return planScatter(select, query, spread.sharded, ungrouped, binder, new ComputedList());
+}
+
+/** A WITH query of a pinned statement that writes to a reference table would change one copy of it. */
+export function refuseReferenceWrites(spread: Spread): void {
+  if (spread.reference) {
+    throw refuse(
+      'a WITH query that writes, in a statement with reference tables',
+      'Run it as a statement of its own in the same transaction.',
+    );
+  }
+}
+
+/** The strongest lock that a SELECT takes. */
+export function takesLocks(select: SelectStmt): boolean {
+  let locks = false;
+  walkNodes(select, (node) => {
+    locks ||= 'LockingClause' in node;
+    return true;
+  });
+  return locks;
+}

@@ -1,0 +1,70 @@
+/** The planner's entry: a statement and the catalog to a plan. */
+
+import type { Node, SelectStmt } from 'libpg-query';
+
+import { PgError, refuse } from '../base/errors.js';
+import { Binder } from './bind.js';
+import type { PlanInput } from './context.js';
+import { planCopy } from './plan-copy.js';
+import { planDdl } from './plan-ddl.js';
+import { planExplain } from './plan-explain.js';
+import { planInsert } from './plan-insert.js';
+import { planLocal } from './plan-local.js';
+import { planModify } from './plan-modify.js';
+import { planPlacementCall } from './plan-placement.js';
+import { planSelect } from './plan-select.js';
+import { planSetConfig } from './plan-set-config.js';
+import type { Plan } from './plan.js';
+import { StatementText } from './text.js';
+
+/** A plan, and whether it serves every statement with the same cache key and context. */
+export interface PlannedStatement {
+  readonly plan: Plan;
+  readonly reusable: boolean;
+}
+
+export function planStatement(input: PlanInput): Plan {
+  return planReusable(input).plan;
+}
+
+export function planReusable(input: PlanInput): PlannedStatement {
+  const text = new StatementText(input);
+  try {
+    const plan = planNode(input.statement.node, input, text);
+    return { plan, reusable: !text.dependsOnLiterals };
+  } catch (error) {
+    if (!(error instanceof PgError)) throw error;
+    // Positions and what was looked at belong to this text.
+    return { plan: { kind: 'refuse', error }, reusable: false };
+  }
+}
+
+function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
+  const { context } = input;
+  if ('SelectStmt' in node) return planQuery(node.SelectStmt, new Binder(context, text));
+  if ('InsertStmt' in node) return planInsert(node.InsertStmt, new Binder(context, text));
+  if ('UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
+    return planModify(node, new Binder(context, text));
+  }
+  const local = planLocal(node);
+  if (local !== undefined) return local;
+  if ('ExplainStmt' in node) {
+    const { query } = node.ExplainStmt;
+    if (query === undefined) throw refuse('this EXPLAIN', 'Explain a SELECT, INSERT, UPDATE or DELETE.');
+    return planExplain(node.ExplainStmt, text, (start) => {
+      const inner = new StatementText({ ...input, statement: { node: query, start, end: input.statement.end } });
+      const plan = planNode(query, { ...input, statement: { node: query, start, end: input.statement.end } }, inner);
+      if (inner.dependsOnLiterals) text.dependsOnLiterals = true;
+      return plan;
+    });
+  }
+  if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text));
+  return planDdl(node, context, text);
+}
+
+function planQuery(select: SelectStmt, binder: Binder): Plan {
+  if (select.intoClause !== undefined) {
+    throw refuse('SELECT INTO', 'CREATE TABLE first, then INSERT the rows.');
+  }
+  return planPlacementCall(select, binder) ?? planSetConfig(select, binder) ?? planSelect(select, binder);
+}
