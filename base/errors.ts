@@ -76,6 +76,7 @@ export const sqlstate = {
   objectNotInPrerequisiteState: '55000',
   tooManyConnections: '53300',
   programLimitExceeded: '54000',
+  statementTooComplex: '54001',
   queryCanceled: '57014',
   adminShutdown: '57P01',
   cannotConnectNow: '57P03',

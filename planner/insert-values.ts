@@ -11,14 +11,13 @@ import { quoteIdentifier, quoteLiteral, type Column, type Relation } from '../ca
 import type { Binder } from './bind.js';
 import { ComputedList } from './computed.js';
 import { callsOf } from './functions.js';
-import { builtinTypeName } from './key-family.js';
+import { builtinTypeName, storedModifier, typeOid } from './key-family.js';
 import { usesSequence } from './plan-insert.js';
 import type { Plan, SqlPiece, ValueSource } from './plan.js';
 import { keyColumns } from './routing.js';
 import type { StatementText } from './text.js';
 import { changesOnAssignment, storedValue } from './values.js';
 import { leftmostLocation, someNode } from './tree.js';
-import { typeOid } from './key-family.js';
 
 interface Extent {
   readonly start: number;
@@ -128,27 +127,21 @@ class ValuesPlanner {
     const returning = insert.returningClause !== undefined;
     const isChanged = added.length > 0 || planned.some((row) => row.changed);
     const only = planned.length === 1 ? planned[0] : undefined;
-    if (
-      !this.#isReference &&
-      only !== undefined &&
-      !isChanged &&
-      this.#keys.every((key) => this.#lengthLimit(key) === undefined)
-    ) {
+    if (!this.#isReference && only !== undefined && !isChanged) {
       const keyTypes = this.#keys.map((column) => column.baseTypeOid);
       return {
         kind: 'pass',
-        routing: { kind: 'byKey', keyTypes, alternatives: [[{ kind: 'tuple', values: only.key }]] },
+        routing: { kind: 'byRow', keyTypes, keyModifiers: this.#keys.map(storedModifier), key: only.key },
         access: 'write',
         sql: 'client',
         computed: this.#computed.expressions,
       };
     }
     const { head, tail } = this.#frame(insert, given, added, located, valuesIndex);
-    const keyLengths = this.#keys.map((column) => this.#lengthLimit(column));
     return {
       kind: 'insert',
       keyTypes: this.#isReference ? undefined : this.#keys.map((column) => column.baseTypeOid),
-      ...(keyLengths.some((length) => length !== undefined) ? { keyLengths } : {}),
+      keyModifiers: this.#isReference ? [] : this.#keys.map(storedModifier),
       head,
       rows: planned.map(({ sql, key }) => ({ sql, key })),
       tail,

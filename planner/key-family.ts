@@ -3,6 +3,8 @@
  * type. Type oids are those of PostgreSQL's pg_type.dat, fixed for ever.
  */
 
+import type { Column } from '../catalog/schema.js';
+
 export const typeOid = {
   bool: 16,
   bytea: 17,
@@ -145,4 +147,12 @@ const namesOfTypes: ReadonlyMap<number, string> = new Map(
 export function builtinTypeName(oid: number): string | undefined {
   const name = namesOfTypes.get(oid);
   return name === undefined ? undefined : `pg_catalog.${name}`;
+}
+
+/** A modifier that the planner does not know: only values that every modifier keeps have a known hash. */
+const UNKNOWN_MODIFIER = -2;
+
+/** The modifier by which a column changes what is stored in it; that of a domain is the domain's own. */
+export function storedModifier(column: Column): number {
+  return column.typeOid === column.baseTypeOid ? column.typeModifier : UNKNOWN_MODIFIER;
 }

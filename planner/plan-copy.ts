@@ -7,7 +7,7 @@ import type { Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { checkWritable } from './checks.js';
 import { relationEntry } from './bind-from.js';
-import { typeOid } from './key-family.js';
+import { storedModifier } from './key-family.js';
 import { usesSequence } from './plan-insert.js';
 import type { CopyFormat, Plan, Routing } from './plan.js';
 import { keyColumns } from './routing.js';
@@ -131,16 +131,15 @@ function copyIn(
         'Give it in the data and the column list.',
         position,
       );
-    const length =
-      column.baseTypeOid === typeOid.varchar && column.typeModifier >= 4 ? { maxLength: column.typeModifier - 4 } : {};
-    return { index, typeOid: column.baseTypeOid, ...length };
+    return { index, typeOid: column.baseTypeOid, typeModifier: storedModifier(column) };
   });
   return {
     kind: 'copyFrom',
     sql: 'client',
     format,
     key: isReference ? [] : key,
-    columnCount: columns.length,
+    relation: relation.name,
+    columns,
     target: isReference ? 'reference' : 'sharded',
   };
 }

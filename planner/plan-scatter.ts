@@ -7,7 +7,7 @@ import { quoteIdentifier } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { computeOnce, type ComputedList } from './computed.js';
 import { effectOf } from './functions.js';
-import { typeOid, isIntegerType } from './key-family.js';
+import { typeOid } from './key-family.js';
 import { orderTypeOf } from './order-types.js';
 import type { Occurrence } from './pins.js';
 import type { Combination, Gather, OrderKey, Plan, SqlPiece, ValueSource } from './plan.js';
@@ -48,7 +48,7 @@ export function planScatter(
   const edits: Edit[] = [];
   let gather: Gather;
   if (ungrouped) {
-    gather = { kind: 'aggregate', columns: aggregateColumns(select, targets, query, binder) };
+    gather = { kind: 'aggregate', columns: aggregateColumns(select, targets, query, clauses, binder, edits) };
   } else if ((select.sortClause?.length ?? 0) > 0) {
     gather = mergeBy(select, targets, query, clauses, binder, edits);
   } else {
@@ -250,26 +250,52 @@ function directionOf(sort: SortBy, position: number): { descending: boolean; nul
 const AGGREGATE_HINT =
   'Over several shards these aggregates combine: count, sum of integers and numeric, min, max, bool_and, bool_or, bit_and, bit_or, each alone in the select list.';
 
-function aggregateColumns(select: SelectStmt, targets: readonly Target[], query: Query, binder: Binder): Combination[] {
+/** The extremes need a copy of themselves to be compared in: hidden columns behind the visible ones. */
+function aggregateColumns(
+  select: SelectStmt,
+  targets: readonly Target[],
+  query: Query,
+  clauses: SelectText,
+  binder: Binder,
+  edits: Edit[],
+): Combination[] {
   if (select.havingClause !== undefined) {
     throw refuse('HAVING over all rows of several shards', 'Compare the aggregate in the client.');
   }
   if ((select.sortClause?.length ?? 0) > 0) {
     throw refuse('ORDER BY with an aggregate over several shards', 'Leave it out: there is one row.');
   }
-  return targets.map(({ expression }) => {
+  const copies: SqlPiece[] = [];
+  let copy = targets.length;
+  const columns = targets.map(({ expression }, index) => {
     const call = 'FuncCall' in expression ? expression.FuncCall : undefined;
-    const combination = call === undefined ? undefined : combinationOf(call, query);
-    if (combination !== undefined) return combination;
+    const combination = call === undefined ? undefined : combinationOf(call, query, copy);
+    if (combination !== undefined) {
+      const extent = clauses.targets[index];
+      if ('copy' in combination && extent !== undefined) {
+        copies.push(', ', ...binder.text.pieces(extent.start, extent.end), ` AS pgring_${copy}`);
+        copy += 1;
+      }
+      return combination;
+    }
     const shown =
       call === undefined ? 'an expression around aggregates' : `the aggregate ${functionName(call).name}() here`;
     throw refuse(`${shown}, over several shards`, AGGREGATE_HINT, {
       position: binder.text.position(leftmostLocation(expression) ?? 0),
     });
   });
+  if (copies.length > 0) edits.push({ start: clauses.targetsEnd, end: clauses.targetsEnd, pieces: copies });
+  return columns;
 }
 
-function combinationOf(call: FuncCall, query: Query): Combination | undefined {
+const integerNames: ReadonlyMap<number, 'int2' | 'int4' | 'int8'> = new Map([
+  [typeOid.int2, 'int2'],
+  [typeOid.int4, 'int4'],
+  [typeOid.int8, 'int8'],
+]);
+
+/** `copy`: the column that a copy of the aggregate's value would get. */
+function combinationOf(call: FuncCall, query: Query, copy: number): Combination | undefined {
   if ((call.agg_order?.length ?? 0) > 0 || call.agg_within_group === true || call.over !== undefined) return undefined;
   const { schema, name } = functionName(call);
   if (schema !== undefined && schema !== 'pg_catalog') return undefined;
@@ -280,8 +306,10 @@ function combinationOf(call: FuncCall, query: Query): Combination | undefined {
   const type = typeOf(argument, query.scope);
   switch (name) {
     case 'sum':
-      return type !== undefined && (isIntegerType(type.baseTypeOid) || type.baseTypeOid === typeOid.numeric)
-        ? { kind: 'sum' }
+      if (type?.baseTypeOid === typeOid.int2 || type?.baseTypeOid === typeOid.int4)
+        return { kind: 'sum', type: 'int8' };
+      return type?.baseTypeOid === typeOid.int8 || type?.baseTypeOid === typeOid.numeric
+        ? { kind: 'sum', type: 'numeric' }
         : undefined;
     case 'min':
     case 'max': {
@@ -294,7 +322,7 @@ function combinationOf(call: FuncCall, query: Query): Combination | undefined {
         order !== 'name' &&
         order !== 'char' &&
         order !== 'bytea';
-      return hasAggregate ? { kind: name, type: order } : undefined;
+      return hasAggregate ? { kind: name, type: order, copy } : undefined;
     }
     case 'bool_and':
     case 'every':
@@ -302,8 +330,10 @@ function combinationOf(call: FuncCall, query: Query): Combination | undefined {
     case 'bool_or':
       return { kind: 'bool_or' };
     case 'bit_and':
-    case 'bit_or':
-      return type !== undefined && isIntegerType(type.baseTypeOid) ? { kind: name } : undefined;
+    case 'bit_or': {
+      const integer = integerNames.get(type?.baseTypeOid ?? 0);
+      return integer === undefined ? undefined : { kind: name, type: integer };
+    }
     default:
       return undefined;
   }

@@ -240,7 +240,9 @@ export class Client {
   /** Says why and closes; for those who have no session. */
   #refuse(error: PgError): void {
     if (this.#state.kind === 'ended' || this.#state.kind === 'session') return;
-    this.#output.end(encodeErrorResponse(new PgError(error.sqlstate, error.message, { ...error.fields, severity: 'FATAL' })));
+    this.#output.end(
+      encodeErrorResponse(new PgError(error.sqlstate, error.message, { ...error.fields, severity: 'FATAL' })),
+    );
     this.#leave();
   }
 

@@ -44,17 +44,19 @@ export class Databases {
       database = { snapshot: this.#load(name), readings: 0, newestReading: 0, newest: undefined, listener: undefined };
       this.#databases.set(name, database);
       const made = database;
-      database.snapshot.then(
-        async (snapshot) => {
-          made.newest ??= snapshot;
-          await this.#listen(name, made);
-        },
-        () => {
-          this.#databases.delete(name);
-        },
-      ).catch((error: unknown) => {
-        this.#log.warn({ error, database: name }, 'changes of the catalog by other proxies are not heard of');
-      });
+      database.snapshot
+        .then(
+          async (snapshot) => {
+            made.newest ??= snapshot;
+            await this.#listen(name, made);
+          },
+          () => {
+            this.#databases.delete(name);
+          },
+        )
+        .catch((error: unknown) => {
+          this.#log.warn({ error, database: name }, 'changes of the catalog by other proxies are not heard of');
+        });
     }
     return await database.snapshot;
   }
@@ -133,11 +135,13 @@ export class Databases {
   }
 
   async #load(name: string): Promise<CatalogSnapshot> {
-    return await this.#withHome(name, async (client) =>
-      await loadSnapshot(async (sql) => {
-        const result = await client.query<Record<string, string | null>>({ text: sql, types: asText });
-        return result.rows;
-      }, name),
+    return await this.#withHome(
+      name,
+      async (client) =>
+        await loadSnapshot(async (sql) => {
+          const result = await client.query<Record<string, string | null>>({ text: sql, types: asText });
+          return result.rows;
+        }, name),
     );
   }
 
@@ -187,4 +191,3 @@ export class Databases {
 
 /** The catalog reader wants every value as the text that the server sent. */
 const asText = { getTypeParser: () => (value: string | null) => value };
-

@@ -222,4 +222,3 @@ class Pieces {
     } else this.list.push(bytes);
   }
 }
-

@@ -97,7 +97,12 @@ export class Pipeline {
 
   async #parse(frame: Buffer): Promise<void> {
     const parse = readParse(frame);
-    const statement: PreparedStatement = { ...parse, parseFrame: Buffer.from(frame), planned: undefined, plannedFor: '' };
+    const statement: PreparedStatement = {
+      ...parse,
+      parseFrame: Buffer.from(frame),
+      planned: undefined,
+      plannedFor: '',
+    };
     if (parse.name === '') this.#scope.prepared.remove('');
     const { plan } = planPrepared(this.#scope, statement);
     checkNotFailed(this.#scope, plan);
@@ -154,9 +159,13 @@ export class Pipeline {
     }
     const portal = prepared.portal(name);
     if (portal.kind === 'server') {
-      throw new PgError(sqlstate.featureNotSupported, 'describing a portal of an earlier pipeline is not supported by pgring', {
-        hint: 'Describe it in the pipeline that binds it.',
-      });
+      throw new PgError(
+        sqlstate.featureNotSupported,
+        'describing a portal of an earlier pipeline is not supported by pgring',
+        {
+          hint: 'Describe it in the pipeline that binds it.',
+        },
+      );
     }
     const { rowDescription } = await this.#shape(portal.statement);
     await send(output, rowDescription === undefined ? noData : withFormats(rowDescription, portal.resultFormats));
@@ -227,7 +236,10 @@ export class Pipeline {
       case 'refuse':
         return { parameterTypes: [], rowDescription: undefined };
       case 'explain':
-        return { parameterTypes: (await this.#inferred(plan, statement)).parameterTypes, rowDescription: explainDescription };
+        return {
+          parameterTypes: (await this.#inferred(plan, statement)).parameterTypes,
+          rowDescription: explainDescription,
+        };
       case 'place table':
         return { parameterTypes: [], rowDescription: voidDescription(plan.column) };
       default:

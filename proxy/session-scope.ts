@@ -57,7 +57,7 @@ export class SessionScope implements ExecutionContext {
   #catalog: CatalogSnapshot = noCatalog;
   /** The catalog before DDL of the transaction in progress; undefined when there was none. */
   #catalogBefore: CatalogSnapshot | undefined;
-  #searchPath: readonly string[] = ['pg_catalog', 'public'];
+  #searchPath: readonly string[] = ['public'];
   #searchPathChanged = false;
   #copied = false;
 
@@ -153,6 +153,14 @@ export class SessionScope implements ExecutionContext {
     }
   }
 
+  deallocate(name: string | undefined): void {
+    if (name === undefined) this.prepared.clear();
+    else {
+      this.prepared.get(name);
+      this.prepared.remove(name);
+    }
+  }
+
   noteDiscard(sql: string): void {
     if (/\b(all|plans)\b/i.test(sql)) this.prepared.clear();
   }
@@ -220,7 +228,7 @@ export class SessionScope implements ExecutionContext {
     const { transaction, backends } = this;
     const shard = transaction.shards[0] ?? [...backends.open][0]?.[0] ?? this.topology.home;
     const connection = await transaction.enter(shard, false);
-    const rows = await queryRows(connection, 'SELECT unnest(pg_catalog.current_schemas(true)) AS name');
+    const rows = await queryRows(connection, 'SELECT unnest(pg_catalog.current_schemas(false)) AS name');
     this.#searchPath = rows.map((row) => row['name'] ?? '');
   }
 }

@@ -20,7 +20,13 @@ import { executeSimpleQuery, findRelay } from './simple-query.js';
 type State =
   | { readonly kind: 'idle' }
   /** A server's answer passes through; `statements` became known to it unless it says otherwise. */
-  | { readonly kind: 'relaying'; readonly connection: BackendConnection; readonly statements: readonly PreparedStatement[]; readonly copyIn: boolean; readonly extended: boolean }
+  | {
+      readonly kind: 'relaying';
+      readonly connection: BackendConnection;
+      readonly statements: readonly PreparedStatement[];
+      readonly copyIn: boolean;
+      readonly extended: boolean;
+    }
   | { readonly kind: 'busy' }
   | { readonly kind: 'closed' };
 
@@ -158,9 +164,13 @@ export class Session implements RelayListener {
       case frontendType.functionCall:
         this.#socket.write(
           encodeErrorResponse(
-            new PgError(sqlstate.featureNotSupported, 'function calls by protocol message are not supported by pgring', {
-              hint: 'Call the function in a statement: SELECT function(…).',
-            }),
+            new PgError(
+              sqlstate.featureNotSupported,
+              'function calls by protocol message are not supported by pgring',
+              {
+                hint: 'Call the function in a statement: SELECT function(…).',
+              },
+            ),
           ),
         );
         this.scope.transaction.fail();
@@ -172,7 +182,9 @@ export class Session implements RelayListener {
         // What a client had sent before it heard that its COPY failed (protocol, "COPY Operations").
         return;
       default:
-        throw new PgError(sqlstate.protocolViolation, `invalid frontend message type ${frame[0]}`, { severity: 'FATAL' });
+        throw new PgError(sqlstate.protocolViolation, `invalid frontend message type ${frame[0]}`, {
+          severity: 'FATAL',
+        });
     }
   }
 
@@ -266,16 +278,7 @@ export class Session implements RelayListener {
         case frontendType.copyData:
           if (!connection.write(frame, 0)) {
             this.#state = { ...this.#state, copyIn: false };
-            connection.drained().then(
-              () => {
-                if (this.#state.kind === 'relaying') this.#state = { ...this.#state, copyIn: true };
-                this.#forwardCopy();
-                this.#checkInput();
-              },
-              (error: unknown) => {
-                this.#fatal(error);
-              },
-            );
+            void this.#resumeCopy(connection);
             return;
           }
           break;
@@ -286,6 +289,14 @@ export class Session implements RelayListener {
           return;
       }
     }
+  }
+
+  async #resumeCopy(connection: BackendConnection): Promise<void> {
+    await connection.drained();
+    if (this.#state.kind !== 'relaying' || this.#state.connection !== connection) return;
+    this.#state = { ...this.#state, copyIn: true };
+    this.#forwardCopy();
+    this.#checkInput();
   }
 
   /** The client's next frame, for COPY FROM STDIN that pgring splits. */

@@ -1,19 +1,21 @@
 /** From a client's text to plans: the plan cache first, the parser on a miss. */
 
-import { PgError } from '../base/errors.js';
+import { PgError, sqlstate } from '../base/errors.js';
 import type { PlacementRules } from '../catalog/config.js';
 import { ruleFor } from '../catalog/config-rules.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { parseStatements, type ParsedStatement } from '../planner/parse/parser.js';
+import { tokens } from '../planner/parse/tokens.js';
 import { normalize, type Slot } from '../planner/parse/tokenizer.js';
 import { PlanCache } from '../planner/plan-cache.js';
-import { planStatement } from '../planner/plan-statement.js';
+import { planReusable, type PlannedStatement as ReusablePlan } from '../planner/plan-statement.js';
 import type { Plan } from '../planner/plan.js';
 
 /** What a plan depends on beside the text. */
 export interface PlanningSession {
   readonly catalog: CatalogSnapshot;
   readonly searchPath: readonly string[];
+  readonly searchPathKey: string;
 }
 
 export interface PlannedStatement {
@@ -43,37 +45,39 @@ export class StatementPlanner {
   plan(sql: Buffer, session: PlanningSession, parameterTypes: readonly number[]): readonly PlannedStatement[] {
     const normalized = normalize(sql);
     if (normalized !== undefined) {
-      const key = PlanCache.key(normalized.key, session.catalog.version, session.searchPath, parameterTypes);
+      const key = PlanCache.key(normalized.key, session.catalog.version, session.searchPathKey, parameterTypes);
       const cached = this.#cache.get(key);
       if (cached !== undefined) return [{ plan: cached, sql, slots: normalized.slots, offset: 0 }];
       const [statement, ...others] = parseStatements(sql.toString('utf8'));
       if (statement !== undefined && others.length === 0) {
-        const plan = this.#planOne(statement, sql, normalized.slots, session, parameterTypes);
-        this.#cache.set(key, plan);
+        const { plan, reusable } = this.#planOne(statement, sql, normalized.slots, session, parameterTypes);
+        if (reusable) this.#cache.set(key, plan);
         return [{ plan, sql, slots: normalized.slots, offset: 0 }];
       }
     }
     return this.#planUncached(sql, session, parameterTypes);
   }
 
-  #planUncached(
-    sql: Buffer,
-    session: PlanningSession,
-    parameterTypes: readonly number[],
-  ): readonly PlannedStatement[] {
+  #planUncached(sql: Buffer, session: PlanningSession, parameterTypes: readonly number[]): readonly PlannedStatement[] {
     const command = sql.length <= COMMAND_BYTES ? sql.toString('latin1') : undefined;
     const known = command === undefined ? undefined : this.#commands.get(command);
     if (known !== undefined) return [{ plan: known, sql, slots: [], offset: 0 }];
     const statements = parseStatements(sql.toString('utf8'));
     const planned = statements.map(({ start, end }): PlannedStatement => {
       const text = sql.subarray(start, end);
-      const slots = normalize(text)?.slots ?? [];
+      const slots = slotsOf(text);
       const [alone] = parseStatements(text.toString('utf8'));
-      const plan: Plan = alone === undefined ? { kind: 'empty' } : this.#planOne(alone, text, slots, session, parameterTypes);
+      const plan: Plan =
+        alone === undefined ? { kind: 'empty' } : this.#planOne(alone, text, slots, session, parameterTypes).plan;
       return { plan, sql: text, slots, offset: sql.toString('utf8', 0, start).length };
     });
     const [only] = planned;
-    if (command !== undefined && planned.length === 1 && only?.plan.kind === 'local' && only.sql.length === sql.length) {
+    if (
+      command !== undefined &&
+      planned.length === 1 &&
+      only?.plan.kind === 'local' &&
+      only.sql.length === sql.length
+    ) {
       if (this.#commands.size >= COMMAND_ENTRIES) this.#commands.clear();
       this.#commands.set(command, only.plan);
     }
@@ -86,9 +90,9 @@ export class StatementPlanner {
     slots: readonly Slot[],
     session: PlanningSession,
     parameterTypes: readonly number[],
-  ): Plan {
+  ): ReusablePlan {
     try {
-      return planStatement({
+      return planReusable({
         statement,
         sql,
         slots,
@@ -100,8 +104,30 @@ export class StatementPlanner {
         },
       });
     } catch (error) {
-      if (error instanceof PgError) return { kind: 'refuse', error };
+      // The planner walks trees by recursion; one too deep for its stack is too deep for PostgreSQL's settings as well.
+      if (error instanceof RangeError) throw new PgError(sqlstate.statementTooComplex, 'stack depth limit exceeded');
       throw error;
     }
   }
+}
+
+const dataVerbs: ReadonlySet<string> = new Set([
+  'select',
+  'insert',
+  'update',
+  'delete',
+  'values',
+  'with',
+  'table',
+  'merge',
+]);
+
+/** The literals of a statement; of EXPLAIN, those of the statement in it. */
+function slotsOf(text: Buffer): readonly Slot[] {
+  const whole = normalize(text);
+  if (whole !== undefined) return whole.slots;
+  const list = tokens(text);
+  if (list[0]?.text !== 'explain') return [];
+  const inner = list.find((token) => token.kind === 'word' && dataVerbs.has(token.text ?? ''));
+  return (inner === undefined ? undefined : normalize(text, inner.start))?.slots ?? [];
 }

@@ -10,7 +10,6 @@ import { terminateFrame, encodeCancel } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { FrameReader } from '../../wire/frame.js';
 import { readErrorResponse, readParameterStatus, type TransactionStatus } from '../../wire/backend.js';
-import { logIn } from './log-in.js';
 
 /** Read buffers; a sink that keeps a chunk makes the connection take a new one. */
 const READ_BUFFER_BYTES = 64 * 1024;
@@ -78,9 +77,10 @@ export class BackendConnection {
   #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   #closed: PgError | undefined;
   #farewell: PgError | undefined;
-  #asynchronous = new FrameReader(ASYNCHRONOUS_FRAME_BYTES);
+  readonly #asynchronous = new FrameReader(ASYNCHRONOUS_FRAME_BYTES);
 
-  private constructor(address: BackendAddress, identity: BackendIdentity, connectTimeoutMs: number) {
+  /** Begins to connect; log-in.ts completes it. */
+  constructor(address: BackendAddress, identity: BackendIdentity, connectTimeoutMs: number) {
     this.address = address;
     this.identity = identity;
     this.#socket = connect({
@@ -113,22 +113,6 @@ export class BackendConnection {
     this.#socket.on('close', () => {
       this.#close('the connection was closed');
     });
-  }
-
-  /** Connects and logs in. Errors: what the server says, or 08006 with the shard's name when it cannot be reached. */
-  static async connect(
-    address: BackendAddress,
-    identity: BackendIdentity,
-    connectTimeoutMs: number,
-  ): Promise<BackendConnection> {
-    const connection = new BackendConnection(address, identity, connectTimeoutMs);
-    try {
-      await logIn(connection);
-      return connection;
-    } catch (error) {
-      connection.destroy();
-      throw error;
-    }
   }
 
   get closed(): boolean {

@@ -20,13 +20,29 @@ import {
   verifyScram,
   type ScramAnswer,
 } from '../../wire/scram.js';
-import { describeAddress, type BackendConnection } from './connection.js';
+import { BackendConnection, describeAddress, type BackendAddress, type BackendIdentity } from './connection.js';
 import { Exchange } from './exchange.js';
 
 const SCRAM_NONCE_BYTES = 18;
 
+/** Connects and logs in. Errors: what the server says, or 08006 with the shard's name when it cannot be reached. */
+export async function openConnection(
+  address: BackendAddress,
+  identity: BackendIdentity,
+  connectTimeoutMs: number,
+): Promise<BackendConnection> {
+  const connection = new BackendConnection(address, identity, connectTimeoutMs);
+  try {
+    await logIn(connection);
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
+
 /** Completes when the server is ready for queries. Errors: the server's own, 28000 for a missing password. */
-export async function logIn(connection: BackendConnection): Promise<void> {
+async function logIn(connection: BackendConnection): Promise<void> {
   const exchange = new Exchange(connection);
   const { user, database, parameters } = connection.identity;
   exchange.send([encodeStartup([['user', user], ['database', database], ...parameters])], 1);

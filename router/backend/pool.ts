@@ -6,8 +6,9 @@
 import type { Shard, ShardId } from '../../catalog/topology.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
-import { BackendConnection, describeAddress, type BackendIdentity } from './connection.js';
+import { describeAddress, type BackendConnection, type BackendIdentity } from './connection.js';
 import { Exchange } from './exchange.js';
+import { openConnection } from './log-in.js';
 
 export interface PoolLimits {
   readonly connectTimeoutMs: number;
@@ -121,7 +122,7 @@ export class BackendPool {
   async #open(pool: ShardPool, shard: Shard, identity: BackendIdentity): Promise<BackendConnection> {
     pool.size += 1;
     try {
-      const connection = await BackendConnection.connect(shard, identity, this.#limits.connectTimeoutMs);
+      const connection = await openConnection(shard, identity, this.#limits.connectTimeoutMs);
       this.#homes.set(connection, pool);
       connection.onClose = () => {
         this.#homes.delete(connection);
@@ -174,7 +175,9 @@ export class BackendPool {
           new PgError(
             sqlstate.tooManyConnections,
             `no connection to ${describeAddress(shard)} became free within ${queueTimeoutMs} ms`,
-            { hint: `All ${connectionsPerShard} are in use. Raise limits.server_connections_per_shard, or use fewer clients.` },
+            {
+              hint: `All ${connectionsPerShard} are in use. Raise limits.server_connections_per_shard, or use fewer clients.`,
+            },
           ),
         );
       }, queueTimeoutMs);

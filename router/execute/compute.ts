@@ -19,9 +19,13 @@ export async function computeValues(
   values: StatementValues,
 ): Promise<void> {
   if (expressions.length === 0) return;
-  const texts = expressions.map((expression) => fill(expression.sql, { ...refuseFill, slotText: (n) => values.slotText(n) }));
+  const texts = expressions.map((expression) =>
+    fill(expression.sql, { ...refuseFill, slotText: (n) => values.slotText(n) }),
+  );
   const inner = texts.map((text, index) => `${text} AS e${index}`).join(', ');
-  const outer = texts.map((_text, index) => `e${index}::text, pg_typeof(e${index})::text, pg_typeof(e${index})::oid`).join(', ');
+  const outer = texts
+    .map((_text, index) => `e${index}::text, pg_typeof(e${index})::text, pg_typeof(e${index})::oid`)
+    .join(', ');
   const row = await queryHomeRow(context, `SELECT ${outer} FROM (SELECT ${inner} OFFSET 0) AS computed`, {
     ...statement.parameters,
     types: statement.parameters.values.length === 0 ? [] : await context.inferParameterTypes(statement),
@@ -53,7 +57,10 @@ export async function normaliseValues(
       types: [value.typeOid === 0 ? typeOid : value.typeOid],
     };
     const [bytes] = await queryHomeRow(context, 'SELECT $1', parameters, 1);
-    const normalised: BoundValue = bytes === null || bytes === undefined ? { kind: 'null' } : { kind: 'binary', bytes, typeOid: parameters.types[0] ?? 0 };
+    const normalised: BoundValue =
+      bytes === null || bytes === undefined
+        ? { kind: 'null' }
+        : { kind: 'binary', bytes, typeOid: parameters.types[0] ?? 0 };
     values.setNormalised(source, normalised);
   }
 }
@@ -66,7 +73,11 @@ export async function queryHomeRow(
   resultFormat = 0,
 ): Promise<readonly (Buffer | null)[]> {
   const connection = await context.transaction.enter(context.topology.home, false);
-  const rows = ShardRows.send(connection, { sql, parameters, resultFormats: [resultFormat] }, { portal: '', batchRows: 0 });
+  const rows = ShardRows.send(
+    connection,
+    { sql, parameters, resultFormats: [resultFormat] },
+    { portal: '', batchRows: 0 },
+  );
   try {
     await rows.describe();
     const run = await rows.next();

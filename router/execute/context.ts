@@ -45,6 +45,8 @@ export interface ExecutionContext {
   noteCatalogChange(): Promise<void>;
   /** The transaction ended, or went back to a savepoint: what the session learned inside it may not hold any more. */
   noteTransactionEnd(): Promise<void>;
+  /** Removes a prepared statement, or all (undefined). Errors: 26000. */
+  deallocate(name: string | undefined): void;
   /** DISCARD (ALL, PLANS, …): what the session itself keeps of that is gone. */
   noteDiscard(sql: string): void;
   /** The next copy message of the client (CopyData, CopyDone, CopyFail), in COPY FROM STDIN. */

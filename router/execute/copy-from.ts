@@ -78,7 +78,8 @@ class CopyIn {
     for (const exchange of this.#exchanges.values()) {
       const item = await exchange.next();
       if (item.kind === 'message' && item.type === backendType.copyInResponse) response = Buffer.from(item.frame);
-      else if (item.kind === 'message' && item.type === backendType.errorResponse) failure ??= readErrorResponse(item.frame);
+      else if (item.kind === 'message' && item.type === backendType.errorResponse)
+        failure ??= readErrorResponse(item.frame);
     }
     if (failure !== undefined) {
       await this.#giveUp('another shard refused');
@@ -117,7 +118,10 @@ class CopyIn {
         case frontendType.sync:
           break;
         default:
-          throw new PgError(sqlstate.protocolViolation, `unexpected message type 0x${frame[0]?.toString(16)} during COPY from stdin`);
+          throw new PgError(
+            sqlstate.protocolViolation,
+            `unexpected message type 0x${frame[0]?.toString(16)} during COPY from stdin`,
+          );
       }
     }
   }
@@ -187,9 +191,7 @@ class CopyIn {
     const failure = counts.find((count) => count instanceof PgError);
     if (failure instanceof PgError) throw failure;
     const numbers = counts.filter((count) => typeof count === 'number');
-    return this.#plan.target === 'reference'
-      ? (numbers[0] ?? 0)
-      : numbers.reduce((sum, count) => sum + count, 0);
+    return this.#plan.target === 'reference' ? (numbers[0] ?? 0) : numbers.reduce((sum, count) => sum + count, 0);
   }
 
   /** Ends COPY on every shard without its rows. */
@@ -215,4 +217,3 @@ async function readOutcome(exchange: Exchange): Promise<number | PgError> {
   exchange.release();
   return outcome;
 }
-

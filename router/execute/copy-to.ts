@@ -17,7 +17,11 @@ import { bindValues, renderSql, routeStatement } from './route.js';
 
 type CopyToPlan = Extract<Plan, { readonly kind: 'copyTo' }>;
 
-export async function executeCopyTo(context: ExecutionContext, statement: BoundStatement, plan: CopyToPlan): Promise<void> {
+export async function executeCopyTo(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: CopyToPlan,
+): Promise<void> {
   const values = await bindValues(context, statement, []);
   const shards = await routeStatement(context, plan.routing, values);
   const sql = renderSql(plan.sql, statement, values);
@@ -26,7 +30,8 @@ export async function executeCopyTo(context: ExecutionContext, statement: BoundS
     await passTo(context, statement, only, false, { sql, parameters: statement.parameters });
     return;
   }
-  if (plan.format.kind === 'binary') throw refuse('COPY TO in binary over several shards', 'Use the text or CSV format.');
+  if (plan.format.kind === 'binary')
+    throw refuse('COPY TO in binary over several shards', 'Use the text or CSV format.');
   const exchanges = await Promise.all(
     shards.map(async (shard) => new Exchange(await context.transaction.enter(shard, false))),
   );

@@ -22,7 +22,11 @@ export const explainDescription = encodeRowDescription([
   { name: 'QUERY PLAN', tableOid: 0, columnNumber: 0, typeOid: TEXT_OID, typeSize: -1, typeModifier: -1, format: 0 },
 ]);
 
-export async function executeExplain(context: ExecutionContext, statement: BoundStatement, plan: ExplainPlan): Promise<void> {
+export async function executeExplain(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ExplainPlan,
+): Promise<void> {
   const { inner } = plan;
   if (inner.kind === 'refuse') throw inner.error;
   const shardSql = shardStatement(plan, inner);
@@ -32,7 +36,8 @@ export async function executeExplain(context: ExecutionContext, statement: Bound
   }
   const values = await bindValues(context, statement, shardSql.computed);
   const shards = await routeStatement(context, shardSql.routing, values);
-  const limit = inner.kind === 'scatter' ? sumCounts(readCount(inner.limit, values), readCount(inner.offset, values)) : undefined;
+  const limit =
+    inner.kind === 'scatter' ? sumCounts(readCount(inner.limit, values), readCount(inner.offset, values)) : undefined;
   const sql = `${plan.prefix}${renderSql(shardSql.sql, statement, values, limit)}`;
   const parameters = await parametersFor(context, statement, []);
   if (plan.format !== 'text') {

@@ -98,7 +98,10 @@ function visibleDescription(
   if (description === undefined || plan.gather.kind === 'concatenate') return description;
   const fields = readRowDescription(description);
   const hidden = plan.gather.kind === 'merge' ? plan.gather.hidden : 0;
-  const visible = plan.gather.kind === 'merge' ? fields.slice(0, fields.length - hidden) : fields.slice(0, plan.gather.columns.length);
+  const visible =
+    plan.gather.kind === 'merge'
+      ? fields.slice(0, fields.length - hidden)
+      : fields.slice(0, plan.gather.columns.length);
   const formats = expandFormats(statement.resultFormats, visible.length);
   return encodeRowDescription(
     visible.map((field, index): FieldDescription => ({ ...field, format: formats[index] ?? 0 })),
@@ -163,4 +166,3 @@ function checkCount(count: bigint | undefined, code: string, message: string): b
   if (count !== undefined && count < 0n) throw new PgError(code, message);
   return count;
 }
-

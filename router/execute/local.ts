@@ -39,6 +39,13 @@ export async function executeLocal(
     case 'set':
       await executeSet(context, statement, command);
       return;
+    case 'deallocate':
+      context.deallocate(command.name);
+      await deliverTag(output, command.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE');
+      return;
+    case 'close all':
+      await deliverTag(output, 'CLOSE CURSOR ALL');
+      return;
     default:
       unreachable(command, 'a session command');
   }

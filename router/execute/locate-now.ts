@@ -33,12 +33,7 @@ export function locateNow(
 }
 
 /** As `locate`; a key that its type does not accept goes to the home shard, which refuses it in PostgreSQL's words. */
-export function locateOrHome(
-  routing: Routing,
-  values: StatementValues,
-  map: ShardMap,
-  home: ShardId,
-): LocateResult {
+export function locateOrHome(routing: Routing, values: StatementValues, map: ShardMap, home: ShardId): LocateResult {
   try {
     return locate(routing, values, map, home);
   } catch (error) {

@@ -42,7 +42,14 @@ export async function executePlaceTable(
   });
   await context.noteCatalogChange();
   if (statement.describe) {
-    const field = { tableOid: 0, columnNumber: 0, typeOid: VOID_OID, typeSize: VOID_BYTES, typeModifier: -1, format: 0 };
+    const field = {
+      tableOid: 0,
+      columnNumber: 0,
+      typeOid: VOID_OID,
+      typeSize: VOID_BYTES,
+      typeModifier: -1,
+      format: 0,
+    };
     await send(context.output, encodeRowDescription([{ name: plan.column, ...field }]));
   }
   await send(context.output, encodeDataRow(['']));
@@ -61,9 +68,11 @@ async function moveRows(context: ExecutionContext, relation: Relation, target: P
   if (relation.placement.kind === 'sharded') {
     for (const source of others) await pipeRows(context, relation, source, home, 'true');
   }
-  await Promise.all(others.map(async (shard) => {
-    await runCommand(await context.transaction.enter(shard, true), `DELETE FROM ONLY ${table}`);
-  }));
+  await Promise.all(
+    others.map(async (shard) => {
+      await runCommand(await context.transaction.enter(shard, true), `DELETE FROM ONLY ${table}`);
+    }),
+  );
   switch (target.kind) {
     case 'home':
       return;

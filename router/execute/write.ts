@@ -31,7 +31,11 @@ interface InsertPart {
 
 const wholeAnswer = { portal: '', batchRows: 0 } as const;
 
-export async function executeInsert(context: ExecutionContext, statement: BoundStatement, plan: InsertPlan): Promise<void> {
+export async function executeInsert(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: InsertPlan,
+): Promise<void> {
   const values = await bindValues(context, statement, plan.computed);
   const parts = await splitByOwner(context, statement, plan, values);
   const parameters = await parametersFor(context, statement, []);
@@ -46,9 +50,12 @@ export async function executeInsert(context: ExecutionContext, statement: BoundS
       ShardRows.send(
         present(connections[index], 'a connection for each shard'),
         { sql: part.sql, parameters, resultFormats: statement.resultFormats },
-        { ...wholeAnswer, onNotice: (frame) => {
-          context.onNotice(frame);
-        } },
+        {
+          ...wholeAnswer,
+          onNotice: (frame) => {
+            context.onNotice(frame);
+          },
+        },
       ),
     );
     const reference = plan.keyTypes === undefined;
@@ -62,7 +69,11 @@ export async function executeInsert(context: ExecutionContext, statement: BoundS
   await deliverTag(context.output, formatTag('INSERT', count));
 }
 
-export async function executeModify(context: ExecutionContext, statement: BoundStatement, plan: ModifyPlan): Promise<void> {
+export async function executeModify(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ModifyPlan,
+): Promise<void> {
   const values = await bindValues(context, statement, plan.computed);
   const shards = await routeStatement(context, plan.routing, values);
   const sql = renderSql(plan.sql, statement, values);

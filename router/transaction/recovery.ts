@@ -146,7 +146,9 @@ export class Recovery implements TransactionResolver {
     for (const shard of this.#topology().shards) {
       for (const database of databases) {
         await this.#withControl(shard, database, async (client) => {
-          const { rows } = await client.query("SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'pgring' AND tablename = 'commit_log'");
+          const { rows } = await client.query(
+            "SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'pgring' AND tablename = 'commit_log'",
+          );
           if (rows.length === 0) return;
           await client.query(
             `DELETE FROM pgring.commit_log WHERE at < now() - make_interval(mins => ${LOG_RETENTION_MINUTES})`,
@@ -204,7 +206,9 @@ async function decide(knowledge: readonly Knowledge[], globalId: string): Promis
 
 /** 23505: the row is there, so it decides. 55P03: it is being written, so it will. */
 function isLookAgain(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && ['23505', '55P03'].includes(String(error.code));
+  return (
+    typeof error === 'object' && error !== null && 'code' in error && ['23505', '55P03'].includes(String(error.code))
+  );
 }
 
 /** Another recoverer may have been quicker: 42704 says that nothing of that name is prepared any more. */

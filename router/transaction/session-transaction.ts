@@ -13,7 +13,12 @@ import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
 import type { SessionBackends } from './session-backends.js';
 import type { SettingChange } from './settings.js';
-import { commitEverywhere, rollbackEverywhere, type Participant, type TransactionResolver } from './two-phase-commit.js';
+import {
+  commitEverywhere,
+  rollbackEverywhere,
+  type Participant,
+  type TransactionResolver,
+} from './two-phase-commit.js';
 
 /** `explicit`: the client said BEGIN. `implicit`: pgring needs one for a statement, a pipeline or several statements. */
 export type TransactionOrigin = 'explicit' | 'implicit';

@@ -1,0 +1,5 @@
+/** stub */
+import type { Plan } from './plan.js';
+export function describePlan(p: Plan): string[] {
+  return [p.kind];
+}
