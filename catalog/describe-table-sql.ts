@@ -133,16 +133,16 @@ SELECT step::pg_catalog.text, place::pg_catalog.text, sql FROM (
   SELECT 15, 0, pg_catalog.format('REVOKE ALL ON TABLE %s FROM PUBLIC, %I', t.name, pg_catalog.pg_get_userbyid(t.relowner))
   FROM t WHERE t.relacl IS NOT NULL
   UNION ALL
-  SELECT 16, pg_catalog.row_number() OVER (ORDER BY g.column, g.grantee, g.privilege_type),
+  SELECT 16, pg_catalog.row_number() OVER (ORDER BY g.column, g.ordinality),
     pg_catalog.format('GRANT %s%s ON TABLE %s TO %s%s', g.privilege_type, g.column, g.name,
       CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END,
       CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END)
   FROM (
-    SELECT t.name, '' AS column, r.* FROM t, pg_catalog.aclexplode(t.relacl) AS r
+    SELECT t.name, '' AS column, r.* FROM t, pg_catalog.aclexplode(t.relacl) WITH ORDINALITY AS r
     UNION ALL
     SELECT t.name, pg_catalog.format(' (%I)', a.attname), r.*
     FROM t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped,
-      pg_catalog.aclexplode(a.attacl) AS r
+      pg_catalog.aclexplode(a.attacl) WITH ORDINALITY AS r
   ) AS g
 ) AS statement
 ORDER BY statement.step, statement.place`;
