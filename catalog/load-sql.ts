@@ -75,7 +75,7 @@ export interface CatalogRows {
  * Expressions and type names are printed with an empty search path, so that they mean the same in any session. The path
  * is set for the statement only; the CASE around each printing function makes sure that it is set before.
  */
-function printed(expression: string): string {
+export function printed(expression: string): string {
   return `CASE WHEN (SELECT value FROM path) = '' THEN ${expression} END`;
 }
 

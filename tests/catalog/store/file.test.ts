@@ -63,6 +63,30 @@ describe('FileTopologyStore', () => {
     await store.close();
   });
 
+  it('is whole, and can be written, after a crash at any step of a commit', async () => {
+    await clear();
+    const program = fileURLToPath(new URL('crashing-writer.js', import.meta.url));
+    const store = new FileTopologyStore(path);
+    let crashes = 0;
+    for (let step = 1; step < 100; step++) {
+      const before = (await store.read())?.epoch ?? 0;
+      const writer = spawn(process.execPath, [program, path, String(step)], { stdio: 'inherit' });
+      await once(writer, 'exit');
+      const after = (await store.read())?.epoch ?? 0;
+      expect([before, before + 1]).toContain(after);
+      if (before > 0) decodeTopology(await readFile(path, 'utf8'), path);
+      expect(await store.compareAndSwap(after, makeTopology(after + 1))).toBe(true);
+      if (writer.signalCode === null) {
+        expect([writer.exitCode, after]).toEqual([0, before + 1]);
+        break;
+      }
+      crashes++;
+    }
+    // Making the folder, writing, syncing, linking, syncing, renaming at least.
+    expect(crashes).toBeGreaterThanOrEqual(6);
+    await store.close();
+  });
+
   it('is always whole, and keeps what was acknowledged, however often its writers are killed', async () => {
     await clear();
     const program = fileURLToPath(new URL('file-writer.js', import.meta.url));
