@@ -354,9 +354,15 @@ export class Session implements RelayListener {
       encodeErrorResponse(new PgError(reported.sqlstate, reported.message, { ...reported.fields, severity: 'FATAL' })),
     );
     this.scope.logFatal(reported);
-    this.onGone().catch((failure: unknown) => {
+    void this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    try {
+      await this.onGone();
+    } catch (failure) {
       this.scope.logFatal(toClientError(failure));
-    });
+    }
   }
 }
 
