@@ -51,8 +51,6 @@ const unsupportedIn: ReadonlySet<string> = new Set([
   'force_not_null',
   'on_error',
   'reject_limit',
-  'freeze',
-  'log_verbosity',
 ]);
 
 export function planCopy(copy: CopyStmt, binder: Binder): Plan {
