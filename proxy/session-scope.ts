@@ -1,7 +1,7 @@
 /** What a session's statements work with: its connections, transaction, catalog, settings and prepared statements. */
 
 import type { Logger } from '../base/log.js';
-import { PgError } from '../base/errors.js';
+import { PgError, refuse } from '../base/errors.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
@@ -34,6 +34,11 @@ export interface ProxyParts {
   readonly topology: () => Topology;
   readonly shardMap: () => ShardMap;
 }
+
+const BACKSLASH = 0x5c;
+
+/** Statements are read as UTF-8; SQL_ASCII means that nobody converts, so the bytes are the servers' own UTF-8. */
+const readableEncodings: ReadonlySet<string> = new Set(['UTF8', 'SQL_ASCII']);
 
 /** Until the session is open nothing is planned. */
 const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [] });
@@ -120,7 +125,22 @@ export class SessionScope implements ExecutionContext {
   /** Plans with the newest catalog of the database, unless the transaction in progress has changed it. */
   plan(sql: Buffer, parameterTypes: readonly number[]): readonly PlannedStatement[] {
     if (this.#catalogBefore === undefined) this.#catalog = this.#parts.databases.newest(this.database) ?? this.#catalog;
-    return this.#parts.planner.plan(sql, this, parameterTypes);
+    this.#checkReadable(sql);
+    const planned = this.#parts.planner.plan(sql, this, parameterTypes);
+    const encoding = this.parameters.get('client_encoding') ?? 'UTF8';
+    if (!readableEncodings.has(encoding) && planned.some(({ plan }) => plan.kind !== 'local')) {
+      throw refuse(`client_encoding ${encoding}`, 'SET client_encoding = UTF8.');
+    }
+    return planned;
+  }
+
+  /** The parser takes a backslash in '…' for itself; where the servers would not, nothing is guessed. */
+  #checkReadable(sql: Buffer): void {
+    if (this.parameters.get('standard_conforming_strings') !== 'off' || !sql.includes(BACKSLASH)) return;
+    throw refuse(
+      'a backslash while standard_conforming_strings is off',
+      "SET standard_conforming_strings = on, and write E'…' where escapes are meant.",
+    );
   }
 
   onNotice(frame: Buffer): void {
