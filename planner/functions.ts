@@ -84,7 +84,8 @@ export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
     case 'immutable':
       return 'plain';
     case 'stable':
-      if (!readsColumns(call)) return 'once';
+      // A set is no value; what returns one is stable only for time zones' sake (generate_series).
+      if (!readsColumns(call) && !known.traits.returnsSet) return 'once';
       if (name.name === 'age' && call.args?.length === 1) return 'local';
       return serverStable.test(name.name) && !conversionStable.test(name.name) ? 'local' : 'plain';
     case 'volatile':

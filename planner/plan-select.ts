@@ -13,7 +13,7 @@ import type { Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
 import { planScatter } from './plan-scatter.js';
-import { someNode, walkNodes } from './tree.js';
+import { someNode } from './tree.js';
 
 /** How a statement's tables are spread. */
 export interface Spread {
@@ -104,10 +104,11 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     return { kind: 'pass', routing: pinned, access, sql: 'client', computed: [] };
   }
-  const { ungrouped } = new DistributionCheck(context, text).check(query);
+  const { ungrouped, anchors } = new DistributionCheck(context, text).check(query);
   checkSystemColumns(root, text);
   checkCalls(root, 'several shards', context, text);
-  return planScatter(select, query, spread.sharded, ungrouped, binder, new ComputedList());
+  const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
+  return planScatter(select, query, anchoring, ungrouped, binder, new ComputedList());
 }
 
 /** A WITH query of a pinned statement that writes to a reference table would change one copy of it. */
@@ -118,14 +119,4 @@ export function refuseReferenceWrites(spread: Spread): void {
       'Run it as a statement of its own in the same transaction.',
     );
   }
-}
-
-/** The strongest lock that a SELECT takes. */
-export function takesLocks(select: SelectStmt): boolean {
-  let locks = false;
-  walkNodes(select, (node) => {
-    locks ||= 'LockingClause' in node;
-    return true;
-  });
-  return locks;
 }

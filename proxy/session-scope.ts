@@ -18,6 +18,7 @@ import type { ShardMap } from '../router/ring/shard-map.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
+import { contextKey } from '../planner/plan-cache.js';
 import type { Databases } from './databases.js';
 import { PreparedStatements } from './prepared.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
@@ -64,6 +65,8 @@ export class SessionScope implements ExecutionContext {
   #catalogBefore: CatalogSnapshot | undefined;
   #searchPath: readonly string[] = ['public'];
   #searchPathChanged = false;
+  #keyed:
+    { readonly catalog: CatalogSnapshot; readonly searchPath: readonly string[]; readonly key: string } | undefined;
   #copied = false;
 
   constructor(parts: ProxyParts, identity: BackendIdentity, output: ClientOutput) {
@@ -103,14 +106,13 @@ export class SessionScope implements ExecutionContext {
     return this.#catalog;
   }
 
-  /** The version of the catalog that the next statement is planned with. */
-  get currentCatalogVersion(): number {
-    if (this.#catalogBefore !== undefined) return this.#catalog.version;
-    return (this.#parts.databases.newest(this.database) ?? this.#catalog).version;
-  }
-
-  get searchPathKey(): string {
-    return this.#searchPath.join('\0');
+  /** What plans made now depend on, as contextKey() gives it; the newest catalog is taken over first. */
+  get contextKey(): string {
+    this.#takeNewestCatalog();
+    const known = this.#keyed;
+    if (known?.catalog === this.#catalog && known.searchPath === this.#searchPath) return known.key;
+    this.#keyed = { catalog: this.#catalog, searchPath: this.#searchPath, key: contextKey(this) };
+    return this.#keyed.key;
   }
 
   get searchPath(): readonly string[] {
@@ -124,7 +126,7 @@ export class SessionScope implements ExecutionContext {
 
   /** Plans with the newest catalog of the database, unless the transaction in progress has changed it. */
   plan(sql: Buffer, parameterTypes: readonly number[]): readonly PlannedStatement[] {
-    if (this.#catalogBefore === undefined) this.#catalog = this.#parts.databases.newest(this.database) ?? this.#catalog;
+    this.#takeNewestCatalog();
     this.#checkReadable(sql);
     const planned = this.#parts.planner.plan(sql, this, parameterTypes);
     const encoding = this.parameters.get('client_encoding') ?? 'UTF8';
@@ -132,6 +134,10 @@ export class SessionScope implements ExecutionContext {
       throw refuse(`client_encoding ${encoding}`, 'SET client_encoding = UTF8.');
     }
     return planned;
+  }
+
+  #takeNewestCatalog(): void {
+    if (this.#catalogBefore === undefined) this.#catalog = this.#parts.databases.newest(this.database) ?? this.#catalog;
   }
 
   /** The parser takes a backslash in '…' for itself; where the servers would not, nothing is guessed. */

@@ -17,7 +17,8 @@ import type { Plan } from '../planner/plan.js';
 export interface PlanningSession {
   readonly catalog: CatalogSnapshot;
   readonly searchPath: readonly string[];
-  readonly searchPathKey: string;
+  /** contextKey() of the two. */
+  readonly contextKey: string;
 }
 
 export interface PlannedStatement {
@@ -45,14 +46,17 @@ export class StatementPlanner {
     this.#rules = config.placement;
     this.#crossCheck = config.crossCheck;
     this.#log = log;
-    this.#cache = new PlanCache({ entries: config.limits.planCacheEntries, bytes: config.limits.planCacheBytes });
+    this.#cache = new PlanCache({
+      maxEntries: config.limits.planCacheEntries,
+      maxBytes: config.limits.planCacheBytes,
+    });
   }
 
   /** The statements of a client's text; none for an empty one. Errors: 42601 with a position in the whole text. */
   plan(sql: Buffer, session: PlanningSession, parameterTypes: readonly number[]): readonly PlannedStatement[] {
     const normalized = normalize(sql);
     if (normalized !== undefined) {
-      const key = PlanCache.key(normalized.key, session.catalog.version, session.searchPathKey, parameterTypes);
+      const key = PlanCache.key(session.contextKey, parameterTypes, normalized.key);
       const cached = this.#cache.get(key);
       if (cached !== undefined) return [{ plan: cached, sql, slots: normalized.slots, offset: 0 }];
       const text = sql.toString('utf8');
@@ -60,7 +64,7 @@ export class StatementPlanner {
       if (statement !== undefined && others.length === 0) {
         const { plan, reusable } = this.#planOne(statement, sql, normalized.slots, session, parameterTypes);
         if (this.#crossCheck !== 'off') this.#askSecondParser(text);
-        if (reusable) this.#cache.set(key, plan);
+        if (reusable) this.#cache.put(key, plan);
         return [{ plan, sql, slots: normalized.slots, offset: 0 }];
       }
     }
