@@ -5,7 +5,7 @@ import type { FuncCall } from 'libpg-query';
 import { refuse } from '../base/errors.js';
 import type { PlanContext } from './context.js';
 import { callsOf } from './functions.js';
-import type { Entry } from './scope.js';
+import type { Entry } from './query.js';
 import type { StatementText } from './text.js';
 import { columnRefParts, functionName, walkNodes } from './tree.js';
 

@@ -20,7 +20,22 @@ export class ComputedList {
     this.expressions.push({ sql, typeName });
     return { kind: 'computed', index: this.expressions.length - 1 };
   }
+
+  /** The same, but an expression with one value for the statement is computed once however often it is written. */
+  addOnce(sql: readonly SqlPiece[], typeName: string | undefined): Extract<ValueSource, { kind: 'computed' }> {
+    const only = sql.length === 1 ? sql[0] : undefined;
+    if (typeof only === 'string' && statementValue.test(only)) {
+      const index = this.expressions.findIndex(
+        ({ sql: [first], typeName: type }) => first === only && type === typeName,
+      );
+      if (index >= 0) return { kind: 'computed', index };
+    }
+    return this.add(sql, typeName);
+  }
 }
+
+/** Nothing but the transaction's time. */
+const statementValue = /^(now\(\)|(statement|transaction)_timestamp\(\)|(CURRENT_|LOCAL)(DATE|TIME|TIMESTAMP))$/i;
 
 interface Extent {
   readonly start: number;

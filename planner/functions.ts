@@ -2,6 +2,7 @@
 
 import type { FuncCall, Node } from 'libpg-query';
 
+import { unreachable } from '../base/assert.js';
 import type { FunctionTraits } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
 import { functionName, someNode, walkNodes, type QualifiedName } from './tree.js';
@@ -90,6 +91,8 @@ export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
       return serverStable.test(name.name) && !conversionStable.test(name.name) ? 'local' : 'plain';
     case 'volatile':
       return randomFunctions.has(name.name) ? 'random' : 'local';
+    default:
+      return unreachable(known.traits.volatility, 'volatility');
   }
 }
 

@@ -11,9 +11,8 @@ import { DistributionCheck } from './distribution.js';
 import { callsOf } from './functions.js';
 import type { Plan } from './plan.js';
 import { refuseMixture, spreadOf, type Spread } from './plan-select.js';
-import type { FromNode, Query } from './query.js';
 import { pinnedRouting, scatterRouting } from './routing.js';
-import type { Entry } from './scope.js';
+import type { Entry, FromNode, Query } from './query.js';
 import { walkNodes } from './tree.js';
 
 const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';
@@ -163,12 +162,7 @@ function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
   return modifyPlan(node, binder, 'one', []);
 }
 
-function modifyPlan(
-  node: Node,
-  binder: Binder,
-  outcome: 'sum' | 'one',
-  anchors: Spread['sharded'],
-): Plan {
+function modifyPlan(node: Node, binder: Binder, outcome: 'sum' | 'one', anchors: Spread['sharded']): Plan {
   const { context, text } = binder;
   const computed = new ComputedList();
   // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.

@@ -18,7 +18,11 @@ export function keyColumns(relation: Relation | undefined): Relation['columns'] 
  * The types that values are read in: an integer literal may be too large for the column that it is compared with, and
  * one value may be compared with columns of several widths, so integers are then read as int8, whose hash agrees.
  */
-function comparedTypes(relations: readonly (Relation | undefined)[], sources: readonly KeySource[], text: StatementText): number[] {
+function comparedTypes(
+  relations: readonly (Relation | undefined)[],
+  sources: readonly KeySource[],
+  text: StatementText,
+): number[] {
   return keyColumns(relations[0]).map((column, index) => {
     const type = column.baseTypeOid;
     if (!isIntegerType(type)) return keyFamily(type) === typeOid.text ? typeOid.text : type;
@@ -98,7 +102,11 @@ export function scatterRouting(anchors: readonly Occurrence[], text: StatementTe
     const alternatives = keyAlternatives(anchor);
     if (alternatives.length === 0) continue;
     const keyTypes = comparedTypes([anchor.entry.relation], alternatives.flat(), text);
-    return { kind: 'byKey', keyTypes: keyTypes.map((type) => (isIntegerType(type) ? typeOid.int8 : type)), alternatives };
+    return {
+      kind: 'byKey',
+      keyTypes: keyTypes.map((type) => (isIntegerType(type) ? typeOid.int8 : type)),
+      alternatives,
+    };
   }
   return { kind: 'all' };
 }

@@ -7,7 +7,7 @@ import { assert } from '../base/assert.js';
 import type { PlanInput } from './context.js';
 import type { SqlPiece, SqlTemplate, ValueSource } from './plan.js';
 import { slotAt } from './parse/constants.js';
-import type { SlotKind } from './parse/tokenizer.js';
+import type { Slot, SlotKind } from './parse/tokenizer.js';
 import { tokens as readTokens, type Token } from './parse/tokens.js';
 
 /** Replaces bytes [start, end) by pieces. */
@@ -17,6 +17,9 @@ export interface Edit {
   readonly pieces: readonly SqlPiece[];
 }
 
+/** Integers of as many digits fit int8. */
+const MAX_INTEGER_DIGITS = 18;
+
 const opening: ReadonlySet<string> = new Set(['(', '[']);
 const closing: ReadonlySet<string> = new Set([')', ']']);
 
@@ -24,14 +27,26 @@ export class StatementText {
   readonly start: number;
   readonly end: number;
   readonly #input: PlanInput;
+  #slots: readonly Slot[] | undefined;
   #tokens: readonly Token[] | undefined;
   /** Set when the plan depends on a literal's value, so that it serves no other statement with the same key. */
   dependsOnLiterals = false;
 
   constructor(input: PlanInput) {
     this.#input = input;
+    this.#slots = input.slots;
     this.start = input.statement.start;
     this.end = input.statement.end;
+  }
+
+  /** The literals that slots of the plan number: those of the cache key, or all, for a plan that is not cached. */
+  get slots(): readonly Slot[] {
+    this.#slots ??= this.tokens().flatMap((token): Slot[] => {
+      const { kind, start, end } = token;
+      if (kind === 'integer') return [{ kind: end - start > MAX_INTEGER_DIGITS ? 'float' : 'integer', start, end }];
+      return kind === 'float' || kind === 'string' || kind === 'bit' ? [{ kind, start, end }] : [];
+    });
+    return this.#slots;
   }
 
   parameterType(number: number): number {
@@ -40,12 +55,12 @@ export class StatementText {
 
   /** The slot of a literal whose node has this location. */
   slotAt(location: number): Extract<ValueSource, { kind: 'slot' }> | undefined {
-    const found = slotAt(this.#input.sql, this.#input.slots, location);
+    const found = slotAt(this.#input.sql, this.slots, location);
     return found === undefined ? undefined : { kind: 'slot', slot: found.slot, negative: found.negative };
   }
 
   slotKind(slot: number): SlotKind | undefined {
-    return this.#input.slots[slot]?.kind;
+    return this.slots[slot]?.kind;
   }
 
   /** The bytes [start, end) as text. */
@@ -54,7 +69,7 @@ export class StatementText {
   }
 
   slotText(slot: number): string {
-    const found = this.#input.slots[slot];
+    const found = this.slots[slot];
     assert(found !== undefined, `no slot ${slot}`);
     return this.slice(found.start, found.end);
   }
@@ -137,8 +152,8 @@ export class StatementText {
     };
     const copy = (from: number, to: number): void => {
       let at = from;
-      for (let index = this.#firstSlotFrom(from); index < this.#input.slots.length; index += 1) {
-        const slot = this.#input.slots[index];
+      for (let index = this.#firstSlotFrom(from); index < this.slots.length; index += 1) {
+        const slot = this.slots[index];
         if (slot === undefined || slot.end > to) break;
         append(this.slice(at, slot.start));
         append({ kind: 'slot', slot: index });
@@ -165,10 +180,10 @@ export class StatementText {
 
   #firstSlotFrom(offset: number): number {
     let low = 0;
-    let high = this.#input.slots.length;
+    let high = this.slots.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#input.slots[middle]?.start ?? 0) < offset) low = middle + 1;
+      if ((this.slots[middle]?.start ?? 0) < offset) low = middle + 1;
       else high = middle;
     }
     return low;
