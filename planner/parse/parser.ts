@@ -96,11 +96,17 @@ export async function loadParser(): Promise<void> {
 function replenish(): void {
   if (create === undefined || spares.length + pending >= SPARES) return;
   pending++;
-  void create().then((instance) => {
-    pending--;
-    spares.push(instance);
-    replenish();
-  });
+  void create().then(
+    (instance) => {
+      pending--;
+      spares.push(instance);
+      replenish();
+    },
+    () => {
+      // Without memory for another, parsing goes on with those that are there.
+      pending--;
+    },
+  );
 }
 
 /** Puts a spare in the place of the current instance. */

@@ -220,7 +220,8 @@ export class Scanner {
     if (second >= 48 && second <= 57) {
       let position = from + 2;
       while (digitValue(this.at(position), 10) >= 0) position++;
-      return this.finish(position, this.is(position, NAME_START) ? BAD : PARAMETER);
+      // Servers before version 15 take `$1and`, and so does libpg_query; later ones reject it themselves.
+      return this.finish(position, PARAMETER);
     }
     let position = from + 1;
     if (this.is(position, NAME_START)) {

@@ -1,4 +1,4 @@
-import { array, assert, constantFrom, property } from 'fast-check';
+import { array, assert, constantFrom, pre, property } from 'fast-check';
 import { loadModule, scanSync } from 'libpg-query';
 import { tokens } from '../../../planner/parse/tokens.js';
 import { readCorpus } from './corpus.js';
@@ -10,7 +10,14 @@ function theirs(sql: string): string | undefined {
   try {
     const found = scanSync(sql).tokens.filter(({ tokenName }) => !tokenName.endsWith('COMMENT'));
     // The lexer passes on single characters of no meaning; the grammar rejects them.
-    if (found.some(({ start, end }) => Buffer.from(sql).toString('utf8', start, end) === '$')) return undefined;
+    if (
+      found.some(({ start, end }) =>
+        Buffer.from(sql)
+          .toString('utf8', start, end)
+          .match(/^[$\\]$/),
+      )
+    )
+      return undefined;
     return found.map(({ start, end }) => `${start}-${end}`).join(' ');
   } catch {
     return undefined;
@@ -31,7 +38,7 @@ it('finds the boundaries that PostgreSQL finds, over the corpus', () => {
   for (const { sql } of readCorpus()) expect({ sql, tokens: ours(sql) }).toEqual({ sql, tokens: theirs(sql) });
 });
 
-/** Pieces that interact: quotes, comments, operators and numbers that touch each other. */
+/** Pieces that interact: quotes, comments, operators and numbers that touch. No \v or \f, which break the wrapper's JSON. */
 const pieces = [
   "'",
   "''",
@@ -70,8 +77,6 @@ const pieces = [
   ' ',
   '\t',
   '\r',
-  '\f',
-  '\v',
   '+',
   '-',
   '*',
@@ -142,7 +147,11 @@ describe('random text', () => {
     assert(
       property(soup, (parts) => {
         const sql = `;${parts.join('')}`;
-        expect({ sql, tokens: ours(sql) }).toEqual({ sql, tokens: theirs(sql) });
+        // libpg_query's patch of `$1` rejects `1$1`, PostgreSQL does not; the grammar has no place for it.
+        // Its patch for comments forgets that a string may continue after one: it rejects what PostgreSQL accepts.
+        pre(!/[0-9.]\$|'\s*--/.test(sql));
+        const [found, expected] = [ours(sql), theirs(sql)];
+        if (found !== expected) throw new Error(`${JSON.stringify(sql)}: ${found} is not ${expected}`);
       }),
       { numRuns: 20_000, seed: 20_261 },
     );
