@@ -3,7 +3,7 @@
  * Their relations do not exist in the fixture, so a second pass resolves every unknown name to a sharded table.
  */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 import { PgError } from '../../base/errors.js';
 import type { CatalogSnapshot, Relation } from '../../catalog/schema.js';
@@ -14,12 +14,12 @@ import { planReusable } from '../../planner/plan-statement.js';
 import { catalog } from './fixture/catalog.js';
 import { plan } from './fixture/plan.js';
 
-const folder = '/work/shared/corpus';
+const folder = new URL('../../../tests/corpus/', import.meta.url);
 
 function readCorpus(): string[] {
-  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.jsonl')) : [];
+  const files = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
   return files.flatMap((name) =>
-    readFileSync(`${folder}/${name}`, 'utf8')
+    readFileSync(new URL(name, folder), 'utf8')
       .trim()
       .split('\n')
       .map((line) => (JSON.parse(line) as { sql: string }).sql),
