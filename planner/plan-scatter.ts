@@ -56,7 +56,8 @@ export function planScatter(
   const withoutCut = { ...select, limitCount: undefined, limitOffset: undefined };
   const once = computeOnce(withoutCut, context, text, computed);
   checkHidden(once, clauses);
-  edits.push(...once);
+  // At the end of the target list a label goes before the hidden columns.
+  edits.unshift(...once);
   if (clauses.limit !== undefined && isCut) {
     const pieces: SqlPiece[] = select.limitCount === undefined || ungrouped ? [] : ['LIMIT ', { kind: 'limit' }];
     edits.push({ ...clauses.limit, pieces });
@@ -139,7 +140,11 @@ function mergeBy(
       );
     }
     if (
-      someNode(found.expression, (part) => 'FuncCall' in part && effectOf(part.FuncCall, binder.context) !== 'plain')
+      someNode(
+        found.expression,
+        (part) =>
+          'SQLValueFunction' in part || ('FuncCall' in part && effectOf(part.FuncCall, binder.context) !== 'plain'),
+      )
     ) {
       throw refuse('ORDER BY an expression that is not immutable, over several shards', 'Order by a column.', {
         position,
