@@ -10,7 +10,8 @@ import type { PlanContext } from './context.js';
 import { effectOf } from './functions.js';
 import type { ComputedExpression, SqlPiece, ValueSource } from './plan.js';
 import { columnName } from './shape.js';
-import type { Edit, StatementText } from './text.js';
+import type { Edit } from './parse/splice.js';
+import type { StatementText } from './text.js';
 import { quoteIdentifier } from '../catalog/schema.js';
 import { listItems, someNode, walkNodes } from './tree.js';
 

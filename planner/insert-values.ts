@@ -6,7 +6,7 @@
 
 import type { InsertStmt, Node } from 'libpg-query';
 
-import { PgError, refuse, sqlstate } from '../base/errors.js';
+import { PgError, refuse, sqlstate, type PgReportFields } from '../base/errors.js';
 import { quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { ComputedList, computeOnce } from './computed.js';
@@ -16,7 +16,7 @@ import { defaultSql, mustComputeDefault, typeNameOf, type RowReach } from './ins
 import { locateRows, type Extent, type RowText, type ValuesText } from './insert-text.js';
 import type { Plan, SqlPiece, ValueSource } from './plan.js';
 import { keyColumns } from './routing.js';
-import type { Edit } from './text.js';
+import type { Edit } from './parse/splice.js';
 import { changesOnAssignment, storedValue } from './values.js';
 import { leftmostLocation, someNode } from './tree.js';
 import { typeOid } from './key-family.js';
@@ -171,18 +171,20 @@ class ValuesPlanner {
       const stored = this.#keyValue(node, column);
       if (stored !== undefined) return { sql: written, key: stored, changed: false };
     }
+    if ('A_Const' in node && !isKey) return { sql: written, key: undefined, changed: false };
     const effects = callsOf([node], context).map(({ effect }) => effect);
-    const position = { position: text.position(leftmostLocation(node) ?? 0) };
+    // Counting characters is only worth it for an error.
+    const where = (): PgReportFields => ({ position: text.position(leftmostLocation(node) ?? 0) });
     const refused = effects.find((effect) => effect === 'user' || effect === 'settings' || effect === 'unknown');
     if (refused === 'user') {
       throw refuse(
         'a user-defined function in VALUES',
         'Its body may read sharded tables: declare it IMMUTABLE if it reads no table, or call it first.',
-        position,
+        where(),
       );
     }
     if (refused !== undefined)
-      throw refuse('an unknown function or set_config() in VALUES', 'Call it in a statement of its own.', position);
+      throw refuse('an unknown function or set_config() in VALUES', 'Call it in a statement of its own.', where());
     const needsSequence = effects.some((effect) => effect === 'sequence' || effect === 'local');
     const once = effects.includes('once') || someNode([node], (part) => 'SQLValueFunction' in part);
     const varies = once || effects.some((effect) => effect !== 'plain');
@@ -192,7 +194,7 @@ class ValuesPlanner {
       throw refuse(
         'a parameter inside an expression for a shard key, a sequence or a reference table',
         'Compute the value first and send it as a parameter of its own.',
-        position,
+        where(),
       );
     }
     return this.#computedCell(written, column, isKey);

@@ -15,7 +15,7 @@ import { scatterRouting } from './routing.js';
 import type { ValueType, Query } from './query.js';
 import { locateClauses, type SelectText } from './select-text.js';
 import { orderingExpression, targetsOf, type Target } from './shape.js';
-import type { Edit } from './text.js';
+import type { Edit } from './parse/splice.js';
 import { functionName, integerConstant, leftmostLocation, operatorName, someNode } from './tree.js';
 import { typeOf } from './value-types.js';
 import { comparedValue } from './values.js';

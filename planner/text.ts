@@ -7,15 +7,9 @@ import { assert } from '../base/assert.js';
 import type { PlanInput } from './context.js';
 import type { SqlPiece, SqlTemplate, ValueSource } from './plan.js';
 import { slotAt } from './parse/constants.js';
+import { template, type Edit } from './parse/splice.js';
 import type { Slot, SlotKind } from './parse/tokenizer.js';
 import { tokens as readTokens, type Token } from './parse/tokens.js';
-
-/** Replaces bytes [start, end) by pieces. */
-export interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly pieces: readonly SqlPiece[];
-}
 
 /** Integers of as many digits fit int8. */
 const MAX_INTEGER_DIGITS = 18;
@@ -142,34 +136,20 @@ export class StatementText {
     return this.tokens()[index]?.end ?? this.end;
   }
 
-  /** The bytes [start, end) as pieces: slots by number, the rest verbatim, with edits applied. */
+  /** The bytes [start, end) as pieces: slots by number, the rest verbatim, with the edits that lie in them applied. */
   pieces(start: number, end: number, edits: readonly Edit[] = []): SqlPiece[] {
+    const inside = edits.filter((edit) => edit.start >= start && edit.end <= end);
+    if (inside.length > 0) return template(this.#input.sql, inside, this.slots, start, end);
     const pieces: SqlPiece[] = [];
-    const append = (piece: SqlPiece): void => {
-      const last = pieces.at(-1);
-      if (typeof piece === 'string' && typeof last === 'string') pieces[pieces.length - 1] = last + piece;
-      else if (piece !== '') pieces.push(piece);
-    };
-    const copy = (from: number, to: number): void => {
-      let at = from;
-      for (let index = this.#firstSlotFrom(from); index < this.slots.length; index += 1) {
-        const slot = this.slots[index];
-        if (slot === undefined || slot.end > to) break;
-        append(this.slice(at, slot.start));
-        append({ kind: 'slot', slot: index });
-        at = slot.end;
-      }
-      append(this.slice(at, to));
-    };
     let at = start;
-    for (const edit of edits.toSorted((left, right) => left.start - right.start)) {
-      if (edit.start < start || edit.end > end) continue;
-      assert(edit.start >= at, 'edits overlap');
-      copy(at, edit.start);
-      for (const piece of edit.pieces) append(piece);
-      at = edit.end;
+    for (let index = this.#firstSlotFrom(start); index < this.slots.length; index += 1) {
+      const slot = this.slots[index];
+      if (slot === undefined || slot.end > end) break;
+      if (slot.start > at) pieces.push(this.slice(at, slot.start));
+      pieces.push({ kind: 'slot', slot: index });
+      at = slot.end;
     }
-    copy(at, end);
+    if (end > at) pieces.push(this.slice(at, end));
     return pieces;
   }
 
