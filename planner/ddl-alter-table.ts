@@ -38,7 +38,8 @@ function checkCommand(
   const key = relation?.placement.kind === 'sharded' ? relation.placement.key : [];
   const isKey = key.includes(command.name ?? '');
   const hint = `Place the table anew first: SELECT undistribute_table('${relation?.name ?? ''}').`;
-  switch (command.subtype) {
+  const subtype: string = command.subtype ?? '';
+  switch (subtype) {
     case 'AT_DropColumn':
       if (isKey) throw refuse(`dropping the shard key "${command.name ?? ''}"`, hint, position);
       break;

@@ -1,5 +1,6 @@
 /** A plan as text: what EXPLAIN shows and golden tests compare. It depends on nothing but the plan. */
 
+import { unreachable } from '../base/assert.js';
 import { builtinTypeName } from './key-family.js';
 import type {
   Combination,
@@ -25,6 +26,8 @@ function describeValue(value: ValueSource): string {
       return `{computed ${value.index}}`;
     case 'null':
       return 'NULL';
+    default:
+      return unreachable(value, 'value source');
   }
 }
 
@@ -58,6 +61,8 @@ function describeRouting(routing: Routing): string {
       return 'the home shard';
     case 'none':
       return 'no shard';
+    default:
+      return unreachable(routing, 'routing');
   }
 }
 
@@ -108,6 +113,8 @@ function describeGather(gather: Gather): string {
       );
       return `rows merged by ${keys.join(', ')}; ${gather.hidden} hidden`;
     }
+    default:
+      return unreachable(gather, 'gather');
   }
 }
 
@@ -128,6 +135,8 @@ function describeLocal(command: LocalCommand): string {
       return command.kind;
     case 'set':
       return `${command.tag}, scope ${command.scope}${command.name === undefined ? '' : `, setting ${command.name}`}`;
+    default:
+      return unreachable(command, 'command');
   }
 }
 
@@ -245,5 +254,7 @@ export function describePlan(plan: Plan): string[] {
       const { message, sqlstate, fields } = plan.error;
       return [`Refused: ${sqlstate} ${message}`, ...(fields.hint === undefined ? [] : [`Hint: ${fields.hint}`])];
     }
+    default:
+      return unreachable(plan, 'plan');
   }
 }

@@ -14,7 +14,8 @@ import type { Occurrence } from './pins.js';
 import type { Spread } from './plan-select.js';
 import type { Plan, Routing, Shipment, SqlPiece } from './plan.js';
 import { keyColumns, scatterRouting } from './routing.js';
-import type { Edit, StatementText } from './text.js';
+import type { Edit } from './parse/splice.js';
+import type { StatementText } from './text.js';
 import { columnRefParts, isStar, nameParts, someNode, walkNodes } from './tree.js';
 
 /** A place in the text where a relation is named, with all that is known of its rows there. */

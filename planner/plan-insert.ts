@@ -7,6 +7,7 @@ import type { Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { conflictColumns } from './bind-modify.js';
 import { checkCalls } from './checks.js';
+import { usesSequence } from './insert-defaults.js';
 import { planValues } from './insert-values.js';
 import { checkKeyAssignments, checkTargets } from './plan-modify.js';
 import type { Plan } from './plan.js';
@@ -88,12 +89,6 @@ function leavesDefaults(insert: InsertStmt, relation: Relation): boolean {
   const cols = insert.cols ?? [];
   const named = cols.flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name] : []));
   return relation.columns.some((column) => usesSequence(column) && cols.length > 0 && !named.includes(column.name));
-}
-
-export function usesSequence(column: Relation['columns'][number]): boolean {
-  return (
-    column.identity !== 'no' || column.sequence !== undefined || /\bnextval\(/.test(column.defaultExpression ?? '')
-  );
 }
 
 /** A conflict is found within a shard only: its columns must hold the key. */
