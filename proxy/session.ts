@@ -102,14 +102,9 @@ export class Session implements RelayListener {
 
   /** Resolves when the work has ended. Until then it uses the connections, so that no other session may have them. */
   async #interruptWork(): Promise<void> {
-    let ended = false;
-    const end = this.#work.then(() => {
-      ended = true;
-    });
-    while (!ended) {
-      await this.cancel();
-      await Promise.race([end, sleep(CANCEL_AGAIN_MS)]);
-    }
+    const end = this.#work.then(() => 'ended');
+    do await this.cancel();
+    while ((await Promise.race([end, sleep(CANCEL_AGAIN_MS)])) !== 'ended');
   }
 
   /** Ends as soon as no transaction is in progress. */
