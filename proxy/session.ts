@@ -41,6 +41,7 @@ export interface SessionOptions {
   readonly socket: ClientSocket;
   readonly reader: FrameReader;
   readonly clientBufferBytes: number;
+  readonly pipelineBytes: number;
   readonly onClosed: () => void;
 }
 
@@ -66,7 +67,7 @@ export class Session implements RelayListener {
     this.#clientBufferBytes = options.clientBufferBytes;
     this.#onClosed = options.onClosed;
     this.#relay = new Relay(options.socket, this);
-    this.#extended = new ExtendedQuery(this.scope);
+    this.#extended = new ExtendedQuery(this.scope, options.pipelineBytes);
     this.scope.onParameterChange = (bytes) => {
       if (this.#state.kind !== 'relaying') this.#socket.write(bytes);
     };

@@ -16,6 +16,8 @@ import type { TransactionResolver } from './two-phase-commit.js';
 /** Where the control connections come from. The caller of `connect` ends them. */
 export interface ControlAccess {
   connect(shard: Shard, database: string): Promise<Client>;
+  /** A database of every server that the control role may connect to. */
+  readonly controlDatabase: string;
 }
 
 type Outcome = 'committed' | 'aborted';
@@ -31,7 +33,6 @@ interface Knowledge {
 /** An owner that lives has finished long before; a younger transaction is left alone. */
 const ABANDONED_SECONDS = 10;
 const SWEEP_INTERVAL_MS = 5_000;
-const CONTROL_DATABASE = 'postgres';
 /** While a participant's own insert waits to be decided, ours would wait for it: look again instead. */
 const FENCE_TIMEOUT_MS = 200;
 const RESOLVE_ATTEMPTS = 20;
@@ -123,7 +124,7 @@ export class Recovery implements TransactionResolver {
   async #sweep(): Promise<void> {
     const found = new Map<string, string>();
     for (const shard of this.#topology().shards) {
-      await this.#withControl(shard, CONTROL_DATABASE, async (client) => {
+      await this.#withControl(shard, this.#access.controlDatabase, async (client) => {
         const { rows } = await client.query<{ gid: string; database: string }>(
           `SELECT gid, database FROM pg_prepared_xacts
             WHERE gid LIKE 'pgring:%' AND prepared < now() - make_interval(secs => ${ABANDONED_SECONDS})`,
@@ -141,7 +142,7 @@ export class Recovery implements TransactionResolver {
   async #clean(): Promise<void> {
     const databases = new Set<string>();
     for (const shard of this.#topology().shards) {
-      const client = await this.#access.connect(shard, CONTROL_DATABASE);
+      const client = await this.#access.connect(shard, this.#access.controlDatabase);
       try {
         const prepared = await client.query("SELECT FROM pg_prepared_xacts WHERE gid LIKE 'pgring:%'");
         if (prepared.rowCount !== 0) return;
