@@ -37,6 +37,10 @@ export class Databases {
     this.#log = log;
   }
 
+  get controlDatabase(): string {
+    return this.#config.control.database;
+  }
+
   /** The newest catalog of a database. Errors: those of connecting to the home shard. */
   async catalog(name: string): Promise<CatalogSnapshot> {
     let database = this.#databases.get(name);

@@ -18,9 +18,6 @@ import { planPrepared } from './plan-prepared.js';
 import type { PreparedStatement } from './prepared.js';
 import type { SessionScope } from './session-scope.js';
 
-/** A client that sends so much without Sync gets its answers as if it had asked for them by Flush. */
-const GATHERED_BYTES = 16 * 1024 * 1024;
-
 export interface PipelineRelay {
   readonly connection: BackendConnection;
   readonly pieces: readonly Buffer[];
@@ -33,12 +30,15 @@ export interface PipelineRelay {
 export class ExtendedQuery {
   readonly #scope: SessionScope;
   readonly #pipeline: Pipeline;
+  readonly #gatheredBytes: number;
   #frames: Buffer[] = [];
   #bytes = 0;
 
-  constructor(scope: SessionScope) {
+  /** A client that sends more than `gatheredBytes` without Sync gets its answers as if it had asked by Flush. */
+  constructor(scope: SessionScope, gatheredBytes: number) {
     this.#scope = scope;
     this.#pipeline = new Pipeline(scope);
+    this.#gatheredBytes = gatheredBytes;
   }
 
   /** True for a message that is discarded because an earlier one of its pipeline failed. */
@@ -50,7 +50,7 @@ export class ExtendedQuery {
   add(frame: Buffer): boolean {
     this.#frames.push(frame);
     this.#bytes += frame.length;
-    return this.#bytes > GATHERED_BYTES;
+    return this.#bytes > this.#gatheredBytes;
   }
 
   /** Carries out what was gathered; with `sync` the pipeline ends. */

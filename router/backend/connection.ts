@@ -76,7 +76,9 @@ export class BackendConnection {
   #sink: BackendSink | undefined;
   #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   #closed: PgError | undefined;
+  /** What the server said before it closed the connection. */
   #farewell: PgError | undefined;
+  #loggedIn = false;
   readonly #asynchronous = new FrameReader(ASYNCHRONOUS_FRAME_BYTES);
 
   /** Begins to connect; log-in.ts completes it. */
@@ -183,6 +185,7 @@ export class BackendConnection {
   noteReady(status: TransactionStatus): void {
     this.outstandingReady -= 1;
     this.status = status;
+    this.#loggedIn = true;
   }
 
   /** Asks the server to cancel what runs on this connection (protocol: CancelRequest on a connection of its own). */
@@ -243,9 +246,14 @@ export class BackendConnection {
       case backendType.notificationResponse:
         this.onNotification?.(frame);
         return true;
-      case backendType.errorResponse:
-        if (this.#sink === undefined) this.#farewell = readErrorResponse(frame);
-        return false;
+      case backendType.errorResponse: {
+        // After log-in a FATAL error is about the connection, not about a statement: the server closes next, and
+        // the error of the lost connection repeats it. A client that got both would take the second for its own end.
+        const error = readErrorResponse(frame);
+        if (!this.#loggedIn || (error.severity !== 'FATAL' && error.severity !== 'PANIC')) return false;
+        this.#farewell = error;
+        return true;
+      }
       default:
         return false;
     }

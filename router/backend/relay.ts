@@ -18,13 +18,16 @@ export interface ExpectedParse {
   readonly pass: boolean;
 }
 
+/** Whole messages, an ErrorResponse among them or not, or a message that ends in the middle: nothing can follow that. */
+export type Told = 'messages' | 'error' | 'half a message';
+
 export interface RelayListener {
   /** The answer is complete, up to its ReadyForQuery, and has been handed to the client. */
   onRelayDone(connection: BackendConnection): void;
   /** The server wants COPY data: the client's copy messages are to be written to the connection. */
   onRelayCopyIn(connection: BackendConnection): void;
-  /** The connection was lost; part of the answer may have been handed to the client. */
-  onRelayFailed(connection: BackendConnection, error: PgError): void;
+  /** The connection was lost; `told` is what the client has of the answer. */
+  onRelayFailed(connection: BackendConnection, error: PgError, told: Told): void;
 }
 
 /** One relay serves one session, one answer at a time. */
@@ -38,6 +41,7 @@ export class Relay implements BackendSink {
   /** Bytes of the current frame that are still to come, and whether they go to the client. */
   #remaining = 0;
   #passing = true;
+  #errorPassed = false;
   /** The beginning of a frame that must be seen whole. */
   #carried: Buffer | undefined;
 
@@ -53,6 +57,7 @@ export class Relay implements BackendSink {
     this.#expectedParses = expectedParses;
     this.#remaining = 0;
     this.#passing = true;
+    this.#errorPassed = false;
     this.#carried = undefined;
     connection.attach(this);
   }
@@ -60,7 +65,9 @@ export class Relay implements BackendSink {
   fail(error: PgError): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection !== undefined) this.#listener.onRelayFailed(connection, error);
+    if (connection === undefined) return;
+    const torn = this.#passing && this.#remaining > 0;
+    this.#listener.onRelayFailed(connection, error, torn ? 'half a message' : this.#errorPassed ? 'error' : 'messages');
   }
 
   receive(read: Buffer): void {
@@ -136,6 +143,8 @@ export class Relay implements BackendSink {
         return false;
       case backendType.errorResponse:
         this.#expectedParses = [];
+        if (connection.noteAsynchronous(frame)) return false;
+        this.#errorPassed ||= !skipping;
         return !skipping;
       case backendType.parameterStatus:
         connection.noteAsynchronous(frame);
