@@ -32,7 +32,8 @@ export function checkSystemColumns(root: unknown, text: StatementText): void {
 /** Built-in volatile functions that leave nothing behind on the server that runs them. */
 const harmless: ReadonlySet<string> = new Set(['pg_sleep', 'pg_sleep_for', 'pg_sleep_until']);
 
-export type Reach = 'one shard' | 'several shards' | 'home';
+/** `combined`: on one server, over copies of the shards' rows, in a session of its own. */
+export type Reach = 'one shard' | 'several shards' | 'combined' | 'home';
 
 /** Refuses calls that would not do on these shards what they do on one server. */
 export function checkCalls(root: unknown, reach: Reach, context: PlanContext, text: StatementText): void {
@@ -67,7 +68,7 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
           where,
         );
       case 'unknown':
-        if (reach === 'home' || reach === 'one shard') break;
+        if (reach !== 'several shards') break;
         throw refuse(
           `the unknown function ${name}()`,
           'pgring knows no function of that name on the search path, so it cannot tell what it does.',

@@ -72,6 +72,7 @@ export function describePieces(pieces: readonly SqlPiece[]): string {
     .map((piece) => {
       if (typeof piece === 'string') return piece;
       if (piece.kind === 'limit') return '{limit}';
+      if (piece.kind === 'relation') return `{relation ${piece.shipment}}`;
       return piece.kind === 'slot' ? `{${piece.slot}}` : `{computed ${piece.index}}`;
     })
     .join('')
@@ -153,6 +154,18 @@ function describeScatter(plan: Extract<Plan, { kind: 'scatter' }>): string[] {
   ];
 }
 
+function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {
+  return [
+    'Combine on the home shard',
+    ...plan.shipments.map(({ sql, routing, always }, index) => {
+      const when = always ? '' : ', inside a transaction only';
+      return `Ship {relation ${index}} from ${describeRouting(routing)}${when}: ${describePieces(sql)}`;
+    }),
+    `SQL: ${describePieces(plan.sql)}`,
+    ...describeComputed(plan.computed),
+  ];
+}
+
 function describeInsert(plan: Extract<Plan, { kind: 'insert' }>): string[] {
   const target =
     plan.keyTypes === undefined
@@ -194,6 +207,8 @@ export function describePlan(plan: Plan): string[] {
       ];
     case 'scatter':
       return describeScatter(plan);
+    case 'combine':
+      return describeCombine(plan);
     case 'insert':
       return describeInsert(plan);
     case 'modify':

@@ -15,7 +15,7 @@ import { queryRows } from '../router/backend/command.js';
 import type { BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
-import type { BoundStatement, ExecutionContext } from '../router/execute/context.js';
+import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
@@ -34,6 +34,7 @@ export interface ProxyParts {
   readonly resolver: TransactionResolver;
   readonly log: Logger;
   readonly preparedStatements: number;
+  readonly combineBytes: number;
   readonly topology: () => Topology;
   readonly shardMap: () => ShardMap;
 }
@@ -104,6 +105,10 @@ export class SessionScope implements ExecutionContext {
 
   get topology(): Topology {
     return this.#parts.topology();
+  }
+
+  get combineBytes(): number {
+    return this.#parts.combineBytes;
   }
 
   get shardMap(): ShardMap {
@@ -219,8 +224,8 @@ export class SessionScope implements ExecutionContext {
     return await this.nextFrame();
   }
 
-  async inferParameterTypes(statement: BoundStatement): Promise<readonly number[]> {
-    return (await inferShape(this, statement.sql, statement.parameters.types)).parameterTypes;
+  async inferShape(statement: BoundStatement): Promise<StatementShape> {
+    return await inferShape(this, statement.sql, statement.parameters.types);
   }
 
   /** Opens the connection to the home shard (or, while that is down, any other) and learns the session's settings. */

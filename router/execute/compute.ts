@@ -3,7 +3,7 @@
 import { present } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { readDataRow } from '../../wire/backend.js';
-import { fill } from '../../planner/parse/splice.js';
+import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { ComputedExpression, ValueSource } from '../../planner/plan.js';
 import type { BoundValue } from '../ring/bound-value.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
@@ -20,7 +20,7 @@ export async function computeValues(
 ): Promise<void> {
   if (expressions.length === 0) return;
   const texts = expressions.map((expression) =>
-    fill(expression.sql, { ...refuseFill, slotText: (n) => values.slotText(n) }),
+    fill(expression.sql, { ...noPieces, slotText: (n) => values.slotText(n) }),
   );
   const inner = texts.map((text, index) => `${text} AS e${index}`).join(', ');
   const outer = texts
@@ -28,7 +28,7 @@ export async function computeValues(
     .join(', ');
   const row = await queryHomeRow(context, `SELECT ${outer} FROM (SELECT ${inner} OFFSET 0) AS computed`, {
     ...statement.parameters,
-    types: statement.parameters.values.length === 0 ? [] : await context.inferParameterTypes(statement),
+    types: statement.parameters.values.length === 0 ? [] : (await context.inferShape(statement)).parameterTypes,
   });
   values.setComputed(
     expressions.map((expression, index): ComputedValue => {
@@ -90,12 +90,3 @@ export async function queryHomeRow(
     throw error;
   }
 }
-
-const refuseFill = {
-  computedText: (): string => {
-    throw new PgError(sqlstate.internalError, 'a computed expression needs another one');
-  },
-  limitText: (): string => {
-    throw new PgError(sqlstate.internalError, 'a computed expression has a LIMIT of its own');
-  },
-};

@@ -96,6 +96,17 @@ export class SessionBackends {
     return connection;
   }
 
+  /** A connection of its own beside the session's, with the session's settings. `giveBack` returns it. */
+  async borrow(shard: ShardId): Promise<BackendConnection> {
+    const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity);
+    await this.catchUp(connection);
+    return connection;
+  }
+
+  async giveBack(connection: BackendConnection): Promise<void> {
+    await this.#pool.release(connection);
+  }
+
   /** Runs on the connection what the session has SET since the connection was last used. */
   async catchUp(connection: BackendConnection): Promise<void> {
     const version = this.settings.version;
