@@ -1,11 +1,13 @@
 /** What a session's statements work with: its connections, transaction, catalog, settings and prepared statements. */
 
 import type { Logger } from '../base/log.js';
+import { assert } from '../base/assert.js';
 import { PgError, refuse } from '../base/errors.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
-import type { Shard, Topology } from '../catalog/topology.js';
+import { makeOidMap, readOidList, type OidList, type OidMap } from '../catalog/oid-map.js';
+import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
 import type { TransactionStatus } from '../wire/backend.js';
@@ -64,6 +66,8 @@ export class SessionScope implements ExecutionContext {
   #catalog: CatalogSnapshot = noCatalog;
   /** The catalog before DDL of the transaction in progress; undefined when there was none. */
   #catalogBefore: CatalogSnapshot | undefined;
+  /** Oids by shard, as DDL of the transaction in progress made them; undefined when there was none. */
+  #transactionOids: ReadonlyMap<ShardId, OidMap | undefined> | undefined;
   #searchPath: readonly string[] = ['public'];
   #searchPathChanged = false;
   #keyed:
@@ -83,6 +87,10 @@ export class SessionScope implements ExecutionContext {
       prepareDatabase: async (shard: Shard, database: string) => {
         await parts.databases.prepare(shard, database);
       },
+      oidMap: (shard) =>
+        this.#transactionOids?.has(shard) === true
+          ? this.#transactionOids.get(shard)
+          : parts.databases.oidMap(identity.database, shard),
       listener: {
         onParameter: (_connection, name, value) => {
           this.#noteParameter(name, value);
@@ -165,9 +173,11 @@ export class SessionScope implements ExecutionContext {
       const changed = await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database);
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;
+      this.#transactionOids = await this.#readOids();
       return;
     }
     this.#catalogBefore = undefined;
+    this.#transactionOids = undefined;
     this.#catalog = await this.#parts.databases.reload(this.database, true);
   }
 
@@ -253,6 +263,20 @@ export class SessionScope implements ExecutionContext {
     if (this.parameters.get(name) === value) return;
     this.parameters.set(name, value);
     this.onParameterChange(encodeParameterStatus(name, value));
+  }
+
+  /** What the shards of the transaction in progress see of each other's oids. */
+  async #readOids(): Promise<ReadonlyMap<ShardId, OidMap | undefined>> {
+    const { transaction, topology } = this;
+    const read = async (shard: ShardId): Promise<OidList> => {
+      const connection = await transaction.enter(shard, false);
+      return await readOidList(async (sql) => await queryRows(connection, sql));
+    };
+    const others = transaction.shards.filter((shard) => shard !== topology.home);
+    const [home, ...lists] = await Promise.all([topology.home, ...others].map(read));
+    assert(home !== undefined, 'the home shard is among those read');
+    const maps = lists.map((list) => makeOidMap(home, list));
+    return new Map(others.map((shard, index) => [shard, maps[index]]));
   }
 
   async #readSearchPath(): Promise<void> {

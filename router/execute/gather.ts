@@ -10,6 +10,7 @@ import { encodeDescribe, encodeParse, syncFrame } from '../../wire/encode-fronte
 import { backendType } from '../../wire/frame.js';
 import { readErrorResponse } from '../../wire/backend.js';
 import { Exchange } from '../backend/exchange.js';
+import { typesForShard } from '../backend/shard-oids.js';
 import { aggregate, combinationFormats } from '../merge/aggregate.js';
 import { concatenate } from '../merge/concatenate.js';
 import { limitRows } from '../merge/limit.js';
@@ -66,7 +67,7 @@ export async function openScatter(
     await Promise.all(parts.map(async (part) => await part.describe()));
     const gathered = combine(plan, parts, statement);
     return {
-      description: visibleDescription(plan, parts, statement),
+      description: visibleDescription(plan, describedBy(context, shards, parts), statement),
       rows: limitRows(gathered, limit, offset),
       // One shard's own tag (INSERT … RETURNING has another than SELECT).
       tag: (rows) => (parts.length === 1 && parts[0]?.tag !== undefined ? parts[0].tag : formatTag('SELECT', rows)),
@@ -106,6 +107,15 @@ export async function startShards(
   );
 }
 
+/** The description of several shards' rows: the home shard's own when it is among them. */
+export function describedBy(
+  context: ExecutionContext,
+  shards: readonly ShardId[],
+  parts: readonly ShardRows[],
+): Buffer | undefined {
+  return parts[Math.max(0, shards.indexOf(context.topology.home))]?.description;
+}
+
 function combine(plan: ScatterPlan, parts: readonly ShardRows[], statement: BoundStatement): RowStream {
   switch (plan.gather.kind) {
     case 'concatenate':
@@ -120,10 +130,9 @@ function combine(plan: ScatterPlan, parts: readonly ShardRows[], statement: Boun
 /** What the client is told of the rows: without hidden columns, in the formats it asked for. */
 function visibleDescription(
   plan: ScatterPlan,
-  parts: readonly ShardRows[],
+  description: Buffer | undefined,
   statement: BoundStatement,
 ): Buffer | undefined {
-  const description = parts[0]?.description;
   if (description === undefined || plan.gather.kind === 'concatenate') return description;
   const visible =
     plan.gather.kind === 'aggregate'
@@ -167,7 +176,10 @@ async function countColumns(
   const types = statement.parameters.values.length === 0 ? [] : (await context.inferShape(statement)).parameterTypes;
   connection.prepared.delete('');
   const exchange = new Exchange(connection);
-  exchange.send([encodeParse('', sql, types), encodeDescribe('statement', ''), syncFrame], 1);
+  exchange.send(
+    [encodeParse('', sql, typesForShard(types, connection.oidMap())), encodeDescribe('statement', ''), syncFrame],
+    1,
+  );
   let count = 0;
   let failure: PgError | undefined;
   while (connection.outstandingReady > 0) {
