@@ -6,9 +6,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
+import { PgError, sqlstate } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import { quoteLiteral } from '../../catalog/schema.js';
-import type { Shard, Topology } from '../../catalog/topology.js';
+import type { Shard, ShardId, Topology } from '../../catalog/topology.js';
 import { parseGlobalId } from './global-id.js';
 import type { TransactionResolver } from './two-phase-commit.js';
 
@@ -80,7 +81,7 @@ export class Recovery implements TransactionResolver {
   async #resolveOnce(globalId: string, database: string): Promise<Outcome | undefined> {
     const parsed = parseGlobalId(globalId);
     if (parsed === undefined) return 'aborted';
-    const shards = parsed.participants.flatMap((id) => this.#topology().shards.filter((shard) => shard.id === id));
+    const shards = parsed.participants.map((id) => this.#participant(id));
     const clients: Client[] = [];
     try {
       const knowledge: Knowledge[] = [];
@@ -98,6 +99,13 @@ export class Recovery implements TransactionResolver {
     } finally {
       await Promise.all(clients.map(async (client) => await client.end()));
     }
+  }
+
+  /** Without one of its participants nobody can tell how a transaction ended. */
+  #participant(id: ShardId): Shard {
+    const shard = this.#topology().shards.find((candidate) => candidate.id === id);
+    if (shard !== undefined) return shard;
+    throw new PgError(sqlstate.objectNotInPrerequisiteState, `shard ${id} is no longer part of the cluster`);
   }
 
   async #sweepForever(): Promise<void> {
