@@ -11,7 +11,7 @@ import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
 import type { TransactionStatus } from '../wire/backend.js';
-import { queryRows } from '../router/backend/command.js';
+import { queryRows, runCommand } from '../router/backend/command.js';
 import type { BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
@@ -193,7 +193,10 @@ export class SessionScope implements ExecutionContext {
   async noteCatalogChange(): Promise<void> {
     if (this.transaction.isOpen) {
       const connection = await this.transaction.enter(this.topology.home, false);
+      // The catalog is read with a search path of its own, which must not outlive the reading.
+      await runCommand(connection, 'SAVEPOINT pgring_catalog');
       const changed = await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database);
+      await runCommand(connection, 'ROLLBACK TO SAVEPOINT pgring_catalog; RELEASE SAVEPOINT pgring_catalog');
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;
       this.#transactionOids = await this.#readOids();
