@@ -34,7 +34,11 @@ export async function executeSimpleQuery(
   try {
     if (refusal !== undefined) throw refusal;
     if (planned.length === 0) await send(output, emptyQueryResponse);
-    for (const each of planned) await executeOne(scope, each, planned.length > 1);
+    const plannedFor = scope.contextKey;
+    for (const each of planned) {
+      const current = await scope.replanIfStale(each, plannedFor, []);
+      await executeOne(scope, current, planned.length > 1);
+    }
     if (transaction.isOpen && !transaction.isExplicit) {
       await transaction.commit();
       await scope.noteTransactionEnd();
@@ -72,8 +76,9 @@ async function executeOne(scope: SessionScope, planned: PlannedStatement, oneOfM
   }
 }
 
-/** In a failed transaction only its end is carried out. */
+/** In a failed transaction only its end is carried out, and nothing for a client that is gone. */
 export function checkNotFailed(scope: SessionScope, plan: Plan): void {
+  if (scope.gone) throw new PgError(sqlstate.connectionFailure, 'the client has closed its connection');
   if (!scope.transaction.isFailed) return;
   if (plan.kind === 'local' && ['commit', 'rollback', 'rollback to'].includes(plan.command.kind)) return;
   throw new PgError(

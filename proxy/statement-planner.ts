@@ -1,11 +1,12 @@
 /** From a client's text to plans: the plan cache first, the parser on a miss. */
 
-import { PgError, sqlstate } from '../base/errors.js';
-import type { PlacementRules } from '../catalog/config.js';
+import { PgError, refuse, sqlstate } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import type { Config, CrossCheck, PlacementRules } from '../catalog/config.js';
 import { ruleFor } from '../catalog/config-rules.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { parseStatements, type ParsedStatement } from '../planner/parse/parser.js';
-import { tokens } from '../planner/parse/tokens.js';
+import { crossCheck } from '../planner/parse/second-opinion.js';
 import { normalize, type Slot } from '../planner/parse/tokenizer.js';
 import { PlanCache } from '../planner/plan-cache.js';
 import { planReusable, type PlannedStatement as ReusablePlan } from '../planner/plan-statement.js';
@@ -15,7 +16,8 @@ import type { Plan } from '../planner/plan.js';
 export interface PlanningSession {
   readonly catalog: CatalogSnapshot;
   readonly searchPath: readonly string[];
-  readonly searchPathKey: string;
+  /** contextKey() of the two. */
+  readonly contextKey: string;
 }
 
 export interface PlannedStatement {
@@ -36,23 +38,33 @@ export class StatementPlanner {
   readonly #commands = new Map<string, Plan>();
   readonly #rules: PlacementRules;
 
-  constructor(rules: PlacementRules, limits: { readonly planCacheEntries: number; readonly planCacheBytes: number }) {
-    this.#rules = rules;
-    this.#cache = new PlanCache({ entries: limits.planCacheEntries, bytes: limits.planCacheBytes });
+  readonly #crossCheck: CrossCheck;
+  readonly #log: Logger;
+
+  constructor(config: Pick<Config, 'placement' | 'limits' | 'crossCheck'>, log: Logger) {
+    this.#rules = config.placement;
+    this.#crossCheck = config.crossCheck;
+    this.#log = log;
+    this.#cache = new PlanCache({
+      maxEntries: config.limits.planCacheEntries,
+      maxBytes: config.limits.planCacheBytes,
+    });
   }
 
   /** The statements of a client's text; none for an empty one. Errors: 42601 with a position in the whole text. */
   plan(sql: Buffer, session: PlanningSession, parameterTypes: readonly number[]): readonly PlannedStatement[] {
     const normalized = normalize(sql);
     if (normalized !== undefined) {
-      const key = PlanCache.key(normalized.key, session.catalog.version, session.searchPathKey, parameterTypes);
+      const key = PlanCache.key(session.contextKey, parameterTypes, normalized.key);
       const cached = this.#cache.get(key);
       if (cached !== undefined) return [{ plan: cached, sql, slots: normalized.slots, offset: 0 }];
-      const [statement, ...others] = parseStatements(sql.toString('utf8'));
+      const text = sql.toString('utf8');
+      const [statement, ...others] = parseStatements(text);
       if (statement !== undefined && others.length === 0) {
-        const { plan, reusable } = this.#planOne(statement, sql, normalized.slots, session, parameterTypes);
-        if (reusable) this.#cache.set(key, plan);
-        return [{ plan, sql, slots: normalized.slots, offset: 0 }];
+        const { plan, reusable, slots } = this.#planOne(statement, sql, normalized.slots, session, parameterTypes);
+        if (this.#crossCheck !== 'off') this.#askSecondParser(text);
+        if (reusable) this.#cache.put(key, plan);
+        return [{ plan, sql, slots, offset: 0 }];
       }
     }
     return this.#planUncached(sql, session, parameterTypes);
@@ -65,11 +77,11 @@ export class StatementPlanner {
     const statements = parseStatements(sql.toString('utf8'));
     const planned = statements.map(({ start, end }): PlannedStatement => {
       const text = sql.subarray(start, end);
-      const slots = slotsOf(text);
+      const offset = sql.toString('utf8', 0, start).length;
       const [alone] = parseStatements(text.toString('utf8'));
-      const plan: Plan =
-        alone === undefined ? { kind: 'empty' } : this.#planOne(alone, text, slots, session, parameterTypes).plan;
-      return { plan, sql: text, slots, offset: sql.toString('utf8', 0, start).length };
+      if (alone === undefined) return { plan: { kind: 'empty' }, sql: text, slots: [], offset };
+      const { plan, slots } = this.#planOne(alone, text, normalize(text)?.slots, session, parameterTypes);
+      return { plan, sql: text, slots, offset };
     });
     const [only] = planned;
     if (
@@ -84,10 +96,23 @@ export class StatementPlanner {
     return planned;
   }
 
+  /** An independent parser's view of what routing depends on; see `cross_check` in the configuration. */
+  #askSecondParser(sql: string): void {
+    const { verdict, detail } = crossCheck(sql);
+    if (verdict !== 'differ') return;
+    this.#log.error({ sql, detail }, 'two parsers disagree about a statement');
+    if (this.#crossCheck === 'refuse') {
+      throw refuse(
+        'a statement about which two parsers disagree',
+        'Write it in another way, and please report it. cross_check: log in the configuration lets it run.',
+      );
+    }
+  }
+
   #planOne(
     statement: ParsedStatement,
     sql: Buffer,
-    slots: readonly Slot[],
+    slots: readonly Slot[] | undefined,
     session: PlanningSession,
     parameterTypes: readonly number[],
   ): ReusablePlan {
@@ -109,25 +134,4 @@ export class StatementPlanner {
       throw error;
     }
   }
-}
-
-const dataVerbs: ReadonlySet<string> = new Set([
-  'select',
-  'insert',
-  'update',
-  'delete',
-  'values',
-  'with',
-  'table',
-  'merge',
-]);
-
-/** The literals of a statement; of EXPLAIN, those of the statement in it. */
-function slotsOf(text: Buffer): readonly Slot[] {
-  const whole = normalize(text);
-  if (whole !== undefined) return whole.slots;
-  const list = tokens(text);
-  if (list[0]?.text !== 'explain') return [];
-  const inner = list.find((token) => token.kind === 'word' && dataVerbs.has(token.text ?? ''));
-  return (inner === undefined ? undefined : normalize(text, inner.start))?.slots ?? [];
 }
