@@ -1,5 +1,6 @@
 /** A plan as text: what EXPLAIN shows and golden tests compare. It depends on nothing but the plan. */
 
+import { unreachable } from '../base/assert.js';
 import { builtinTypeName } from './key-family.js';
 import type {
   Combination,
@@ -25,6 +26,8 @@ function describeValue(value: ValueSource): string {
       return `{computed ${value.index}}`;
     case 'null':
       return 'NULL';
+    default:
+      return unreachable(value, 'value source');
   }
 }
 
@@ -58,6 +61,8 @@ function describeRouting(routing: Routing): string {
       return 'the home shard';
     case 'none':
       return 'no shard';
+    default:
+      return unreachable(routing, 'routing');
   }
 }
 
@@ -72,6 +77,7 @@ export function describePieces(pieces: readonly SqlPiece[]): string {
     .map((piece) => {
       if (typeof piece === 'string') return piece;
       if (piece.kind === 'limit') return '{limit}';
+      if (piece.kind === 'relation') return `{relation ${piece.shipment}}`;
       return piece.kind === 'slot' ? `{${piece.slot}}` : `{computed ${piece.index}}`;
     })
     .join('')
@@ -107,6 +113,8 @@ function describeGather(gather: Gather): string {
       );
       return `rows merged by ${keys.join(', ')}; ${gather.hidden} hidden`;
     }
+    default:
+      return unreachable(gather, 'gather');
   }
 }
 
@@ -127,6 +135,8 @@ function describeLocal(command: LocalCommand): string {
       return command.kind;
     case 'set':
       return `${command.tag}, scope ${command.scope}${command.name === undefined ? '' : `, setting ${command.name}`}`;
+    default:
+      return unreachable(command, 'command');
   }
 }
 
@@ -149,6 +159,18 @@ function describeScatter(plan: Extract<Plan, { kind: 'scatter' }>): string[] {
   return [
     `Scatter over ${describeRouting(plan.routing)}: ${[describeGather(plan.gather), ...notes].join('; ')}`,
     ...describeSql(plan.sql),
+    ...describeComputed(plan.computed),
+  ];
+}
+
+function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {
+  return [
+    'Combine on the home shard',
+    ...plan.shipments.map(({ sql, routing, always }, index) => {
+      const when = always ? '' : ', inside a transaction only';
+      return `Ship {relation ${index}} from ${describeRouting(routing)}${when}: ${describePieces(sql)}`;
+    }),
+    `SQL: ${describePieces(plan.sql)}`,
     ...describeComputed(plan.computed),
   ];
 }
@@ -194,6 +216,8 @@ export function describePlan(plan: Plan): string[] {
       ];
     case 'scatter':
       return describeScatter(plan);
+    case 'combine':
+      return describeCombine(plan);
     case 'insert':
       return describeInsert(plan);
     case 'modify':
@@ -230,5 +254,7 @@ export function describePlan(plan: Plan): string[] {
       const { message, sqlstate, fields } = plan.error;
       return [`Refused: ${sqlstate} ${message}`, ...(fields.hint === undefined ? [] : [`Hint: ${fields.hint}`])];
     }
+    default:
+      return unreachable(plan, 'plan');
   }
 }

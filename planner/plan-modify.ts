@@ -11,9 +11,8 @@ import { DistributionCheck } from './distribution.js';
 import { callsOf } from './functions.js';
 import type { Plan } from './plan.js';
 import { refuseMixture, spreadOf, type Spread } from './plan-select.js';
-import type { FromNode, Query } from './query.js';
 import { pinnedRouting, scatterRouting } from './routing.js';
-import type { Entry } from './scope.js';
+import type { Entry, FromNode, Query } from './query.js';
 import { walkNodes } from './tree.js';
 
 const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';

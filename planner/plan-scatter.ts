@@ -11,12 +11,11 @@ import { typeOid } from './key-family.js';
 import { orderTypeOf } from './order-types.js';
 import type { Occurrence } from './pins.js';
 import type { Combination, Gather, OrderKey, Plan, SqlPiece, ValueSource } from './plan.js';
-import type { Query } from './query.js';
 import { scatterRouting } from './routing.js';
-import type { ValueType } from './scope.js';
+import type { ValueType, Query } from './query.js';
 import { locateClauses, type SelectText } from './select-text.js';
 import { orderingExpression, targetsOf, type Target } from './shape.js';
-import type { Edit } from './text.js';
+import type { Edit } from './parse/splice.js';
 import { functionName, integerConstant, leftmostLocation, operatorName, someNode } from './tree.js';
 import { typeOf } from './value-types.js';
 import { comparedValue } from './values.js';
@@ -57,7 +56,8 @@ export function planScatter(
   const withoutCut = { ...select, limitCount: undefined, limitOffset: undefined };
   const once = computeOnce(withoutCut, context, text, computed);
   checkHidden(once, clauses);
-  edits.push(...once);
+  // At the end of the target list a label goes before the hidden columns.
+  edits.unshift(...once);
   if (clauses.limit !== undefined && isCut) {
     const pieces: SqlPiece[] = select.limitCount === undefined || ungrouped ? [] : ['LIMIT ', { kind: 'limit' }];
     edits.push({ ...clauses.limit, pieces });
@@ -140,7 +140,11 @@ function mergeBy(
       );
     }
     if (
-      someNode(found.expression, (part) => 'FuncCall' in part && effectOf(part.FuncCall, binder.context) !== 'plain')
+      someNode(
+        found.expression,
+        (part) =>
+          'SQLValueFunction' in part || ('FuncCall' in part && effectOf(part.FuncCall, binder.context) !== 'plain'),
+      )
     ) {
       throw refuse('ORDER BY an expression that is not immutable, over several shards', 'Order by a column.', {
         position,

@@ -11,6 +11,7 @@ import { frontendType } from '../wire/frame.js';
 import { readBind, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import type { ExpectedParse } from '../router/backend/relay.js';
+import { parseForShard } from '../router/backend/shard-oids.js';
 import { locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import { Pipeline } from './pipeline.js';
@@ -153,6 +154,7 @@ export class ExtendedQuery {
     const scope = this.#scope;
     const pieces = new Pieces();
     const expectedParses: ExpectedParse[] = [];
+    const oids = connection.oidMap();
     const available = new Set<string>();
     const provide = (name: string): void => {
       if (available.has(name)) return;
@@ -162,11 +164,12 @@ export class ExtendedQuery {
       if (onServer === statement) return;
       if (onServer !== undefined && name !== '') pieces.add(encodeClose('statement', name));
       connection.prepared.delete(name);
-      pieces.add(statement.parseFrame);
+      pieces.add(parseForShard(statement.parseFrame, oids));
       expectedParses.push({ name, statement, pass: false });
     };
     const statements = [...plan.parsed.values()];
     for (const frame of this.#frames) {
+      let piece = frame;
       switch (frame[0]) {
         case frontendType.parse: {
           const { name } = readParse(frame);
@@ -177,6 +180,7 @@ export class ExtendedQuery {
           scope.prepared.replace(statement);
           available.add(name);
           expectedParses.push({ name, statement, pass: true });
+          piece = parseForShard(frame, oids);
           break;
         }
         case frontendType.bind: {
@@ -192,7 +196,7 @@ export class ExtendedQuery {
         }
         default:
       }
-      pieces.add(frame);
+      pieces.add(piece);
     }
     pieces.add(sync);
     return { connection, pieces: pieces.list, skipReady: 0, expectedParses, statements };

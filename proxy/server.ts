@@ -67,6 +67,7 @@ export async function startProxy(options: {
       resolver: recovery,
       log,
       preparedStatements: limits.preparedStatements,
+      combineBytes: limits.combineBytes,
       topology: () => topology,
       shardMap: () => shardMap,
     },

@@ -1,11 +1,13 @@
 /** What a session's statements work with: its connections, transaction, catalog, settings and prepared statements. */
 
 import type { Logger } from '../base/log.js';
-import { PgError, refuse } from '../base/errors.js';
+import { assert } from '../base/assert.js';
+import { PgError, refuse, sqlstate } from '../base/errors.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
-import type { Shard, Topology } from '../catalog/topology.js';
+import { makeOidMap, readOidList, type OidList, type OidMap } from '../catalog/oid-map.js';
+import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
 import type { TransactionStatus } from '../wire/backend.js';
@@ -13,7 +15,7 @@ import { queryRows } from '../router/backend/command.js';
 import type { BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
-import type { BoundStatement, ExecutionContext } from '../router/execute/context.js';
+import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
@@ -32,9 +34,13 @@ export interface ProxyParts {
   readonly resolver: TransactionResolver;
   readonly log: Logger;
   readonly preparedStatements: number;
+  readonly combineBytes: number;
   readonly topology: () => Topology;
   readonly shardMap: () => ShardMap;
 }
+
+/** undefined_table and undefined_column: what a newer catalog may know. */
+const unknownStates: ReadonlySet<string> = new Set([sqlstate.undefinedTable, sqlstate.undefinedColumn]);
 
 const BACKSLASH = 0x5c;
 
@@ -63,6 +69,8 @@ export class SessionScope implements ExecutionContext {
   #catalog: CatalogSnapshot = noCatalog;
   /** The catalog before DDL of the transaction in progress; undefined when there was none. */
   #catalogBefore: CatalogSnapshot | undefined;
+  /** Oids by shard, as DDL of the transaction in progress made them; undefined when there was none. */
+  #transactionOids: ReadonlyMap<ShardId, OidMap | undefined> | undefined;
   #searchPath: readonly string[] = ['public'];
   #searchPathChanged = false;
   #keyed:
@@ -82,6 +90,10 @@ export class SessionScope implements ExecutionContext {
       prepareDatabase: async (shard: Shard, database: string) => {
         await parts.databases.prepare(shard, database);
       },
+      oidMap: (shard) =>
+        this.#transactionOids?.has(shard) === true
+          ? this.#transactionOids.get(shard)
+          : parts.databases.oidMap(identity.database, shard),
       listener: {
         onParameter: (_connection, name, value) => {
           this.#noteParameter(name, value);
@@ -96,6 +108,10 @@ export class SessionScope implements ExecutionContext {
 
   get topology(): Topology {
     return this.#parts.topology();
+  }
+
+  get combineBytes(): number {
+    return this.#parts.combineBytes;
   }
 
   get shardMap(): ShardMap {
@@ -136,6 +152,26 @@ export class SessionScope implements ExecutionContext {
     return planned;
   }
 
+  /**
+   * A plan as good as one made now: a statement before it may have changed the catalog, and a relation that pgring does
+   * not know may have been created behind its back.
+   */
+  async replanIfStale(
+    planned: PlannedStatement,
+    plannedFor: string,
+    parameterTypes: readonly number[],
+  ): Promise<PlannedStatement> {
+    const { plan } = planned;
+    const isUnknown = plan.kind === 'refuse' && unknownStates.has(plan.error.sqlstate);
+    if (isUnknown && !this.transaction.isFailed) {
+      if (this.#catalogBefore === undefined) await this.#parts.databases.refresh(this.database);
+      else await this.noteCatalogChange();
+    }
+    if (this.contextKey === plannedFor) return planned;
+    const [again] = this.plan(planned.sql, parameterTypes);
+    return again === undefined ? planned : { ...again, offset: planned.offset };
+  }
+
   #takeNewestCatalog(): void {
     if (this.#catalogBefore === undefined) this.#catalog = this.#parts.databases.newest(this.database) ?? this.#catalog;
   }
@@ -160,9 +196,11 @@ export class SessionScope implements ExecutionContext {
       const changed = await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database);
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;
+      this.#transactionOids = await this.#readOids();
       return;
     }
     this.#catalogBefore = undefined;
+    this.#transactionOids = undefined;
     this.#catalog = await this.#parts.databases.reload(this.database, true);
   }
 
@@ -209,8 +247,8 @@ export class SessionScope implements ExecutionContext {
     return await this.nextFrame();
   }
 
-  async inferParameterTypes(statement: BoundStatement): Promise<readonly number[]> {
-    return (await inferShape(this, statement.sql, statement.parameters.types)).parameterTypes;
+  async inferShape(statement: BoundStatement): Promise<StatementShape> {
+    return await inferShape(this, statement.sql, statement.parameters.types);
   }
 
   /** Opens the connection to the home shard (or, while that is down, any other) and learns the session's settings. */
@@ -248,6 +286,20 @@ export class SessionScope implements ExecutionContext {
     if (this.parameters.get(name) === value) return;
     this.parameters.set(name, value);
     this.onParameterChange(encodeParameterStatus(name, value));
+  }
+
+  /** What the shards of the transaction in progress see of each other's oids. */
+  async #readOids(): Promise<ReadonlyMap<ShardId, OidMap | undefined>> {
+    const { transaction, topology } = this;
+    const read = async (shard: ShardId): Promise<OidList> => {
+      const connection = await transaction.enter(shard, false);
+      return await readOidList(async (sql) => await queryRows(connection, sql));
+    };
+    const others = transaction.shards.filter((shard) => shard !== topology.home);
+    const [home, ...lists] = await Promise.all([topology.home, ...others].map(read));
+    assert(home !== undefined, 'the home shard is among those read');
+    const maps = lists.map((list) => makeOidMap(home, list));
+    return new Map(others.map((shard, index) => [shard, maps[index]]));
   }
 
   async #readSearchPath(): Promise<void> {

@@ -6,6 +6,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { PgError, sqlstate } from '../../base/errors.js';
+import type { OidMap } from '../../catalog/oid-map.js';
 import { terminateFrame, encodeCancel } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { FrameReader } from '../../wire/frame.js';
@@ -45,6 +46,8 @@ function connectTarget(address: BackendAddress): { path: string } | { host: stri
     : { host: address.host, port: address.port };
 }
 
+export const sameOids = (): undefined => undefined;
+
 /** `shard s1 (127.0.0.1:5433)` */
 export function describeAddress(address: BackendAddress): string {
   return `shard ${address.name} (${address.host}:${address.port})`;
@@ -65,6 +68,8 @@ export class BackendConnection {
   appliedSettings = 0;
   /** Statements prepared on this connection, by name; kept by the session's prepared statements. */
   readonly prepared = new Map<string, object>();
+  /** How this server's oids differ from those that clients know; kept by the session that has the connection. */
+  oidMap: () => OidMap | undefined = sameOids;
   /** Takes NotificationResponse frames that come between exchanges. */
   onNotification: ((frame: Buffer) => void) | undefined;
   /** Takes name and value of a ParameterStatus that comes between exchanges. */

@@ -6,7 +6,7 @@
 import type { Shard, ShardId } from '../../catalog/topology.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
-import { describeAddress, type BackendConnection, type BackendIdentity } from './connection.js';
+import { describeAddress, sameOids, type BackendConnection, type BackendIdentity } from './connection.js';
 import { Exchange } from './exchange.js';
 import { openConnection } from './log-in.js';
 
@@ -80,6 +80,7 @@ export class BackendPool {
     connection.onParameter = undefined;
     // It may be waiting for a client that is gone.
     connection.resume();
+    connection.oidMap = sameOids;
     if (pool === undefined || !connection.clean || this.#closed) {
       connection.destroy();
       return;

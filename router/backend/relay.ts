@@ -3,11 +3,13 @@
  * hopped over by their length; only the few that change a state are looked at. No promise, no copy, no decoding.
  */
 
-import type { PgError } from '../../base/errors.js';
+import { PgError } from '../../base/errors.js';
+import type { OidMap } from '../../catalog/oid-map.js';
 import { readReadyForQuery } from '../../wire/backend.js';
 import { backendType } from '../../wire/frame.js';
 import type { BackendConnection, BackendSink } from './connection.js';
 import type { ClientOutput } from './output.js';
+import { describeAsHome, describesTypes } from './shard-oids.js';
 
 const HEADER_BYTES = 5;
 
@@ -38,6 +40,8 @@ export class Relay implements BackendSink {
   /** Answers (up to ReadyForQuery) that pgring itself asked for, before the client's. */
   #skipReady = 0;
   #expectedParses: ExpectedParse[] = [];
+  /** How the server's oids differ from those that clients know; mostly they do not. */
+  #oids: OidMap | undefined;
   /** Bytes of the current frame that are still to come, and whether they go to the client. */
   #remaining = 0;
   #passing = true;
@@ -55,6 +59,7 @@ export class Relay implements BackendSink {
     this.#connection = connection;
     this.#skipReady = skipReady;
     this.#expectedParses = expectedParses;
+    this.#oids = connection.oidMap();
     this.#remaining = 0;
     this.#passing = true;
     this.#errorPassed = false;
@@ -83,6 +88,7 @@ export class Relay implements BackendSink {
     /** Bytes [from, position) are to be passed on. */
     let from = this.#passing ? 0 : position;
     let copyIn = false;
+    const oids = this.#oids;
     while (position < chunk.length) {
       if (chunk.length - position < HEADER_BYTES) {
         this.#carried = Buffer.from(chunk.subarray(position));
@@ -95,13 +101,14 @@ export class Relay implements BackendSink {
         return;
       }
       const bytes = 1 + length;
-      if (isWatched(type) && position + bytes > chunk.length) {
+      const watched = isWatched(type) || (oids !== undefined && describesTypes(type));
+      if (watched && position + bytes > chunk.length) {
         this.#carried = Buffer.from(chunk.subarray(position));
         break;
       }
       const skipping = this.#skipReady > 0;
       let pass = !skipping;
-      if (isWatched(type)) {
+      if (watched) {
         const frame = chunk.subarray(position, position + bytes);
         if (type === backendType.readyForQuery) {
           connection.noteReady(readReadyForQuery(frame));
@@ -111,6 +118,8 @@ export class Relay implements BackendSink {
             this.#finish(connection, chunk.subarray(position + bytes));
             return;
           }
+        } else if (oids !== undefined && describesTypes(type)) {
+          if (!this.#describe(connection, frame, oids)) return;
         } else pass = this.#watch(connection, type, frame, skipping);
         copyIn ||= type === backendType.copyInResponse;
       }
@@ -151,6 +160,18 @@ export class Relay implements BackendSink {
         return !skipping;
       default:
         return !skipping;
+    }
+  }
+
+  /** Writes the oids that clients know into the chunk: until it is passed on, it is the relay's own. */
+  #describe(connection: BackendConnection, frame: Buffer, oids: OidMap): boolean {
+    try {
+      describeAsHome(frame, oids);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      connection.destroy();
+      return false;
     }
   }
 
