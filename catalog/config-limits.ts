@@ -53,6 +53,8 @@ export const limitRanges = {
   clientBufferBytes: bytes(mebibyte),
   /** Bytes that wait of one shard's answer before that shard is paused. */
   shardBufferBytes: bytes(mebibyte),
+  /** Bytes of rows that one statement may bring together on one server when the shards cannot answer it alone. */
+  combineBytes: { default: 1024 * mebibyte, minimum: kibibyte, maximum: 1024 * 1024 * mebibyte },
   planCacheEntries: count(10_000, 0),
   planCacheBytes: bytes(64 * mebibyte, 0),
   /** Prepared statements that one client may hold. */

@@ -29,7 +29,7 @@ BEGIN
   CREATE TABLE IF NOT EXISTS pgring.commit_log (
     gid text PRIMARY KEY,
     state text NOT NULL DEFAULT 'commit' CHECK (state IN ('commit', 'abort')),
-    at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
   );
   COMMENT ON TABLE pgring.commit_log IS 'Outcome of each transaction over several shards, until all have finished it';
   -- A client's role records that its own transaction commits; only pgring's role decides that one aborts.

@@ -17,6 +17,7 @@ import {
   openProxy,
   psqlCommand,
   requireFreeAddresses,
+  trustWarning,
 } from './proxy.js';
 
 export interface DevOptions {
@@ -121,9 +122,8 @@ function announce(shards: Shards, listen: ListenAddress, ephemeral: boolean): vo
       ? '  Ctrl-C stops it and removes its data.'
       : `  Ctrl-C stops it; the data stays in ${folder.startsWith('..') ? shards.folder : folder}.`,
   );
-  if (listen.kind === 'tcp' && !/^(?:127\.|::1$|localhost$)/.test(listen.host)) {
-    say('  Careful: there are no passwords, and whoever reaches this port is a superuser.');
-  }
+  const warning = trustWarning([listen]);
+  if (warning !== undefined) say(`  ${warning}`);
 }
 
 /**

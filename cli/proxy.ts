@@ -76,6 +76,13 @@ export function psqlCommand(address: ListenAddress, user: string): string {
   return `psql -h ${host} -p ${address.port} -U ${user}`;
 }
 
+/** What to say when others than this machine reach an address: clients are not asked who they are. */
+export function trustWarning(addresses: readonly ListenAddress[]): string | undefined {
+  const open = addresses.find((address) => address.kind === 'tcp' && !/^(?:127\.|::1$|localhost$)/.test(address.host));
+  if (open === undefined) return undefined;
+  return `Careful: pgring asks clients for no password, so whoever reaches ${formatAddress(open)} may be any role.`;
+}
+
 /** An address of every interface is no address to connect to. */
 function reachable(host: string): string {
   return host === '::' || host === '0.0.0.0' ? '127.0.0.1' : host;

@@ -3,13 +3,11 @@
 import { loadConfig } from '../catalog/config.js';
 import { exitCode } from './failure.js';
 import { aborted, watchInterrupt } from './interrupt.js';
-import { connectionString, listeningAddress, openLog, openProxy, psqlCommand } from './proxy.js';
+import { connectionString, listeningAddress, openLog, openProxy, psqlCommand, trustWarning } from './proxy.js';
 
 export interface StartOptions {
   readonly config: string;
 }
-
-const DRAIN_MS = 30_000;
 
 /** Runs until a signal comes; returns the exit code. */
 export async function runStart(options: StartOptions): Promise<number> {
@@ -22,12 +20,14 @@ export async function runStart(options: StartOptions): Promise<number> {
     process.stdout.write(`pgring ready: ${connectionString(first, config.control.user)}\n`);
     process.stdout.write(`  try: ${psqlCommand(first, config.control.user)}\n`);
   }
+  const warning = trustWarning(config.listen);
+  if (warning !== undefined) process.stdout.write(`  ${warning}\n`);
   await aborted(interrupt.stop);
   process.stdout.write('stopping when transactions have ended (Ctrl-C again to hurry) …\n');
   const hurried = aborted(interrupt.hurry).then(async () => {
     await opened.close(0);
   });
-  await Promise.race([opened.close(DRAIN_MS), hurried]);
+  await Promise.race([opened.close(config.limits.drainTimeoutMs), hurried]);
   process.stdout.write('stopped\n');
   return exitCode.success;
 }

@@ -5,7 +5,7 @@ import type { A_Expr, Node } from 'libpg-query';
 import type { Fact } from './facts.js';
 import { keyFamily } from './key-family.js';
 import type { KeySource } from './plan.js';
-import type { Scope, VisibleColumn } from './scope.js';
+import type { Scope, VisibleColumn } from './query.js';
 import type { StatementText } from './text.js';
 import { conjuncts, operatorName } from './tree.js';
 import { comparedArray, comparedList, comparedValue } from './values.js';

@@ -4,28 +4,13 @@ import type { JoinExpr, Node, RangeFunction, RangeVar } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
-import type { Binder } from './bind.js';
+import type { Binding, BoundFrom } from './binding.js';
 import { conditionFacts, equalityOf } from './bind-facts.js';
 import type { Fact } from './facts.js';
-import type { FromNode, JoinKind, Query } from './query.js';
-import {
-  entryKind,
-  resolveRelation,
-  undefinedRelation,
-  type Entry,
-  type Qualifier,
-  type Scope,
-  type VisibleColumn,
-} from './scope.js';
+import type { Entry, FromNode, JoinKind, Query, Scope, VisibleColumn } from './query.js';
+import { entryKind, resolveRelation, undefinedRelation } from './scope.js';
 import { columnName } from './shape.js';
 import { nameParts, rangeVarName } from './tree.js';
-
-/** A part of FROM with the names that it makes visible. */
-export interface BoundFrom {
-  readonly node: FromNode;
-  readonly columns: readonly VisibleColumn[];
-  readonly qualifiers: readonly Qualifier[];
-}
 
 /** The columns under other names: `AS t(a, b)`. */
 function renamed(columns: readonly VisibleColumn[], names: readonly Node[] | undefined): readonly VisibleColumn[] {
@@ -44,7 +29,7 @@ function boundEntry(entry: Entry, schema: string | undefined): BoundFrom {
 }
 
 /** A relation's occurrence. */
-export function relationEntry(binder: Binder, range: RangeVar, alias: string | undefined): Entry {
+export function relationEntry(binder: Binding, range: RangeVar, alias: string | undefined): Entry {
   const name = rangeVarName(range);
   const location = range.location ?? 0;
   const found = resolveRelation(name, binder.context);
@@ -65,7 +50,7 @@ export function relationEntry(binder: Binder, range: RangeVar, alias: string | u
   return ofRelation(binder, found, shown, range, location);
 }
 
-function ofRelation(binder: Binder, relation: Relation, alias: string, range: RangeVar, location: number): Entry {
+function ofRelation(binder: Binding, relation: Relation, alias: string, range: RangeVar, location: number): Entry {
   const kind = entryKind(relation, binder.context.catalog);
   if (kind === 'view over shards') {
     throw refuse(
@@ -93,7 +78,7 @@ function ofRelation(binder: Binder, relation: Relation, alias: string, range: Ra
 
 /** An occurrence of a subquery or a common table. */
 export function derivedEntry(
-  binder: Binder,
+  binder: Binding,
   query: Query,
   alias: string | undefined,
   names: readonly Node[] | undefined,
@@ -104,7 +89,7 @@ export function derivedEntry(
   return { kind: 'derived', alias, relation: undefined, key: [], columns, open: false, query, location };
 }
 
-export function bindFromItem(binder: Binder, node: Node, scope: Scope): BoundFrom {
+export function bindFromItem(binder: Binding, node: Node, scope: Scope): BoundFrom {
   if ('RangeVar' in node) {
     const range = node.RangeVar;
     const alias = range.alias?.aliasname;
@@ -153,7 +138,7 @@ function openEntry(alias: string | undefined): Entry {
 }
 
 /** A function in FROM: one column of its own name, unless its alias lists them or its type may have more. */
-function bindFunction(binder: Binder, range: RangeFunction, scope: Scope): BoundFrom {
+function bindFunction(binder: Binding, range: RangeFunction, scope: Scope): BoundFrom {
   binder.bindExpressions(range.functions, scope);
   const listed = (range.coldeflist ?? []).flatMap((node) =>
     'ColumnDef' in node ? [node.ColumnDef.colname ?? ''] : [],
@@ -173,7 +158,7 @@ const joinKinds: Readonly<Record<string, JoinKind>> = {
   JOIN_FULL: 'full',
 };
 
-function bindJoin(binder: Binder, join: JoinExpr, scope: Scope): BoundFrom {
+function bindJoin(binder: Binding, join: JoinExpr, scope: Scope): BoundFrom {
   const kind = joinKinds[join.jointype ?? 'JOIN_INNER'] ?? 'full';
   if (join.larg === undefined || join.rarg === undefined) throw refuse('this join', 'Write it as JOIN … ON ….');
   const left = bindFromItem(binder, join.larg, scope);

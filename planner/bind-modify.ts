@@ -3,12 +3,20 @@
 import type { DeleteStmt, InsertStmt, MergeStmt, Node, RangeVar, UpdateStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
-import type { Binder } from './bind.js';
+import type { Binding } from './binding.js';
 import { derivedEntry, relationEntry } from './bind-from.js';
 import { conditionFacts, equalityOf } from './bind-facts.js';
 import type { Fact } from './facts.js';
-import type { FromNode, Query, Subquery } from './query.js';
-import { Scope, type CommonTables, type Entry, type Qualifier, type VisibleColumn } from './scope.js';
+import {
+  Scope,
+  type CommonTables,
+  type Entry,
+  type Qualifier,
+  type VisibleColumn,
+  type FromNode,
+  type Query,
+  type Subquery,
+} from './query.js';
 import { nameParts, selectOf } from './tree.js';
 import { comparedValue, changesOnAssignment } from './values.js';
 
@@ -23,7 +31,7 @@ function qualifierOf(entry: Entry): Qualifier {
   return { alias: entry.alias, schema: entry.relation?.schema, columns: entry.columns, open: entry.open };
 }
 
-function addTarget(binder: Binder, scope: Scope, range: RangeVar | undefined): Entry {
+function addTarget(binder: Binding, scope: Scope, range: RangeVar | undefined): Entry {
   const entry = relationEntry(binder, range ?? {}, range?.alias?.aliasname);
   scope.qualifiers = [...scope.qualifiers, qualifierOf(entry)];
   scope.columns = [...scope.columns, ...entry.columns];
@@ -31,7 +39,7 @@ function addTarget(binder: Binder, scope: Scope, range: RangeVar | undefined): E
 }
 
 export function bindModify(
-  binder: Binder,
+  binder: Binding,
   node: Node,
   parent: Scope | undefined,
   common: CommonTables,
@@ -70,7 +78,7 @@ export function bindModify(
   };
 }
 
-function bindUpdate(binder: Binder, update: UpdateStmt, scope: Scope): Parts {
+function bindUpdate(binder: Binding, update: UpdateStmt, scope: Scope): Parts {
   const target = addTarget(binder, scope, update.relation);
   const from = binder.bindFromList(update.fromClause, scope, target);
   const where = binder.bindCondition(update.whereClause, scope);
@@ -78,7 +86,7 @@ function bindUpdate(binder: Binder, update: UpdateStmt, scope: Scope): Parts {
   return { scope, from, where, returning: update.returningClause?.exprs };
 }
 
-function bindDelete(binder: Binder, remove: DeleteStmt, scope: Scope): Parts {
+function bindDelete(binder: Binding, remove: DeleteStmt, scope: Scope): Parts {
   const target = addTarget(binder, scope, remove.relation);
   const from = binder.bindFromList(remove.usingClause, scope, target);
   const where = binder.bindCondition(remove.whereClause, scope);
@@ -96,7 +104,7 @@ export function insertedColumns(insert: InsertStmt, target: Entry): readonly Vis
   });
 }
 
-function bindInsert(binder: Binder, insert: InsertStmt, scope: Scope): Parts {
+function bindInsert(binder: Binding, insert: InsertStmt, scope: Scope): Parts {
   const sourceScope = scope.commonTables;
   const source =
     insert.selectStmt === undefined ? undefined : binder.bindNode(insert.selectStmt, scope.parent, sourceScope);
@@ -119,7 +127,7 @@ function bindInsert(binder: Binder, insert: InsertStmt, scope: Scope): Parts {
 }
 
 /** Stored column = selected column or value, where storing changes nothing. */
-function storedFacts(binder: Binder, insert: InsertStmt, target: Entry, source: Query): Fact[] {
+function storedFacts(binder: Binding, insert: InsertStmt, target: Entry, source: Query): Fact[] {
   const facts: Fact[] = [];
   const select = selectOf(insert.selectStmt);
   const targets = select?.targetList ?? [];
@@ -141,7 +149,7 @@ function storedFacts(binder: Binder, insert: InsertStmt, target: Entry, source: 
 }
 
 /** Source rows without a match count too, so the condition says nothing about them: a left join to the target. */
-function bindMerge(binder: Binder, merge: MergeStmt, scope: Scope): Parts {
+function bindMerge(binder: Binding, merge: MergeStmt, scope: Scope): Parts {
   const source = binder.bindFromList(merge.sourceRelation === undefined ? [] : [merge.sourceRelation], scope);
   const target = addTarget(binder, scope, merge.relation);
   const facts = conditionFacts(merge.joinCondition, scope, binder.text);

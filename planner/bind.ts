@@ -7,14 +7,23 @@
 import type { Node, SelectStmt, WithClause } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
-import { bindFromItem, derivedEntry, type BoundFrom } from './bind-from.js';
+import { bindFromItem, derivedEntry } from './bind-from.js';
+import type { Binding, BoundFrom } from './binding.js';
 import { conditionFacts, equalityOf } from './bind-facts.js';
 import { bindModify } from './bind-modify.js';
 import { linksOf } from './bind-outputs.js';
 import type { PlanContext } from './context.js';
 import type { Fact, Term } from './facts.js';
-import type { FromNode, Query, Subquery } from './query.js';
-import { Scope, type CommonTable, type CommonTables, type Entry, type VisibleColumn } from './scope.js';
+import {
+  Scope,
+  type CommonTable,
+  type CommonTables,
+  type Entry,
+  type VisibleColumn,
+  type FromNode,
+  type Query,
+  type Subquery,
+} from './query.js';
 import { targetsOf } from './shape.js';
 import type { StatementText } from './text.js';
 import { conjuncts, nameParts, selectOf, walkNodes } from './tree.js';
@@ -23,7 +32,7 @@ import { typeOf } from './value-types.js';
 /** More occurrences of relations than this in one statement are refused (common tables multiply them). */
 const MAX_OCCURRENCES = 1000;
 
-export class Binder {
+export class Binder implements Binding {
   readonly context: PlanContext;
   readonly text: StatementText;
   #terms = 0;

@@ -2,10 +2,10 @@
 
 import type { FuncCall } from 'libpg-query';
 
-import { refuse } from '../base/errors.js';
+import { refuse, type PgReportFields } from '../base/errors.js';
 import type { PlanContext } from './context.js';
 import { callsOf } from './functions.js';
-import type { Entry } from './scope.js';
+import type { Entry } from './query.js';
 import type { StatementText } from './text.js';
 import { columnRefParts, functionName, walkNodes } from './tree.js';
 
@@ -32,13 +32,14 @@ export function checkSystemColumns(root: unknown, text: StatementText): void {
 /** Built-in volatile functions that leave nothing behind on the server that runs them. */
 const harmless: ReadonlySet<string> = new Set(['pg_sleep', 'pg_sleep_for', 'pg_sleep_until']);
 
-export type Reach = 'one shard' | 'several shards' | 'home';
+/** `combined`: on one server, over copies of the shards' rows, in a session of its own. */
+export type Reach = 'one shard' | 'several shards' | 'combined' | 'home';
 
 /** Refuses calls that would not do on these shards what they do on one server. */
 export function checkCalls(root: unknown, reach: Reach, context: PlanContext, text: StatementText): void {
   for (const { call, effect } of callsOf(root, context)) {
     const name = functionName(call).name;
-    const where = { position: text.position(call.location ?? 0) };
+    const where = (): PgReportFields => ({ position: text.position(call.location ?? 0) });
     switch (effect) {
       case 'plain':
       case 'once':
@@ -49,29 +50,29 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
         throw refuse(
           `${name}() in a statement on sharded or reference tables`,
           `Call it in a statement of its own (SELECT ${name}(…)) and send its value.`,
-          where,
+          where(),
         );
       case 'settings':
-        throw refuse('set_config() in a larger statement', 'Run it alone: SELECT set_config(…), or use SET.', where);
+        throw refuse('set_config() in a larger statement', 'Run it alone: SELECT set_config(…), or use SET.', where());
       case 'local':
         if (reach === 'home' || (reach === 'one shard' && (harmless.has(name) || isStable(call, context)))) break;
         throw refuse(
           `${name}() in a statement on sharded tables`,
           'It tells of or acts on one server: call it in a statement of its own.',
-          where,
+          where(),
         );
       case 'user':
         throw refuse(
           `the user-defined function ${name}()`,
           'Its body may read sharded tables and would see one shard of them: declare it IMMUTABLE if it reads no table.',
-          where,
+          where(),
         );
       case 'unknown':
-        if (reach === 'home' || reach === 'one shard') break;
+        if (reach !== 'several shards') break;
         throw refuse(
           `the unknown function ${name}()`,
           'pgring knows no function of that name on the search path, so it cannot tell what it does.',
-          where,
+          where(),
         );
     }
   }

@@ -5,13 +5,15 @@
 
 import type { Node } from 'libpg-query';
 
+import { refuse } from '../base/errors.js';
 import type { PlanContext } from './context.js';
 import { effectOf } from './functions.js';
 import type { ComputedExpression, SqlPiece, ValueSource } from './plan.js';
 import { columnName } from './shape.js';
-import type { Edit, StatementText } from './text.js';
+import type { Edit } from './parse/splice.js';
+import type { StatementText } from './text.js';
 import { quoteIdentifier } from '../catalog/schema.js';
-import { someNode, walkNodes } from './tree.js';
+import { listItems, someNode, walkNodes } from './tree.js';
 
 export class ComputedList {
   readonly expressions: ComputedExpression[] = [];
@@ -20,7 +22,22 @@ export class ComputedList {
     this.expressions.push({ sql, typeName });
     return { kind: 'computed', index: this.expressions.length - 1 };
   }
+
+  /** The same, but an expression with one value for the statement is computed once however often it is written. */
+  addOnce(sql: readonly SqlPiece[], typeName: string | undefined): Extract<ValueSource, { kind: 'computed' }> {
+    const only = sql.length === 1 ? sql[0] : undefined;
+    if (typeof only === 'string' && statementValue.test(only)) {
+      const index = this.expressions.findIndex(
+        ({ sql: [first], typeName: type }) => first === only && type === typeName,
+      );
+      if (index >= 0) return { kind: 'computed', index };
+    }
+    return this.add(sql, typeName);
+  }
 }
+
+/** Nothing but the transaction's time. */
+const statementValue = /^(now\(\)|(statement|transaction)_timestamp\(\)|(CURRENT_|LOCAL)(DATE|TIME|TIMESTAMP))$/i;
 
 interface Extent {
   readonly start: number;
@@ -53,25 +70,64 @@ function onceExtent(node: Node, context: PlanContext, text: StatementText): Exte
   return callExtent(call.location ?? 0, text);
 }
 
+/** Words that end a target list item, unless they are names after a dot or AS. */
+const afterTarget: ReadonlySet<string> = new Set(
+  ', ) from where group having window order limit offset fetch for union intersect except into'.split(' '),
+);
+
+/** Where a target list item ends. */
+function targetEnd(location: number, text: StatementText): number {
+  const end = text.findTopLevel(text.tokenIndexAt(location), (word, index) => {
+    const before = text.word(index - 1);
+    return afterTarget.has(word) && before !== '.' && before !== 'as' && before !== 'distinct';
+  });
+  return text.endOf(end - 1);
+}
+
 /** Edits that put computed values in the place of what must be evaluated once. */
 export function computeOnce(root: unknown, context: PlanContext, text: StatementText, computed: ComputedList): Edit[] {
   const edits: Edit[] = [];
-  const replace = (node: Node, label: string | undefined): boolean => {
+  const replace = (node: Node): boolean => {
     const extent = onceExtent(node, context, text);
     if (extent === undefined) return false;
-    const { index } = computed.add(text.pieces(extent.start, extent.end), undefined);
-    const pieces: SqlPiece[] = [{ kind: 'computed', index }];
-    if (label !== undefined) pieces.push(` AS ${quoteIdentifier(label)}`);
-    edits.push({ ...extent, pieces });
+    const value = computed.addOnce(text.pieces(extent.start, extent.end), undefined);
+    edits.push({ ...extent, pieces: [value] });
     return true;
   };
   const visit = (node: Node): boolean => {
-    // A target without a name takes it from the call that is replaced.
-    if ('ResTarget' in node && node.ResTarget.name === undefined && node.ResTarget.val !== undefined) {
-      return !replace(node.ResTarget.val, columnName(node.ResTarget.val));
+    if ('RangeFunction' in node) {
+      refuseOnceInFrom(node.RangeFunction.functions, context, text);
+      return true;
     }
-    return !replace(node, undefined);
+    if (!('ResTarget' in node) || node.ResTarget.name !== undefined || node.ResTarget.val === undefined)
+      return !replace(node);
+    // A target without a name may take it from what is replaced: now()::date is called "now".
+    const before = edits.length;
+    const expression = node.ResTarget.val;
+    walkNodes([expression], visit);
+    const label = columnName(expression);
+    if (edits.length > before && label !== '?column?') {
+      const end = targetEnd(node.ResTarget.location ?? 0, text);
+      edits.push({ start: end, end, pieces: [` AS ${quoteIdentifier(label)}`] });
+    }
+    return false;
   };
   walkNodes(root, visit);
   return edits;
+}
+
+/** A value cannot stand where FROM wants a function. */
+function refuseOnceInFrom(functions: readonly Node[] | undefined, context: PlanContext, text: StatementText): void {
+  for (const node of (functions ?? []).flatMap(listItems)) {
+    const extent = onceExtent(node, context, text);
+    if (extent !== undefined) {
+      throw refuse(
+        'a function of the current time or session in FROM, over several shards',
+        'Call it in the select list or in WHERE.',
+        {
+          position: text.position(extent.start),
+        },
+      );
+    }
+  }
 }

@@ -23,7 +23,7 @@ export interface PlanInput {
   readonly statement: ParsedStatement;
   /** All of the text that was parsed: the tree's locations are bytes of it. */
   readonly sql: Buffer;
-  /** The literals, when the statement has a cache key; empty otherwise. Offsets are bytes of `sql`. */
-  readonly slots: readonly Slot[];
+  /** The literals by normalize(); undefined when the statement has no cache key. Offsets are bytes of `sql`. */
+  readonly slots: readonly Slot[] | undefined;
   readonly context: PlanContext;
 }

@@ -1,6 +1,6 @@
 /** ALTER TABLE and CREATE INDEX: what would break a table's placement is refused. */
 
-import type { AlterTableCmd, AlterTableStmt, IndexStmt, Node } from 'libpg-query';
+import type { AlterTableCmd, AlterTableStmt, ColumnDef, IndexStmt, Node } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
@@ -8,7 +8,7 @@ import type { PlanContext } from './context.js';
 import { baseTypeOf, checkForeignKey, checkUniqueKeys, columnConstraints, tableConstraints } from './ddl-rules.js';
 import { resolveRelation } from './scope.js';
 import type { StatementText } from './text.js';
-import { rangeVarName } from './tree.js';
+import { functionName, rangeVarName, someNode, typeNameParts } from './tree.js';
 
 /** The relation that a DDL statement names, when it is known; the server reports what is not there. */
 export function namedRelation(
@@ -38,7 +38,8 @@ function checkCommand(
   const key = relation?.placement.kind === 'sharded' ? relation.placement.key : [];
   const isKey = key.includes(command.name ?? '');
   const hint = `Place the table anew first: SELECT undistribute_table('${relation?.name ?? ''}').`;
-  switch (command.subtype) {
+  const subtype: string = command.subtype ?? '';
+  switch (subtype) {
     case 'AT_DropColumn':
       if (isKey) throw refuse(`dropping the shard key "${command.name ?? ''}"`, hint, position);
       break;
@@ -84,6 +85,7 @@ function checkAdded(
     if (added.exclusion)
       throw refuse('an exclusion constraint on a sharded table', 'Make it a reference or home table first.', position);
   }
+  if (column !== undefined && relation.placement.kind !== 'home') checkSequenceColumn(column, position);
   if (column !== undefined && relation.placement.kind === 'reference')
     checkVolatileDefault(column.colname ?? '', column.constraints ?? [], position);
   const table = {
@@ -93,6 +95,27 @@ function checkAdded(
     typeOf: (name: string) => baseTypeOf(relation, name),
   };
   for (const foreign of added.foreign) checkForeignKey(table, foreign, context, position);
+}
+
+const serialTypes = /^(small|big)?serial[248]?$/;
+
+/** A new column filled from a sequence would be numbered on each shard by itself. */
+function checkSequenceColumn(column: ColumnDef, position: { position: number }): void {
+  const isSequence = (column.constraints ?? []).some(
+    (node) =>
+      'Constraint' in node &&
+      (node.Constraint.contype === 'CONSTR_IDENTITY' ||
+        someNode(
+          node.Constraint.raw_expr,
+          (part) => 'FuncCall' in part && functionName(part.FuncCall).name === 'nextval',
+        )),
+  );
+  if (!isSequence && !serialTypes.test(typeNameParts(column.typeName).name)) return;
+  throw refuse(
+    `adding the column "${column.colname ?? ''}" with values from a sequence to a sharded or reference table`,
+    'Each shard would number its rows from 1: add a plain column, fill it from the client, then set its default.',
+    position,
+  );
 }
 
 /** ADD COLUMN with a default writes it into all rows: on every copy by itself. */

@@ -17,7 +17,8 @@ import {
 import { builtinType, isHashable, typeOid } from './key-family.js';
 import type { Plan, PlacementChange } from './plan.js';
 import { resolveRelation, undefinedRelation } from './scope.js';
-import type { Edit, StatementText } from './text.js';
+import type { Edit } from './parse/splice.js';
+import type { StatementText } from './text.js';
 import { rangeVarName, splitName, stringValue, typeNameParts } from './tree.js';
 
 interface NewColumn {

@@ -11,9 +11,8 @@ import { termsOf } from './bind-outputs.js';
 import type { PlanContext } from './context.js';
 import { Classes, type Fact, type Term } from './facts.js';
 import { insideFacts, occurrencesOf, queryFacts, semiFacts, yieldedFacts, type Occurrence } from './pins.js';
-import type { FromNode, Query } from './query.js';
 import { keyColumns } from './routing.js';
-import type { Entry } from './scope.js';
+import type { Entry, FromNode, Query } from './query.js';
 import { shapeOf, targetsOf } from './shape.js';
 import type { StatementText } from './text.js';
 import { keyFamily } from './key-family.js';
@@ -39,10 +38,13 @@ export class DistributionCheck {
     this.#text = text;
   }
 
-  /** Throws a refusal unless the query is the union of the shards' answers, but for LIMIT and plain aggregates. */
-  check(query: Query): { readonly ungrouped: boolean } {
-    const { ungrouped } = this.#query(query, [], true);
-    return { ungrouped };
+  /**
+   * Throws a refusal unless the query is the union of the shards' answers, but for LIMIT and plain aggregates.
+   * `anchors` are occurrences that have a row behind every row of the answer: their keys say which shards may have any.
+   */
+  check(query: Query): { readonly ungrouped: boolean; readonly anchors: readonly Entry[] } {
+    const { distribution, ungrouped } = this.#query(query, [], true);
+    return { ungrouped, anchors: (distribution ?? []).filter((key) => !key.nullable).map((key) => key.entry) };
   }
 
   #query(
@@ -50,8 +52,7 @@ export class DistributionCheck {
     outside: readonly Fact[],
     isTop: boolean,
   ): { readonly distribution: Distribution; readonly ungrouped: boolean } {
-    const reads = query.kind === 'modify' ? query.withQueries : [query];
-    if (!reads.some((part) => hasSharded(occurrencesOf(part))) && query.kind !== 'modify') {
+    if (!hasSharded(occurrencesOf(query))) {
       return { distribution: undefined, ungrouped: false };
     }
     if (query.kind === 'set operation' || query.kind === 'recursive') {

@@ -1,7 +1,8 @@
 /** What the functions of a statement do beyond computing a value from their arguments. */
 
-import type { FuncCall, Node } from 'libpg-query';
+import type { FuncCall } from 'libpg-query';
 
+import { unreachable } from '../base/assert.js';
 import type { FunctionTraits } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
 import { functionName, someNode, walkNodes, type QualifiedName } from './tree.js';
@@ -84,12 +85,20 @@ export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
     case 'immutable':
       return 'plain';
     case 'stable':
-      if (!readsColumns(call)) return 'once';
+      // A set is no value; what returns one is stable only for time zones' sake (generate_series).
+      if (!readsColumns(call) && !known.traits.returnsSet) return isSteady(call, context) ? 'once' : 'plain';
       if (name.name === 'age' && call.args?.length === 1) return 'local';
       return serverStable.test(name.name) && !conversionStable.test(name.name) ? 'local' : 'plain';
     case 'volatile':
       return randomFunctions.has(name.name) ? 'random' : 'local';
+    default:
+      return unreachable(known.traits.volatility, 'volatility');
   }
+}
+
+/** Whether the arguments have one value for the statement too; to_char(random(), '9') has one for each row. */
+function isSteady(call: FuncCall, context: PlanContext): boolean {
+  return callsOf(call.args, context).every(({ effect }) => effect === 'plain' || effect === 'once');
 }
 
 /** Whether an expression reads columns, or anything else that is not the same for the whole statement. */
@@ -110,9 +119,4 @@ export function callsOf(value: unknown, context: PlanContext): Call[] {
     return true;
   });
   return calls;
-}
-
-/** Whether an expression is evaluated once for the statement: SQL's own words for the time and the user. */
-export function isStatementValue(node: Node): boolean {
-  return 'SQLValueFunction' in node;
 }

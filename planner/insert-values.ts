@@ -6,88 +6,20 @@
 
 import type { InsertStmt, Node } from 'libpg-query';
 
-import { refuse } from '../base/errors.js';
-import { quoteIdentifier, quoteLiteral, type Column, type Relation } from '../catalog/schema.js';
+import { PgError, refuse, sqlstate, type PgReportFields } from '../base/errors.js';
+import { quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
-import { ComputedList } from './computed.js';
+import { ComputedList, computeOnce } from './computed.js';
+import { checkCalls } from './checks.js';
 import { callsOf } from './functions.js';
-import { builtinTypeName, storedModifier, typeOid } from './key-family.js';
-import { usesSequence } from './plan-insert.js';
+import { storedModifier, typeOid } from './key-family.js';
+import { defaultSql, mustComputeDefault, typeNameOf, type RowReach } from './insert-defaults.js';
+import { locateRows, type Extent, type RowText, type ValuesText } from './insert-text.js';
 import type { Plan, SqlPiece, ValueSource } from './plan.js';
 import { keyColumns } from './routing.js';
-import type { StatementText } from './text.js';
+import type { Edit } from './parse/splice.js';
 import { changesOnAssignment, storedValue } from './values.js';
 import { leftmostLocation, someNode } from './tree.js';
-
-interface Extent {
-  readonly start: number;
-  readonly end: number;
-}
-
-interface RowText {
-  readonly items: readonly Extent[];
-}
-
-/** Where the rows of VALUES are, and what goes before and after them. */
-interface ValuesText {
-  readonly rows: readonly RowText[];
-  readonly headEnd: number;
-  readonly tailStart: number;
-}
-
-function locateRows(text: StatementText, valuesIndex: number): ValuesText {
-  const rows: RowText[] = [];
-  let index = valuesIndex + 1;
-  let tailStart = text.endOf(valuesIndex);
-  while (text.word(index) === '(') {
-    const close = text.closingIndex(index);
-    const items: Extent[] = [];
-    let first = index + 1;
-    while (first < close) {
-      const comma = text.findTopLevel(first, (word, at) => at >= close || word === ',');
-      const last = Math.min(comma, close) - 1;
-      items.push({ start: text.startOf(first), end: text.endOf(last) });
-      first = Math.min(comma, close) + 1;
-    }
-    rows.push({ items });
-    tailStart = text.endOf(close);
-    index = close + 1;
-    if (text.word(index) !== ',') break;
-    index += 1;
-  }
-  return { rows, headEnd: text.startOf(valuesIndex), tailStart };
-}
-
-/** The expression of a column's default, as SQL; undefined for none. */
-function defaultSql(column: Column): string | undefined {
-  if (column.generated !== 'no') return undefined;
-  if (column.identity !== 'no' && column.sequence !== undefined) {
-    return `pg_catalog.nextval(${quoteLiteral(column.sequence)}::pg_catalog.regclass)`;
-  }
-  return column.defaultExpression;
-}
-
-/** How a computed value of the column is typed. */
-function typeNameOf(column: Column): string {
-  return column.typeOid === column.baseTypeOid
-    ? (builtinTypeName(column.baseTypeOid) ?? column.typeName)
-    : column.typeName;
-}
-
-/** Defaults that have one value for a statement, which must be one for all its rows. */
-const statementDefault = /\b(now|statement_timestamp|transaction_timestamp)\(|\b(CURRENT_|LOCALTIME|SESSION_USER)/;
-
-/** Where the rows of an INSERT go: `spread` to the shards that own them, `copied` to all, `single` to one. */
-type RowReach = 'single' | 'spread' | 'copied';
-
-/** Whether a shard must not evaluate the column's default on its own. */
-function mustComputeDefault(column: Column, isKey: boolean, reach: RowReach): boolean {
-  const sql = defaultSql(column);
-  if (sql === undefined) return false;
-  if (isKey || usesSequence(column)) return true;
-  if (reach === 'copied') return sql.includes('(') || statementDefault.test(sql);
-  return reach === 'spread' && statementDefault.test(sql);
-}
 
 interface Cell {
   readonly sql: readonly SqlPiece[];
@@ -125,6 +57,7 @@ class ValuesPlanner {
     const located = isDefaultValues ? undefined : locateRows(text, valuesIndex);
     const planned = rows.map((row, index) => this.#row(row, given, added, located?.rows[index]));
     const returning = insert.returningClause !== undefined;
+    checkCalls([insert.onConflictClause, insert.returningClause], 'one shard', this.#binder.context, text);
     const isChanged = added.length > 0 || planned.some((row) => row.changed);
     const only = planned.length === 1 ? planned[0] : undefined;
     if (!this.#isReference && only !== undefined && !isChanged) {
@@ -137,7 +70,8 @@ class ValuesPlanner {
         computed: this.#computed.expressions,
       };
     }
-    const { head, tail } = this.#frame(insert, given, added, located, valuesIndex);
+    const tailEdits = this.#tailEdits(insert);
+    const { head, tail } = this.#frame(insert, given, added, located, valuesIndex, tailEdits);
     return {
       kind: 'insert',
       keyTypes: this.#isReference ? undefined : this.#keys.map((column) => column.baseTypeOid),
@@ -158,12 +92,10 @@ class ValuesPlanner {
       const target = 'ResTarget' in node ? node.ResTarget : undefined;
       const column = assignable.find((candidate) => candidate.name === target?.name);
       if (column === undefined) {
-        throw refuse(
-          `the column "${target?.name ?? ''}" of "${this.#relation.name}", which pgring does not know,`,
-          'Check the name: SELECT * FROM the table shows its columns.',
-          {
-            position: this.#binder.text.position(target?.location ?? 0),
-          },
+        throw new PgError(
+          sqlstate.undefinedColumn,
+          `column "${target?.name ?? ''}" of relation "${this.#relation.name}" does not exist`,
+          { position: this.#binder.text.position(target?.location ?? 0) },
         );
       }
       if ((target?.indirection?.length ?? 0) > 0 && this.#keys.includes(column)) {
@@ -178,13 +110,6 @@ class ValuesPlanner {
     const start = text.tokenIndexAt(insert.relation?.location ?? text.start);
     const word = insert.selectStmt === undefined ? 'default' : 'values';
     return text.findTopLevel(start, (found, index) => found === word && text.word(index - 1) !== '.');
-  }
-
-  /** varchar(n) cuts blanks off that exceed it, which would change the key's hash. */
-  #lengthLimit(column: Column): number | undefined {
-    return column.baseTypeOid === typeOid.varchar && column.typeModifier >= 4 && column.typeOid === column.baseTypeOid
-      ? column.typeModifier - 4
-      : undefined;
   }
 
   #row(
@@ -233,18 +158,20 @@ class ValuesPlanner {
       const stored = this.#keyValue(node, column);
       if (stored !== undefined) return { sql: written, key: stored, changed: false };
     }
+    if ('A_Const' in node && !isKey) return { sql: written, key: undefined, changed: false };
     const effects = callsOf([node], context).map(({ effect }) => effect);
-    const position = { position: text.position(leftmostLocation(node) ?? 0) };
+    // Counting characters is only worth it for an error.
+    const where = (): PgReportFields => ({ position: text.position(leftmostLocation(node) ?? 0) });
     const refused = effects.find((effect) => effect === 'user' || effect === 'settings' || effect === 'unknown');
     if (refused === 'user') {
       throw refuse(
         'a user-defined function in VALUES',
         'Its body may read sharded tables: declare it IMMUTABLE if it reads no table, or call it first.',
-        position,
+        where(),
       );
     }
     if (refused !== undefined)
-      throw refuse('an unknown function or set_config() in VALUES', 'Call it in a statement of its own.', position);
+      throw refuse('an unknown function or set_config() in VALUES', 'Call it in a statement of its own.', where());
     const needsSequence = effects.some((effect) => effect === 'sequence' || effect === 'local');
     const once = effects.includes('once') || someNode([node], (part) => 'SQLValueFunction' in part);
     const varies = once || effects.some((effect) => effect !== 'plain');
@@ -254,7 +181,7 @@ class ValuesPlanner {
       throw refuse(
         'a parameter inside an expression for a shard key, a sequence or a reference table',
         'Compute the value first and send it as a parameter of its own.',
-        position,
+        where(),
       );
     }
     return this.#computedCell(written, column, isKey);
@@ -262,8 +189,10 @@ class ValuesPlanner {
 
   /** The value of a key column as it is stored. */
   #keyValue(node: Node, column: Column): ValueSource | undefined {
-    const limit = this.#lengthLimit(column);
-    if (limit !== undefined) return storedValue(node, { ...column, typeModifier: -1 }, this.#binder.text);
+    // Of varchar(n) the router knows what is stored; of the others only a server does.
+    if (column.baseTypeOid === typeOid.varchar && column.typeOid === column.baseTypeOid) {
+      return storedValue(node, { ...column, typeModifier: -1 }, this.#binder.text);
+    }
     const isChanging = changesOnAssignment(column);
     if (isChanging && 'ParamRef' in node) {
       throw refuse(
@@ -285,8 +214,24 @@ class ValuesPlanner {
     const castType = isBounded ? typeNameOf(column) : column.typeName;
     const value = isKey
       ? this.#computed.add(['CAST(', ...expression, ` AS ${castType})`], typeNameOf(column))
-      : this.#computed.add(expression, undefined);
+      : this.#computed.addOnce(expression, undefined);
     return { sql: [value], key: isKey ? value : undefined, changed: true };
+  }
+
+  /** ON CONFLICT and RETURNING on several shards: what has one value for the statement is computed there too. */
+  #tailEdits(insert: InsertStmt): readonly Edit[] {
+    const { context, text } = this.#binder;
+    const nodes = [insert.onConflictClause, insert.returningClause];
+    const calls = callsOf(nodes, context);
+    const varying = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once');
+    if (this.#isReference && varying !== undefined) {
+      throw refuse(
+        'a volatile function in ON CONFLICT or RETURNING of an INSERT into a reference table',
+        'Each shard would make another value: send the value as a parameter.',
+        { position: text.position(varying.call.location ?? 0) },
+      );
+    }
+    return computeOnce(nodes, context, text, this.#computed);
   }
 
   #frame(
@@ -295,15 +240,16 @@ class ValuesPlanner {
     added: readonly Column[],
     located: ValuesText | undefined,
     valuesIndex: number,
+    tailEdits: readonly Edit[],
   ): { head: SqlPiece[]; tail: SqlPiece[] } {
     const { text } = this.#binder;
     const names = [...given, ...added].map((column) => quoteIdentifier(column.name)).join(', ');
     if (located === undefined) {
       const beforeDefault = text.pieces(text.start, text.startOf(valuesIndex));
       const after = text.endOf(valuesIndex + 1);
-      return { head: [...beforeDefault, `(${names}) VALUES `], tail: text.pieces(after, text.end) };
+      return { head: [...beforeDefault, `(${names}) VALUES `], tail: text.pieces(after, text.end, tailEdits) };
     }
-    const tail = text.pieces(located.tailStart, text.end);
+    const tail = text.pieces(located.tailStart, text.end, tailEdits);
     if (added.length === 0) return { head: [...text.pieces(text.start, located.headEnd), 'VALUES '], tail };
     if ((insert.cols?.length ?? 0) > 0) {
       const open = text.findTopLevel(

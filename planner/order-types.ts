@@ -1,7 +1,7 @@
 /** Which comparator of a merge agrees with PostgreSQL's order of a type. */
 
 import type { OrderType } from './plan.js';
-import type { ValueType } from './scope.js';
+import type { ValueType } from './query.js';
 import { typeOid } from './key-family.js';
 
 const orderTypes: ReadonlyMap<number, OrderType> = new Map<number, OrderType>([

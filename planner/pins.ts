@@ -6,10 +6,10 @@
  * side alone; a condition on a subquery's output where filtering before is the same as filtering after.
  */
 
+import { unreachable } from '../base/assert.js';
 import { Classes, singleValue, type Fact } from './facts.js';
 import type { KeySource, ValueSource } from './plan.js';
-import type { FromNode, Query } from './query.js';
-import type { Entry } from './scope.js';
+import type { Entry, FromNode, Query } from './query.js';
 
 export interface Occurrence {
   readonly entry: Entry;
@@ -32,6 +32,8 @@ export function yieldedFacts(node: FromNode | undefined): Fact[] {
       return yieldedFacts(node.right);
     case 'full':
       return [];
+    default:
+      return unreachable(node.join, 'join');
   }
 }
 

@@ -1,58 +1,87 @@
-/** Plans by what they depend on: the text without its literals, the catalog, the search path, the parameters' types. */
+/** Plans by the normalised statement and all else that they depend on: the least recently used go first. */
 
+import type { PlanContext } from './context.js';
 import type { Plan } from './plan.js';
 
-/** What a plan costs beside its SQL text, roughly. */
-const PLAN_BYTES = 2_000;
+export interface PlanCacheBounds {
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+}
 
-interface Entry {
+interface CachedPlan {
   readonly plan: Plan;
   readonly bytes: number;
 }
 
-/** Bounded by entries and by bytes (an estimate); the plan that was not used for longest leaves first. */
+/** What a plan costs beside its key, roughly: its tree of small objects. */
+const PLAN_BYTES = 2048;
+
+/** The part of a cache key that the session and the catalog give. It changes seldom: keep it with the session. */
+export function contextKey(context: Pick<PlanContext, 'catalog' | 'searchPath'>): string {
+  const path = context.searchPath.map((schema) => schema.replaceAll(',', ',,')).join(', ');
+  return `${context.catalog.database}\0${context.catalog.version}\0${path}\0`;
+}
+
 export class PlanCache {
-  readonly #limits: { readonly entries: number; readonly bytes: number };
-  readonly #entries = new Map<string, Entry>();
+  readonly #bounds: PlanCacheBounds;
+  /** In the order of use, the latest last. */
+  readonly #plans = new Map<string, CachedPlan>();
   #bytes = 0;
+  #hits = 0;
+  #misses = 0;
 
-  constructor(limits: { readonly entries: number; readonly bytes: number }) {
-    this.#limits = limits;
+  constructor(bounds: PlanCacheBounds) {
+    this.#bounds = bounds;
   }
 
-  static key(text: string, catalogVersion: number, searchPath: string, parameterTypes: readonly number[]): string {
-    return `${catalogVersion} ${searchPath} ${parameterTypes.join(' ')}\n${text}`;
-  }
-
-  get size(): number {
-    return this.#entries.size;
+  static key(context: string, parameterTypes: readonly number[], normalized: string): string {
+    return `${context}${parameterTypes.join(',')}\0${normalized}`;
   }
 
   get(key: string): Plan | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    return entry.plan;
+    const found = this.#plans.get(key);
+    if (found === undefined) {
+      this.#misses += 1;
+      return undefined;
+    }
+    this.#hits += 1;
+    this.#plans.delete(key);
+    this.#plans.set(key, found);
+    return found.plan;
   }
 
-  set(key: string, plan: Plan): void {
+  /** Keeps a plan. It must serve every statement with this key (PlannedStatement.reusable). */
+  put(key: string, plan: Plan): void {
+    const bytes = key.length * 2 + PLAN_BYTES;
+    if (bytes > this.#bounds.maxBytes) return;
     this.#remove(key);
-    // Two bytes a character of the key, and generated SQL is about as long as the statement.
-    const bytes = PLAN_BYTES + 4 * key.length;
-    if (bytes > this.#limits.bytes || this.#limits.entries === 0) return;
-    this.#entries.set(key, { plan, bytes });
+    this.#plans.set(key, { plan, bytes });
     this.#bytes += bytes;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#limits.entries && this.#bytes <= this.#limits.bytes) break;
+    for (const oldest of this.#plans.keys()) {
+      if (this.#plans.size <= this.#bounds.maxEntries && this.#bytes <= this.#bounds.maxBytes) break;
       this.#remove(oldest);
     }
   }
 
+  /** Forgets everything: after a change of the catalog no old plan is asked for again. */
+  clear(): void {
+    this.#plans.clear();
+    this.#bytes = 0;
+  }
+
+  get statistics(): {
+    readonly entries: number;
+    readonly bytes: number;
+    readonly hits: number;
+    readonly misses: number;
+  } {
+    return { entries: this.#plans.size, bytes: this.#bytes, hits: this.#hits, misses: this.#misses };
+  }
+
   #remove(key: string): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    this.#entries.delete(key);
-    this.#bytes -= entry.bytes;
+    const found = this.#plans.get(key);
+    if (found === undefined) return;
+    this.#plans.delete(key);
+    this.#bytes -= found.bytes;
   }
 }

@@ -8,7 +8,7 @@ import type { Binder } from './bind.js';
 import { checkWritable } from './checks.js';
 import { relationEntry } from './bind-from.js';
 import { storedModifier } from './key-family.js';
-import { usesSequence } from './plan-insert.js';
+import { usesSequence } from './insert-defaults.js';
 import type { CopyFormat, Plan, Routing } from './plan.js';
 import { keyColumns } from './routing.js';
 import { planSelect } from './plan-select.js';

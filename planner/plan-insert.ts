@@ -7,10 +7,12 @@ import type { Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { conflictColumns } from './bind-modify.js';
 import { checkCalls } from './checks.js';
+import { usesSequence } from './insert-defaults.js';
 import { planValues } from './insert-values.js';
-import { checkKeyAssignments, checkTargets } from './plan-modify.js';
+import { checkKeyAssignments, checkTargets, writtenTables } from './plan-modify.js';
 import type { Plan } from './plan.js';
-import { refuseMixture, spreadOf } from './plan-select.js';
+import { refuseMixture, spreadOf, type Spread } from './plan-select.js';
+import type { Entry } from './query.js';
 import { pinnedRouting } from './routing.js';
 import { selectOf } from './tree.js';
 
@@ -39,6 +41,7 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
         ? from.left.entry
         : undefined;
   const relation = target?.relation;
+  if (insert.withClause !== undefined) checkReferenceWrites(node, spread, target, binder);
   if (target === undefined || relation === undefined || target.kind === 'home' || target.kind === 'catalog') {
     refuseMixture(spread, binder);
     if (spread.sharded.length > 0)
@@ -90,9 +93,17 @@ function leavesDefaults(insert: InsertStmt, relation: Relation): boolean {
   return relation.columns.some((column) => usesSequence(column) && cols.length > 0 && !named.includes(column.name));
 }
 
-export function usesSequence(column: Relation['columns'][number]): boolean {
-  return (
-    column.identity !== 'no' || column.sequence !== undefined || /\bnextval\(/.test(column.defaultExpression ?? '')
+/** A WITH query that writes to a reference table would change the copy of one shard. */
+function checkReferenceWrites(node: Node, spread: Spread, target: Entry | undefined, binder: Binder): void {
+  const written = writtenTables(node);
+  const other = spread.all.find(
+    ({ entry }) => entry !== target && entry.kind === 'reference' && written.includes(entry.relation?.name ?? ''),
+  );
+  if (other === undefined) return;
+  throw refuse(
+    `a WITH query that may write to the reference table "${other.entry.relation?.name ?? ''}"`,
+    'Run it as a statement of its own in the same transaction.',
+    { position: binder.text.position(other.entry.location) },
   );
 }
 

@@ -45,7 +45,8 @@ export function planLocal(node: Node): Plan | undefined {
 function planTransaction(statement: TransactionStmt): Plan {
   const chain = statement.chain === true;
   const name = statement.savepoint_name ?? '';
-  switch (statement.kind) {
+  const kind: string = statement.kind ?? '';
+  switch (kind) {
     case 'TRANS_STMT_BEGIN':
       return local({ kind: 'begin', tag: 'BEGIN' });
     case 'TRANS_STMT_START':

@@ -11,9 +11,8 @@ import { DistributionCheck } from './distribution.js';
 import { callsOf } from './functions.js';
 import type { Plan } from './plan.js';
 import { refuseMixture, spreadOf, type Spread } from './plan-select.js';
-import type { FromNode, Query } from './query.js';
 import { pinnedRouting, scatterRouting } from './routing.js';
-import type { Entry } from './scope.js';
+import type { Entry, FromNode, Query } from './query.js';
 import { walkNodes } from './tree.js';
 
 const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';
@@ -133,10 +132,11 @@ export function planModify(node: Node, binder: Binder): Plan {
   const anchor = spread.sharded.find(({ entry }) => entry === target);
   if (anchor === undefined)
     throw refuse('a write with tables of different placement', 'Write to one sharded table at a time.');
-  new DistributionCheck(context, text).check(query);
+  const { anchors } = new DistributionCheck(context, text).check(query);
   checkSystemColumns(root, text);
   checkCalls(root, 'several shards', context, text);
-  return modifyPlan(node, binder, 'sum', anchor);
+  const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
+  return modifyPlan(node, binder, 'sum', anchoring);
 }
 
 /** Every shard has a copy, so every shard must do the same to it. */
@@ -159,22 +159,17 @@ function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
     );
   }
   checkSystemColumns([node], binder.text);
-  return modifyPlan(node, binder, 'one', undefined);
+  return modifyPlan(node, binder, 'one', []);
 }
 
-function modifyPlan(
-  node: Node,
-  binder: Binder,
-  outcome: 'sum' | 'one',
-  anchor: Spread['sharded'][number] | undefined,
-): Plan {
+function modifyPlan(node: Node, binder: Binder, outcome: 'sum' | 'one', anchors: Spread['sharded']): Plan {
   const { context, text } = binder;
   const computed = new ComputedList();
   // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.
   const edits = computeOnce([node], context, text, computed);
   return {
     kind: 'modify',
-    routing: anchor === undefined ? { kind: 'all' } : scatterRouting(anchor, text),
+    routing: scatterRouting(anchors, text),
     sql: text.template(edits),
     computed: computed.expressions,
     tag: 'DeleteStmt' in node ? 'DELETE' : 'UPDATE',

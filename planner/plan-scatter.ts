@@ -11,12 +11,11 @@ import { typeOid } from './key-family.js';
 import { orderTypeOf } from './order-types.js';
 import type { Occurrence } from './pins.js';
 import type { Combination, Gather, OrderKey, Plan, SqlPiece, ValueSource } from './plan.js';
-import type { Query } from './query.js';
 import { scatterRouting } from './routing.js';
-import type { ValueType } from './scope.js';
+import type { ValueType, Query } from './query.js';
 import { locateClauses, type SelectText } from './select-text.js';
 import { orderingExpression, targetsOf, type Target } from './shape.js';
-import type { Edit } from './text.js';
+import type { Edit } from './parse/splice.js';
 import { functionName, integerConstant, leftmostLocation, operatorName, someNode } from './tree.js';
 import { typeOf } from './value-types.js';
 import { comparedValue } from './values.js';
@@ -24,14 +23,12 @@ import { comparedValue } from './values.js';
 export function planScatter(
   select: SelectStmt,
   query: Query,
-  sharded: readonly Occurrence[],
+  anchors: readonly Occurrence[],
   ungrouped: boolean,
   binder: Binder,
   computed: ComputedList,
 ): Plan {
   const { text, context } = binder;
-  const anchor = sharded[0];
-  if (anchor === undefined) throw refuse('this statement', 'Name the tables that it reads.');
   const locks = (select.lockingClause?.length ?? 0) > 0;
   const targets = targetsOf(select.targetList, query.scope);
   const clauses = locateClauses(text, leftmostLocation(select.targetList) ?? text.start, labels(select.targetList));
@@ -57,14 +54,17 @@ export function planScatter(
   const limit = cutValue(select.limitCount, binder, computed);
   const offset = cutValue(select.limitOffset, binder, computed);
   const withoutCut = { ...select, limitCount: undefined, limitOffset: undefined };
-  edits.push(...inHiddenColumns(computeOnce(withoutCut, context, text, computed), clauses, edits));
+  const once = computeOnce(withoutCut, context, text, computed);
+  checkHidden(once, clauses);
+  // At the end of the target list a label goes before the hidden columns.
+  edits.unshift(...once);
   if (clauses.limit !== undefined && isCut) {
     const pieces: SqlPiece[] = select.limitCount === undefined || ungrouped ? [] : ['LIMIT ', { kind: 'limit' }];
     edits.push({ ...clauses.limit, pieces });
   }
   return {
     kind: 'scatter',
-    routing: scatterRouting(anchor, text),
+    routing: scatterRouting(anchors, text),
     sql: text.template(edits),
     computed: computed.expressions,
     gather,
@@ -74,15 +74,13 @@ export function planScatter(
   };
 }
 
-/** Hidden columns copy text of the statement: what is computed once is replaced there too. */
-function inHiddenColumns(once: readonly Edit[], clauses: SelectText, hidden: readonly Edit[]): readonly Edit[] {
-  if (hidden.length === 0 || once.length === 0) return once;
-  const copied = [...clauses.order, ...clauses.targets];
-  if (once.some((edit) => clauses.order.some((extent) => edit.start >= extent.start && edit.end <= extent.end))) {
-    throw refuse('ORDER BY an expression of the current time or user', 'Order by a column.', {});
+/** Hidden columns copy text of the statement: what is computed once could differ in the copy. */
+function checkHidden(once: readonly Edit[], clauses: SelectText): void {
+  for (const edit of once) {
+    if (clauses.order.some((extent) => edit.start >= extent.start && edit.end <= extent.end)) {
+      throw refuse('ORDER BY an expression of the current time or user, over several shards', 'Order by a column.');
+    }
   }
-  void copied;
-  return once;
 }
 
 function labels(targets: readonly Node[] | undefined): boolean[] {
@@ -142,7 +140,11 @@ function mergeBy(
       );
     }
     if (
-      someNode(found.expression, (part) => 'FuncCall' in part && effectOf(part.FuncCall, binder.context) !== 'plain')
+      someNode(
+        found.expression,
+        (part) =>
+          'SQLValueFunction' in part || ('FuncCall' in part && effectOf(part.FuncCall, binder.context) !== 'plain'),
+      )
     ) {
       throw refuse('ORDER BY an expression that is not immutable, over several shards', 'Order by a column.', {
         position,

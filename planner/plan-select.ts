@@ -2,7 +2,7 @@
 
 import type { SelectStmt } from 'libpg-query';
 
-import { refuse } from '../base/errors.js';
+import { PgError, refuse, sqlstate } from '../base/errors.js';
 import type { Binder } from './bind.js';
 import { checkCalls, checkSystemColumns } from './checks.js';
 import { ComputedList } from './computed.js';
@@ -12,8 +12,9 @@ import { occurrencesOf, type Occurrence } from './pins.js';
 import type { Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
+import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
-import { someNode, walkNodes } from './tree.js';
+import { someNode } from './tree.js';
 
 /** How a statement's tables are spread. */
 export interface Spread {
@@ -96,18 +97,31 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     return { kind: 'pass', routing, access, sql: 'client', computed: [] };
   }
-  refuseMixture(spread, binder);
-  const pinned = pinnedRouting(spread.sharded, text);
+  const pinned = spread.home ? undefined : pinnedRouting(spread.sharded, text);
   if (pinned !== undefined) {
     if (writes) refuseReferenceWrites(spread);
     checkCalls(root, 'one shard', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     return { kind: 'pass', routing: pinned, access, sql: 'client', computed: [] };
   }
-  const { ungrouped } = new DistributionCheck(context, text).check(query);
-  checkSystemColumns(root, text);
-  checkCalls(root, 'several shards', context, text);
-  return planScatter(select, query, spread.sharded, ungrouped, binder, new ComputedList());
+  return tryScatter(select, query, spread, binder) ?? planCombine(select, spread, binder);
+}
+
+/** Rungs 3 and 4; undefined where they are not exact. */
+function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan | undefined {
+  if (spread.home) return undefined;
+  const { context, text } = binder;
+  const root = [select];
+  try {
+    const { ungrouped, anchors } = new DistributionCheck(context, text).check(query);
+    checkSystemColumns(root, text);
+    checkCalls(root, 'several shards', context, text);
+    const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
+    return planScatter(select, query, anchoring, ungrouped, binder, new ComputedList());
+  } catch (error) {
+    if (error instanceof PgError && error.sqlstate === sqlstate.featureNotSupported) return undefined;
+    throw error;
+  }
 }
 
 /** A WITH query of a pinned statement that writes to a reference table would change one copy of it. */
@@ -118,14 +132,4 @@ export function refuseReferenceWrites(spread: Spread): void {
       'Run it as a statement of its own in the same transaction.',
     );
   }
-}
-
-/** The strongest lock that a SELECT takes. */
-export function takesLocks(select: SelectStmt): boolean {
-  let locks = false;
-  walkNodes(select, (node) => {
-    locks ||= 'LockingClause' in node;
-    return true;
-  });
-  return locks;
 }

@@ -15,12 +15,15 @@ import { planPlacementCall } from './plan-placement.js';
 import { planSelect } from './plan-select.js';
 import { planSetConfig } from './plan-set-config.js';
 import type { Plan } from './plan.js';
+import type { Slot } from './parse/tokenizer.js';
 import { StatementText } from './text.js';
 
-/** A plan, and whether it serves every statement with the same cache key and context. */
 export interface PlannedStatement {
   readonly plan: Plan;
+  /** Whether the plan serves every statement with the same cache key and context. */
   readonly reusable: boolean;
+  /** The literals that the plan's slots number. Of a plan that is reusable, those of normalize(). */
+  readonly slots: readonly Slot[];
 }
 
 export function planStatement(input: PlanInput): Plan {
@@ -31,11 +34,11 @@ export function planReusable(input: PlanInput): PlannedStatement {
   const text = new StatementText(input);
   try {
     const plan = planNode(input.statement.node, input, text);
-    return { plan, reusable: !text.dependsOnLiterals };
+    return { plan, reusable: input.slots !== undefined && !text.dependsOnLiterals, slots: text.slots };
   } catch (error) {
     if (!(error instanceof PgError)) throw error;
     // Positions and what was looked at belong to this text.
-    return { plan: { kind: 'refuse', error }, reusable: false };
+    return { plan: { kind: 'refuse', error }, reusable: false, slots: [] };
   }
 }
 
@@ -52,10 +55,10 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
     const { query } = node.ExplainStmt;
     if (query === undefined) throw refuse('this EXPLAIN', 'Explain a SELECT, INSERT, UPDATE or DELETE.');
     return planExplain(node.ExplainStmt, text, (start) => {
-      const inner = new StatementText({ ...input, statement: { node: query, start, end: input.statement.end } });
-      const plan = planNode(query, { ...input, statement: { node: query, start, end: input.statement.end } }, inner);
-      if (inner.dependsOnLiterals) text.dependsOnLiterals = true;
-      return plan;
+      const statement = { node: query, start, end: input.statement.end };
+      // The slots of the whole text, so that one list serves the plan inside too.
+      const inner = { ...input, statement, slots: text.slots };
+      return planNode(query, inner, new StatementText(inner));
     });
   }
   if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text));

@@ -57,7 +57,9 @@ export type SqlPiece =
   /** A computed value as a typed literal. */
   | { readonly kind: 'computed'; readonly index: number }
   /** LIMIT + OFFSET of the statement, or the word ALL. */
-  | { readonly kind: 'limit' };
+  | { readonly kind: 'limit' }
+  /** The relation of a shipment of `combine`: its temporary copy where it was shipped, else its own name. */
+  | { readonly kind: 'relation'; readonly shipment: number };
 
 /** SQL to send: `client` is the client's own bytes, unchanged. */
 export type SqlTemplate = 'client' | readonly SqlPiece[];
@@ -123,6 +125,22 @@ export type Gather =
   | { readonly kind: 'aggregate'; readonly columns: readonly Combination[] };
 
 export type Access = 'read' | 'write';
+
+/** A relation whose rows `combine` brings together on one server. */
+export interface Shipment {
+  /** The relation's name, qualified and quoted. */
+  readonly relation: string;
+  /** The columns that are shipped, in the relation's order, quoted. */
+  readonly columns: readonly string[];
+  /** Where its rows are: for a sharded relation its owners, else any shard that has them. */
+  readonly routing: Routing;
+  /** The query that each of these shards runs; its rows travel in binary. */
+  readonly sql: readonly SqlPiece[];
+  /** Primary key columns that the copy needs for GROUP BY to know what depends on them; empty when it needs none. */
+  readonly primaryKey: readonly string[];
+  /** False: it is shipped only inside a transaction, whose own writes another session does not see. */
+  readonly always: boolean;
+}
 
 /** Session and transaction commands, carried out by the session itself. */
 export type LocalCommand =
@@ -195,6 +213,13 @@ export type Plan =
       readonly offset: ValueSource | undefined;
       /** SELECT … FOR UPDATE and the like. */
       readonly locks: boolean;
+    }
+  /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */
+  | {
+      readonly kind: 'combine';
+      readonly shipments: readonly Shipment[];
+      readonly sql: readonly SqlPiece[];
+      readonly computed: readonly ComputedExpression[];
     }
   /** VALUES rows grouped by owner; a reference table gets all rows on every shard. */
   | {

@@ -15,18 +15,23 @@ export function keyColumns(relation: Relation | undefined): Relation['columns'] 
 }
 
 /**
- * The type that values are read in: an integer literal may be too large for the column that it is compared with, so
- * integers are read as int8, whose hash agrees.
+ * The types that values are read in: an integer literal may be too large for the column that it is compared with, and
+ * one value may be compared with columns of several widths, so integers are then read as int8, whose hash agrees.
  */
-function comparedTypes(relation: Relation | undefined, sources: readonly KeySource[], text: StatementText): number[] {
-  return keyColumns(relation).map((column, index) => {
+function comparedTypes(
+  relations: readonly (Relation | undefined)[],
+  sources: readonly KeySource[],
+  text: StatementText,
+): number[] {
+  return keyColumns(relations[0]).map((column, index) => {
     const type = column.baseTypeOid;
     if (!isIntegerType(type)) return keyFamily(type) === typeOid.text ? typeOid.text : type;
+    const isMixed = relations.some((relation) => keyColumns(relation)[index]?.baseTypeOid !== type);
     const isLiteral = sources.some((source) => {
       const value = source.kind === 'tuple' ? source.values[index] : source.array;
       return value?.kind === 'slot' && (text.slotKind(value.slot) === 'integer' || source.kind === 'elements');
     });
-    return isLiteral ? typeOid.int8 : type;
+    return isLiteral || isMixed ? typeOid.int8 : type;
   });
 }
 
@@ -83,21 +88,25 @@ export function pinnedRouting(sharded: readonly Occurrence[], text: StatementTex
     ),
   );
   if (chosen === undefined) return undefined;
-  const keyTypes = comparedTypes(widestRelation(sharded), [chosen], text);
+  const keyTypes = comparedTypes(
+    sharded.map(({ entry }) => entry.relation),
+    [chosen],
+    text,
+  );
   return { kind: 'byKey', keyTypes, alternatives: [[chosen]] };
 }
 
-/** Of tables whose integer keys differ in width, one with the widest. */
-function widestRelation(sharded: readonly Occurrence[]): Relation | undefined {
-  const wide = sharded.find(({ entry }) =>
-    keyColumns(entry.relation).some((column) => column.baseTypeOid === typeOid.int8),
-  );
-  return (wide ?? sharded[0])?.entry.relation;
-}
-
-/** Where the rows of co-located occurrences may be: on the owners of every list of alternatives of the first. */
-export function scatterRouting(anchor: Occurrence, text: StatementText): Routing {
-  const alternatives = keyAlternatives(anchor);
-  if (alternatives.length === 0) return { kind: 'all' };
-  return { kind: 'byKey', keyTypes: comparedTypes(anchor.entry.relation, alternatives.flat(), text), alternatives };
+/** Where the rows are: on the owners of every list of alternatives of any anchor (planner/distribution.ts). */
+export function scatterRouting(anchors: readonly Occurrence[], text: StatementText): Routing {
+  for (const anchor of anchors) {
+    const alternatives = keyAlternatives(anchor);
+    if (alternatives.length === 0) continue;
+    const keyTypes = comparedTypes([anchor.entry.relation], alternatives.flat(), text);
+    return {
+      kind: 'byKey',
+      keyTypes: keyTypes.map((type) => (isIntegerType(type) ? typeOid.int8 : type)),
+      alternatives,
+    };
+  }
+  return { kind: 'all' };
 }

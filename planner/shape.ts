@@ -4,7 +4,7 @@ import type { FuncCall, Node, SelectStmt, WindowDef } from 'libpg-query';
 
 import type { PlanContext } from './context.js';
 import { functionTraits } from './functions.js';
-import type { Scope, VisibleColumn } from './scope.js';
+import type { Scope, VisibleColumn } from './query.js';
 import { functionName, integerConstant, nameParts, walkNodes } from './tree.js';
 
 export interface Shape {

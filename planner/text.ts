@@ -7,15 +7,12 @@ import { assert } from '../base/assert.js';
 import type { PlanInput } from './context.js';
 import type { SqlPiece, SqlTemplate, ValueSource } from './plan.js';
 import { slotAt } from './parse/constants.js';
-import type { SlotKind } from './parse/tokenizer.js';
+import { template, type Edit } from './parse/splice.js';
+import type { Slot, SlotKind } from './parse/tokenizer.js';
 import { tokens as readTokens, type Token } from './parse/tokens.js';
 
-/** Replaces bytes [start, end) by pieces. */
-export interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly pieces: readonly SqlPiece[];
-}
+/** Integers of as many digits fit int8. */
+const MAX_INTEGER_DIGITS = 18;
 
 const opening: ReadonlySet<string> = new Set(['(', '[']);
 const closing: ReadonlySet<string> = new Set([')', ']']);
@@ -24,14 +21,26 @@ export class StatementText {
   readonly start: number;
   readonly end: number;
   readonly #input: PlanInput;
+  #slots: readonly Slot[] | undefined;
   #tokens: readonly Token[] | undefined;
   /** Set when the plan depends on a literal's value, so that it serves no other statement with the same key. */
   dependsOnLiterals = false;
 
   constructor(input: PlanInput) {
     this.#input = input;
+    this.#slots = input.slots;
     this.start = input.statement.start;
     this.end = input.statement.end;
+  }
+
+  /** The literals that slots of the plan number: those of the cache key, or all, for a plan that is not cached. */
+  get slots(): readonly Slot[] {
+    this.#slots ??= this.tokens().flatMap((token): Slot[] => {
+      const { kind, start, end } = token;
+      if (kind === 'integer') return [{ kind: end - start > MAX_INTEGER_DIGITS ? 'float' : 'integer', start, end }];
+      return kind === 'float' || kind === 'string' || kind === 'bit' ? [{ kind, start, end }] : [];
+    });
+    return this.#slots;
   }
 
   parameterType(number: number): number {
@@ -40,12 +49,12 @@ export class StatementText {
 
   /** The slot of a literal whose node has this location. */
   slotAt(location: number): Extract<ValueSource, { kind: 'slot' }> | undefined {
-    const found = slotAt(this.#input.sql, this.#input.slots, location);
+    const found = slotAt(this.#input.sql, this.slots, location);
     return found === undefined ? undefined : { kind: 'slot', slot: found.slot, negative: found.negative };
   }
 
   slotKind(slot: number): SlotKind | undefined {
-    return this.#input.slots[slot]?.kind;
+    return this.slots[slot]?.kind;
   }
 
   /** The bytes [start, end) as text. */
@@ -54,7 +63,7 @@ export class StatementText {
   }
 
   slotText(slot: number): string {
-    const found = this.#input.slots[slot];
+    const found = this.slots[slot];
     assert(found !== undefined, `no slot ${slot}`);
     return this.slice(found.start, found.end);
   }
@@ -127,34 +136,20 @@ export class StatementText {
     return this.tokens()[index]?.end ?? this.end;
   }
 
-  /** The bytes [start, end) as pieces: slots by number, the rest verbatim, with edits applied. */
+  /** The bytes [start, end) as pieces: slots by number, the rest verbatim, with the edits that lie in them applied. */
   pieces(start: number, end: number, edits: readonly Edit[] = []): SqlPiece[] {
+    const inside = edits.filter((edit) => edit.start >= start && edit.end <= end);
+    if (inside.length > 0) return template(this.#input.sql, inside, this.slots, start, end);
     const pieces: SqlPiece[] = [];
-    const append = (piece: SqlPiece): void => {
-      const last = pieces.at(-1);
-      if (typeof piece === 'string' && typeof last === 'string') pieces[pieces.length - 1] = last + piece;
-      else if (piece !== '') pieces.push(piece);
-    };
-    const copy = (from: number, to: number): void => {
-      let at = from;
-      for (let index = this.#firstSlotFrom(from); index < this.#input.slots.length; index += 1) {
-        const slot = this.#input.slots[index];
-        if (slot === undefined || slot.end > to) break;
-        append(this.slice(at, slot.start));
-        append({ kind: 'slot', slot: index });
-        at = slot.end;
-      }
-      append(this.slice(at, to));
-    };
     let at = start;
-    for (const edit of edits.toSorted((left, right) => left.start - right.start)) {
-      if (edit.start < start || edit.end > end) continue;
-      assert(edit.start >= at, 'edits overlap');
-      copy(at, edit.start);
-      for (const piece of edit.pieces) append(piece);
-      at = edit.end;
+    for (let index = this.#firstSlotFrom(start); index < this.slots.length; index += 1) {
+      const slot = this.slots[index];
+      if (slot === undefined || slot.end > end) break;
+      if (slot.start > at) pieces.push(this.slice(at, slot.start));
+      pieces.push({ kind: 'slot', slot: index });
+      at = slot.end;
     }
-    copy(at, end);
+    if (end > at) pieces.push(this.slice(at, end));
     return pieces;
   }
 
@@ -165,10 +160,10 @@ export class StatementText {
 
   #firstSlotFrom(offset: number): number {
     let low = 0;
-    let high = this.#input.slots.length;
+    let high = this.slots.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#input.slots[middle]?.start ?? 0) < offset) low = middle + 1;
+      if ((this.slots[middle]?.start ?? 0) < offset) low = middle + 1;
       else high = middle;
     }
     return low;

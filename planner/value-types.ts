@@ -4,7 +4,7 @@ import type { A_Expr, Node } from 'libpg-query';
 
 import type { TextOrder } from '../catalog/schema.js';
 import { isIntegerType, typeOid } from './key-family.js';
-import type { Scope, ValueType } from './scope.js';
+import type { Scope, ValueType } from './query.js';
 import { functionName, nameParts, operatorName } from './tree.js';
 import { plainType } from './values.js';
 
@@ -128,7 +128,7 @@ function callType(name: string, args: readonly Node[], scope: Scope): ValueType 
 
 /** sum() of int2 and int4 is bigint, of int8 and numeric numeric; floats keep theirs. */
 function sumType(argument: ValueType | undefined): ValueType | undefined {
-  switch (argument?.baseTypeOid) {
+  switch (argument?.baseTypeOid ?? 0) {
     case typeOid.int2:
     case typeOid.int4:
       return plain(typeOid.int8);

@@ -216,6 +216,7 @@ export class Client {
       socket: this.#output,
       reader,
       clientBufferBytes: config.limits.clientBufferBytes,
+      pipelineBytes: config.limits.pipelineBytes,
       onClosed: () => {
         cancelKeys.remove(this.#processId);
         this.#resolveEnded();

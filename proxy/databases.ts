@@ -6,10 +6,12 @@
 import { Client } from 'pg';
 import type { Logger } from '../base/log.js';
 import type { Config } from '../catalog/config.js';
-import { loadSnapshot } from '../catalog/load.js';
+import { loadSnapshot, type RunQuery } from '../catalog/load.js';
+import { readOidList, type OidMap } from '../catalog/oid-map.js';
 import { installSql } from '../catalog/pgring-schema.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
-import type { Shard, Topology } from '../catalog/topology.js';
+import type { Shard, ShardId, Topology } from '../catalog/topology.js';
+import { DatabaseOids } from './database-oids.js';
 
 /** Proxies tell each other of DDL on this channel of the home shard. */
 const CHANNEL = 'pgring_catalog';
@@ -29,12 +31,19 @@ export class Databases {
   readonly #log: Logger;
   readonly #databases = new Map<string, Database>();
   readonly #installed = new Map<string, Promise<void>>();
+  /** They outlive the catalog, which is forgotten when the home shard's connection is lost. */
+  readonly #oids = new Map<string, DatabaseOids>();
+  readonly #readings = new Map<string, Promise<void>>();
   #closed = false;
 
   constructor(config: Config, topology: () => Topology, log: Logger) {
     this.#config = config;
     this.#topology = topology;
     this.#log = log;
+  }
+
+  get controlDatabase(): string {
+    return this.#config.control.database;
   }
 
   /** The newest catalog of a database. Errors: those of connecting to the home shard. */
@@ -87,7 +96,12 @@ export class Databases {
     return snapshot;
   }
 
-  /** Makes sure that a server's database has the schema pgring. */
+  /** How a shard's oids in a database differ from the home shard's; undefined when they do not. */
+  oidMap(name: string, shard: ShardId): OidMap | undefined {
+    return this.#oids.get(name)?.mapOf(shard);
+  }
+
+  /** Makes sure that a server's database has the schema pgring, and that its oids are known. */
   async prepare(shard: Shard, name: string): Promise<void> {
     const key = `${shard.id} ${name}`;
     let installing = this.#installed.get(key);
@@ -97,12 +111,21 @@ export class Databases {
       installing.catch(() => this.#installed.delete(key));
     }
     await installing;
+    while (shard.id !== this.#topology().home && this.#oidsOf(name).needs(shard.id)) {
+      let reading = this.#readings.get(key);
+      if (reading === undefined) {
+        reading = this.#readOids(shard, name).finally(() => this.#readings.delete(key));
+        this.#readings.set(key, reading);
+      }
+      await reading;
+    }
   }
 
   /** Forgets a database that was dropped. */
   forget(name: string): void {
     const database = this.#databases.get(name);
     this.#databases.delete(name);
+    this.#oids.delete(name);
     for (const key of this.#installed.keys()) if (key.endsWith(` ${name}`)) this.#installed.delete(key);
     void database?.listener?.end();
   }
@@ -135,14 +158,49 @@ export class Databases {
   }
 
   async #load(name: string): Promise<CatalogSnapshot> {
-    return await this.#withHome(
-      name,
-      async (client) =>
-        await loadSnapshot(async (sql) => {
-          const result = await client.query<Record<string, string | null>>({ text: sql, types: asText });
-          return result.rows;
-        }, name),
-    );
+    const oids = this.#oidsOf(name);
+    oids.expire();
+    const [snapshot] = await Promise.all([
+      this.#withHome(name, async (client) => {
+        const query = textQuery(client);
+        const snapshot = await loadSnapshot(query, name);
+        await oids.readHome(this.#topology().home, async () => await readOidList(query));
+        return snapshot;
+      }),
+      ...this.#shardsInUse(name).map(async (shard) => {
+        try {
+          await this.#readOids(shard, name);
+        } catch (error) {
+          // It is still expired, so whoever connects to the shard next has it read first.
+          this.#log.debug({ error, shard: shard.name, database: name }, 'the oids of a shard cannot be read now');
+        }
+      }),
+    ]);
+    return snapshot;
+  }
+
+  /** Shards other than the home shard whose database of that name was used before. */
+  #shardsInUse(name: string): readonly Shard[] {
+    const { shards, home } = this.#topology();
+    return shards.filter((shard) => shard.id !== home && this.#installed.has(`${shard.id} ${name}`));
+  }
+
+  #oidsOf(name: string): DatabaseOids {
+    let oids = this.#oids.get(name);
+    if (oids === undefined) {
+      oids = new DatabaseOids();
+      this.#oids.set(name, oids);
+    }
+    return oids;
+  }
+
+  async #readOids(shard: Shard, name: string): Promise<void> {
+    const client = await this.connect(shard, name);
+    try {
+      await this.#oidsOf(name).readShard(shard.id, async () => await readOidList(textQuery(client)));
+    } finally {
+      await client.end();
+    }
   }
 
   async #withHome<T>(name: string, work: (client: Client) => Promise<T>): Promise<T> {
@@ -189,5 +247,9 @@ export class Databases {
   }
 }
 
-/** The catalog reader wants every value as the text that the server sent. */
+function textQuery(client: Client): RunQuery {
+  return async (sql) => (await client.query<Record<string, string | null>>({ text: sql, types: asText })).rows;
+}
+
+/** The catalog's readers want every value as the text that the server sent. */
 const asText = { getTypeParser: () => (value: string | null) => value };

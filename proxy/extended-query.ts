@@ -11,15 +11,13 @@ import { frontendType } from '../wire/frame.js';
 import { readBind, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import type { ExpectedParse } from '../router/backend/relay.js';
+import { parseForShard } from '../router/backend/shard-oids.js';
 import { locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import { Pipeline } from './pipeline.js';
 import { planPrepared } from './plan-prepared.js';
 import type { PreparedStatement } from './prepared.js';
 import type { SessionScope } from './session-scope.js';
-
-/** A client that sends so much without Sync gets its answers as if it had asked for them by Flush. */
-const GATHERED_BYTES = 16 * 1024 * 1024;
 
 export interface PipelineRelay {
   readonly connection: BackendConnection;
@@ -33,12 +31,15 @@ export interface PipelineRelay {
 export class ExtendedQuery {
   readonly #scope: SessionScope;
   readonly #pipeline: Pipeline;
+  readonly #gatheredBytes: number;
   #frames: Buffer[] = [];
   #bytes = 0;
 
-  constructor(scope: SessionScope) {
+  /** A client that sends more than `gatheredBytes` without Sync gets its answers as if it had asked by Flush. */
+  constructor(scope: SessionScope, gatheredBytes: number) {
     this.#scope = scope;
     this.#pipeline = new Pipeline(scope);
+    this.#gatheredBytes = gatheredBytes;
   }
 
   /** True for a message that is discarded because an earlier one of its pipeline failed. */
@@ -50,7 +51,7 @@ export class ExtendedQuery {
   add(frame: Buffer): boolean {
     this.#frames.push(frame);
     this.#bytes += frame.length;
-    return this.#bytes > GATHERED_BYTES;
+    return this.#bytes > this.#gatheredBytes;
   }
 
   /** Carries out what was gathered; with `sync` the pipeline ends. */
@@ -153,6 +154,7 @@ export class ExtendedQuery {
     const scope = this.#scope;
     const pieces = new Pieces();
     const expectedParses: ExpectedParse[] = [];
+    const oids = connection.oidMap();
     const available = new Set<string>();
     const provide = (name: string): void => {
       if (available.has(name)) return;
@@ -162,11 +164,12 @@ export class ExtendedQuery {
       if (onServer === statement) return;
       if (onServer !== undefined && name !== '') pieces.add(encodeClose('statement', name));
       connection.prepared.delete(name);
-      pieces.add(statement.parseFrame);
+      pieces.add(parseForShard(statement.parseFrame, oids));
       expectedParses.push({ name, statement, pass: false });
     };
     const statements = [...plan.parsed.values()];
     for (const frame of this.#frames) {
+      let piece = frame;
       switch (frame[0]) {
         case frontendType.parse: {
           const { name } = readParse(frame);
@@ -177,6 +180,7 @@ export class ExtendedQuery {
           scope.prepared.replace(statement);
           available.add(name);
           expectedParses.push({ name, statement, pass: true });
+          piece = parseForShard(frame, oids);
           break;
         }
         case frontendType.bind: {
@@ -192,7 +196,7 @@ export class ExtendedQuery {
         }
         default:
       }
-      pieces.add(frame);
+      pieces.add(piece);
     }
     pieces.add(sync);
     return { connection, pieces: pieces.list, skipReady: 0, expectedParses, statements };

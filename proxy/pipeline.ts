@@ -2,7 +2,6 @@
 
 import { PgError, sqlstate } from '../base/errors.js';
 import type { Plan } from '../planner/plan.js';
-import { readRowDescription } from '../wire/backend.js';
 import {
   bindComplete,
   closeComplete,
@@ -17,7 +16,8 @@ import { encodeExecute, syncFrame } from '../wire/encode-frontend.js';
 import { frontendType } from '../wire/frame.js';
 import { readBind, readClose, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import { Exchange } from '../router/backend/exchange.js';
-import { send, type BoundStatement } from '../router/execute/context.js';
+import { send, type BoundStatement, type StatementShape } from '../router/execute/context.js';
+import { describeInFormats } from '../router/execute/describe.js';
 import { Cursor } from '../router/execute/cursor.js';
 import { deliverExchange } from '../router/execute/deliver.js';
 import { explainDescription } from '../router/execute/explain.js';
@@ -27,7 +27,7 @@ import type { ClientPortal, PreparedStatement } from './prepared.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { checkNotFailed, inClientsText } from './simple-query.js';
-import { inferShape, type StatementShape } from './statement-shape.js';
+import { inferShape } from './statement-shape.js';
 
 type LocalPortal = Extract<ClientPortal, { readonly kind: 'local' }>;
 
@@ -168,7 +168,7 @@ export class Pipeline {
       );
     }
     const { rowDescription } = await this.#shape(portal.statement);
-    await send(output, rowDescription === undefined ? noData : withFormats(rowDescription, portal.resultFormats));
+    await send(output, rowDescription === undefined ? noData : describeInFormats(rowDescription, portal.resultFormats));
   }
 
   async #execute(frame: Buffer, several: boolean): Promise<void> {
@@ -288,14 +288,4 @@ function voidDescription(name: string): Buffer {
   return encodeRowDescription([
     { name, tableOid: 0, columnNumber: 0, typeOid: VOID_OID, typeSize: 4, typeModifier: -1, format: 0 },
   ]);
-}
-
-/** The description with the formats that Bind asked for. */
-function withFormats(description: Buffer, formats: readonly number[]): Buffer {
-  return encodeRowDescription(
-    readRowDescription(description).map((field, index) => ({
-      ...field,
-      format: (formats.length === 1 ? formats[0] : formats[index]) ?? 0,
-    })),
-  );
 }

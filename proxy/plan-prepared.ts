@@ -9,7 +9,7 @@ const emptyPlan = { kind: 'empty' } as const;
 
 /** Errors: 42601, also for several statements in one (as PostgreSQL's Parse refuses them). */
 export function planPrepared(scope: SessionScope, statement: PreparedStatement): PlannedStatement {
-  const purpose = `${scope.currentCatalogVersion} ${scope.searchPathKey}`;
+  const purpose = scope.contextKey;
   if (statement.planned !== undefined && statement.plannedFor === purpose) return statement.planned;
   const planned = scope.plan(statement.sql, statement.parameterTypes);
   if (planned.length > 1) {

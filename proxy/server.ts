@@ -63,10 +63,11 @@ export async function startProxy(options: {
     parts: {
       pool,
       databases,
-      planner: new StatementPlanner(config.placement, limits),
+      planner: new StatementPlanner(config, log),
       resolver: recovery,
       log,
       preparedStatements: limits.preparedStatements,
+      combineBytes: limits.combineBytes,
       topology: () => topology,
       shardMap: () => shardMap,
     },

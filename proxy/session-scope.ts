@@ -1,11 +1,13 @@
 /** What a session's statements work with: its connections, transaction, catalog, settings and prepared statements. */
 
 import type { Logger } from '../base/log.js';
-import { PgError } from '../base/errors.js';
+import { assert } from '../base/assert.js';
+import { PgError, refuse } from '../base/errors.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
-import type { Shard, Topology } from '../catalog/topology.js';
+import { makeOidMap, readOidList, type OidList, type OidMap } from '../catalog/oid-map.js';
+import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
 import type { TransactionStatus } from '../wire/backend.js';
@@ -13,11 +15,12 @@ import { queryRows } from '../router/backend/command.js';
 import type { BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
-import type { BoundStatement, ExecutionContext } from '../router/execute/context.js';
+import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
+import { contextKey } from '../planner/plan-cache.js';
 import type { Databases } from './databases.js';
 import { PreparedStatements } from './prepared.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
@@ -31,9 +34,15 @@ export interface ProxyParts {
   readonly resolver: TransactionResolver;
   readonly log: Logger;
   readonly preparedStatements: number;
+  readonly combineBytes: number;
   readonly topology: () => Topology;
   readonly shardMap: () => ShardMap;
 }
+
+const BACKSLASH = 0x5c;
+
+/** Statements are read as UTF-8; SQL_ASCII means that nobody converts, so the bytes are the servers' own UTF-8. */
+const readableEncodings: ReadonlySet<string> = new Set(['UTF8', 'SQL_ASCII']);
 
 /** Until the session is open nothing is planned. */
 const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [] });
@@ -57,8 +66,12 @@ export class SessionScope implements ExecutionContext {
   #catalog: CatalogSnapshot = noCatalog;
   /** The catalog before DDL of the transaction in progress; undefined when there was none. */
   #catalogBefore: CatalogSnapshot | undefined;
+  /** Oids by shard, as DDL of the transaction in progress made them; undefined when there was none. */
+  #transactionOids: ReadonlyMap<ShardId, OidMap | undefined> | undefined;
   #searchPath: readonly string[] = ['public'];
   #searchPathChanged = false;
+  #keyed:
+    { readonly catalog: CatalogSnapshot; readonly searchPath: readonly string[]; readonly key: string } | undefined;
   #copied = false;
 
   constructor(parts: ProxyParts, identity: BackendIdentity, output: ClientOutput) {
@@ -74,6 +87,10 @@ export class SessionScope implements ExecutionContext {
       prepareDatabase: async (shard: Shard, database: string) => {
         await parts.databases.prepare(shard, database);
       },
+      oidMap: (shard) =>
+        this.#transactionOids?.has(shard) === true
+          ? this.#transactionOids.get(shard)
+          : parts.databases.oidMap(identity.database, shard),
       listener: {
         onParameter: (_connection, name, value) => {
           this.#noteParameter(name, value);
@@ -90,6 +107,10 @@ export class SessionScope implements ExecutionContext {
     return this.#parts.topology();
   }
 
+  get combineBytes(): number {
+    return this.#parts.combineBytes;
+  }
+
   get shardMap(): ShardMap {
     return this.#parts.shardMap();
   }
@@ -98,14 +119,13 @@ export class SessionScope implements ExecutionContext {
     return this.#catalog;
   }
 
-  /** The version of the catalog that the next statement is planned with. */
-  get currentCatalogVersion(): number {
-    if (this.#catalogBefore !== undefined) return this.#catalog.version;
-    return (this.#parts.databases.newest(this.database) ?? this.#catalog).version;
-  }
-
-  get searchPathKey(): string {
-    return this.#searchPath.join('\0');
+  /** What plans made now depend on, as contextKey() gives it; the newest catalog is taken over first. */
+  get contextKey(): string {
+    this.#takeNewestCatalog();
+    const known = this.#keyed;
+    if (known?.catalog === this.#catalog && known.searchPath === this.#searchPath) return known.key;
+    this.#keyed = { catalog: this.#catalog, searchPath: this.#searchPath, key: contextKey(this) };
+    return this.#keyed.key;
   }
 
   get searchPath(): readonly string[] {
@@ -119,8 +139,27 @@ export class SessionScope implements ExecutionContext {
 
   /** Plans with the newest catalog of the database, unless the transaction in progress has changed it. */
   plan(sql: Buffer, parameterTypes: readonly number[]): readonly PlannedStatement[] {
+    this.#takeNewestCatalog();
+    this.#checkReadable(sql);
+    const planned = this.#parts.planner.plan(sql, this, parameterTypes);
+    const encoding = this.parameters.get('client_encoding') ?? 'UTF8';
+    if (!readableEncodings.has(encoding) && planned.some(({ plan }) => plan.kind !== 'local')) {
+      throw refuse(`client_encoding ${encoding}`, 'SET client_encoding = UTF8.');
+    }
+    return planned;
+  }
+
+  #takeNewestCatalog(): void {
     if (this.#catalogBefore === undefined) this.#catalog = this.#parts.databases.newest(this.database) ?? this.#catalog;
-    return this.#parts.planner.plan(sql, this, parameterTypes);
+  }
+
+  /** The parser takes a backslash in '…' for itself; where the servers would not, nothing is guessed. */
+  #checkReadable(sql: Buffer): void {
+    if (this.parameters.get('standard_conforming_strings') !== 'off' || !sql.includes(BACKSLASH)) return;
+    throw refuse(
+      'a backslash while standard_conforming_strings is off',
+      "SET standard_conforming_strings = on, and write E'…' where escapes are meant.",
+    );
   }
 
   onNotice(frame: Buffer): void {
@@ -134,9 +173,11 @@ export class SessionScope implements ExecutionContext {
       const changed = await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database);
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;
+      this.#transactionOids = await this.#readOids();
       return;
     }
     this.#catalogBefore = undefined;
+    this.#transactionOids = undefined;
     this.#catalog = await this.#parts.databases.reload(this.database, true);
   }
 
@@ -183,8 +224,8 @@ export class SessionScope implements ExecutionContext {
     return await this.nextFrame();
   }
 
-  async inferParameterTypes(statement: BoundStatement): Promise<readonly number[]> {
-    return (await inferShape(this, statement.sql, statement.parameters.types)).parameterTypes;
+  async inferShape(statement: BoundStatement): Promise<StatementShape> {
+    return await inferShape(this, statement.sql, statement.parameters.types);
   }
 
   /** Opens the connection to the home shard (or, while that is down, any other) and learns the session's settings. */
@@ -222,6 +263,20 @@ export class SessionScope implements ExecutionContext {
     if (this.parameters.get(name) === value) return;
     this.parameters.set(name, value);
     this.onParameterChange(encodeParameterStatus(name, value));
+  }
+
+  /** What the shards of the transaction in progress see of each other's oids. */
+  async #readOids(): Promise<ReadonlyMap<ShardId, OidMap | undefined>> {
+    const { transaction, topology } = this;
+    const read = async (shard: ShardId): Promise<OidList> => {
+      const connection = await transaction.enter(shard, false);
+      return await readOidList(async (sql) => await queryRows(connection, sql));
+    };
+    const others = transaction.shards.filter((shard) => shard !== topology.home);
+    const [home, ...lists] = await Promise.all([topology.home, ...others].map(read));
+    assert(home !== undefined, 'the home shard is among those read');
+    const maps = lists.map((list) => makeOidMap(home, list));
+    return new Map(others.map((shard, index) => [shard, maps[index]]));
   }
 
   async #readSearchPath(): Promise<void> {

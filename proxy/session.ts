@@ -3,13 +3,14 @@
  * what the client sends meanwhile waits in the frame reader, and its socket is paused when that is too much.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PgError, sqlstate } from '../base/errors.js';
 import { frontendType } from '../wire/frame.js';
 import type { FrameReader } from '../wire/frame.js';
 import { readQuery } from '../wire/frontend.js';
 import { encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
 import type { BackendConnection } from '../router/backend/connection.js';
-import { Relay, type RelayListener } from '../router/backend/relay.js';
+import { Relay, type RelayListener, type Told } from '../router/backend/relay.js';
 import type { ClientSocket } from './client-socket.js';
 import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
 import type { PreparedStatement } from './prepared.js';
@@ -32,11 +33,15 @@ type State =
 
 const idle: State = { kind: 'idle' };
 
+/** What a client that is gone has left running is cancelled again and again: a statement may begin after the first. */
+const CANCEL_AGAIN_MS = 250;
+
 export interface SessionOptions {
   readonly scope: SessionScope;
   readonly socket: ClientSocket;
   readonly reader: FrameReader;
   readonly clientBufferBytes: number;
+  readonly pipelineBytes: number;
   readonly onClosed: () => void;
 }
 
@@ -52,6 +57,8 @@ export class Session implements RelayListener {
   #paused = false;
   #draining = false;
   #wakeCopy: (() => void) | undefined;
+  /** What runs while the session is busy. */
+  #work: Promise<void> = Promise.resolve();
 
   constructor(options: SessionOptions) {
     this.scope = options.scope;
@@ -60,7 +67,7 @@ export class Session implements RelayListener {
     this.#clientBufferBytes = options.clientBufferBytes;
     this.#onClosed = options.onClosed;
     this.#relay = new Relay(options.socket, this);
-    this.#extended = new ExtendedQuery(this.scope);
+    this.#extended = new ExtendedQuery(this.scope, options.pipelineBytes);
     this.scope.onParameterChange = (bytes) => {
       if (this.#state.kind !== 'relaying') this.#socket.write(bytes);
     };
@@ -78,11 +85,12 @@ export class Session implements RelayListener {
   /** The client is gone: what runs for it is cancelled, and its connections are given back or given up. */
   async onGone(): Promise<void> {
     if (this.#state.kind === 'closed') return;
-    const busy = this.#state.kind !== 'idle';
+    const { kind } = this.#state;
     this.#state = { kind: 'closed' };
     this.scope.gone = true;
     this.#wakeCopy?.();
-    if (busy) await this.cancel();
+    if (kind === 'relaying') await this.cancel();
+    if (kind === 'busy') await this.#interruptWork();
     await this.scope.backends.releaseAll();
     this.#onClosed();
   }
@@ -91,6 +99,13 @@ export class Session implements RelayListener {
   async cancel(): Promise<void> {
     const running = [...this.scope.backends.open].filter(([, connection]) => connection.outstandingReady > 0);
     await Promise.all(running.map(async ([, connection]) => await connection.cancel()));
+  }
+
+  /** Resolves when the work has ended. Until then it uses the connections, so that no other session may have them. */
+  async #interruptWork(): Promise<void> {
+    const end = this.#work.then(() => 'ended');
+    do await this.cancel();
+    while ((await Promise.race([end, sleep(CANCEL_AGAIN_MS)])) !== 'ended');
   }
 
   /** Ends as soon as no transaction is in progress. */
@@ -116,11 +131,16 @@ export class Session implements RelayListener {
     this.#forwardCopy();
   }
 
-  onRelayFailed(_connection: BackendConnection, error: PgError): void {
+  onRelayFailed(_connection: BackendConnection, error: PgError, told: Told): void {
     if (this.#state.kind !== 'relaying') return;
     this.#state = idle;
+    if (told === 'half a message') {
+      this.scope.logFatal(error);
+      this.#socket.destroy();
+      return;
+    }
     if (this.scope.transaction.isExplicit) this.scope.transaction.fail();
-    this.#socket.write(encodeErrorResponse(error));
+    if (told !== 'error') this.#socket.write(encodeErrorResponse(error));
     this.#writeReady();
     this.#afterStatement();
   }
@@ -232,7 +252,7 @@ export class Session implements RelayListener {
   /** Runs what needs to wait. Its errors were told to the client already, but for those that end the session. */
   #run(work: () => Promise<void>): void {
     this.#state = { kind: 'busy' };
-    work().then(
+    this.#work = work().then(
       () => {
         if (this.#state.kind === 'closed') return;
         this.#state = idle;

@@ -72,8 +72,9 @@ async function executeOne(scope: SessionScope, planned: PlannedStatement, oneOfM
   }
 }
 
-/** In a failed transaction only its end is carried out. */
+/** In a failed transaction only its end is carried out, and nothing for a client that is gone. */
 export function checkNotFailed(scope: SessionScope, plan: Plan): void {
+  if (scope.gone) throw new PgError(sqlstate.connectionFailure, 'the client has closed its connection');
   if (!scope.transaction.isFailed) return;
   if (plan.kind === 'local' && ['commit', 'rollback', 'rollback to'].includes(plan.command.kind)) return;
   throw new PgError(

@@ -1,10 +1,12 @@
 /** From a client's text to plans: the plan cache first, the parser on a miss. */
 
-import { PgError, sqlstate } from '../base/errors.js';
-import type { PlacementRules } from '../catalog/config.js';
+import { PgError, refuse, sqlstate } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import type { Config, CrossCheck, PlacementRules } from '../catalog/config.js';
 import { ruleFor } from '../catalog/config-rules.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { parseStatements, type ParsedStatement } from '../planner/parse/parser.js';
+import { crossCheck } from '../planner/parse/second-opinion.js';
 import { tokens } from '../planner/parse/tokens.js';
 import { normalize, type Slot } from '../planner/parse/tokenizer.js';
 import { PlanCache } from '../planner/plan-cache.js';
@@ -15,7 +17,8 @@ import type { Plan } from '../planner/plan.js';
 export interface PlanningSession {
   readonly catalog: CatalogSnapshot;
   readonly searchPath: readonly string[];
-  readonly searchPathKey: string;
+  /** contextKey() of the two. */
+  readonly contextKey: string;
 }
 
 export interface PlannedStatement {
@@ -36,22 +39,32 @@ export class StatementPlanner {
   readonly #commands = new Map<string, Plan>();
   readonly #rules: PlacementRules;
 
-  constructor(rules: PlacementRules, limits: { readonly planCacheEntries: number; readonly planCacheBytes: number }) {
-    this.#rules = rules;
-    this.#cache = new PlanCache({ entries: limits.planCacheEntries, bytes: limits.planCacheBytes });
+  readonly #crossCheck: CrossCheck;
+  readonly #log: Logger;
+
+  constructor(config: Pick<Config, 'placement' | 'limits' | 'crossCheck'>, log: Logger) {
+    this.#rules = config.placement;
+    this.#crossCheck = config.crossCheck;
+    this.#log = log;
+    this.#cache = new PlanCache({
+      maxEntries: config.limits.planCacheEntries,
+      maxBytes: config.limits.planCacheBytes,
+    });
   }
 
   /** The statements of a client's text; none for an empty one. Errors: 42601 with a position in the whole text. */
   plan(sql: Buffer, session: PlanningSession, parameterTypes: readonly number[]): readonly PlannedStatement[] {
     const normalized = normalize(sql);
     if (normalized !== undefined) {
-      const key = PlanCache.key(normalized.key, session.catalog.version, session.searchPathKey, parameterTypes);
+      const key = PlanCache.key(session.contextKey, parameterTypes, normalized.key);
       const cached = this.#cache.get(key);
       if (cached !== undefined) return [{ plan: cached, sql, slots: normalized.slots, offset: 0 }];
-      const [statement, ...others] = parseStatements(sql.toString('utf8'));
+      const text = sql.toString('utf8');
+      const [statement, ...others] = parseStatements(text);
       if (statement !== undefined && others.length === 0) {
         const { plan, reusable } = this.#planOne(statement, sql, normalized.slots, session, parameterTypes);
-        if (reusable) this.#cache.set(key, plan);
+        if (this.#crossCheck !== 'off') this.#askSecondParser(text);
+        if (reusable) this.#cache.put(key, plan);
         return [{ plan, sql, slots: normalized.slots, offset: 0 }];
       }
     }
@@ -82,6 +95,19 @@ export class StatementPlanner {
       this.#commands.set(command, only.plan);
     }
     return planned;
+  }
+
+  /** An independent parser's view of what routing depends on; see `cross_check` in the configuration. */
+  #askSecondParser(sql: string): void {
+    const { verdict, detail } = crossCheck(sql);
+    if (verdict !== 'differ') return;
+    this.#log.error({ sql, detail }, 'two parsers disagree about a statement');
+    if (this.#crossCheck === 'refuse') {
+      throw refuse(
+        'a statement about which two parsers disagree',
+        'Write it in another way, and please report it. cross_check: log in the configuration lets it run.',
+      );
+    }
   }
 
   #planOne(

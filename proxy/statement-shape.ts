@@ -5,13 +5,8 @@ import { encodeDescribe, encodeParse, syncFrame } from '../wire/encode-frontend.
 import { backendType } from '../wire/frame.js';
 import type { PgError } from '../base/errors.js';
 import { Exchange } from '../router/backend/exchange.js';
+import type { StatementShape } from '../router/execute/context.js';
 import type { SessionScope } from './session-scope.js';
-
-export interface StatementShape {
-  readonly parameterTypes: readonly number[];
-  /** RowDescription in text formats; undefined for a statement without rows. */
-  readonly rowDescription: Buffer | undefined;
-}
 
 /** Asks a server. Errors: what it has against the statement. */
 export async function inferShape(

@@ -22,7 +22,21 @@ export interface PieceSource {
   computedText(index: number): string;
   /** LIMIT + OFFSET, or ALL. */
   limitText(): string;
+  /** The relation of a shipment: its own name or that of its temporary copy. */
+  relationText(shipment: number): string;
 }
+
+function missing(): never {
+  return unreachable(undefined as never, 'a piece that this SQL cannot hold');
+}
+
+/** For SQL that has no pieces of some kinds: `{ ...noPieces, slotText }`. */
+export const noPieces: PieceSource = {
+  slotText: missing,
+  computedText: missing,
+  limitText: missing,
+  relationText: missing,
+};
 
 /**
  * The statement's text from `start` to `end`, with its slots cut out and the edits applied. Edits may stand in any order
@@ -89,6 +103,8 @@ function pieceText(piece: Exclude<SqlPiece, string>, source: PieceSource): strin
       return source.computedText(piece.index);
     case 'limit':
       return source.limitText();
+    case 'relation':
+      return source.relationText(piece.shipment);
     default:
       return unreachable(piece, 'a piece of an unknown kind');
   }

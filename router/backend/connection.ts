@@ -6,6 +6,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { PgError, sqlstate } from '../../base/errors.js';
+import type { OidMap } from '../../catalog/oid-map.js';
 import { terminateFrame, encodeCancel } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { FrameReader } from '../../wire/frame.js';
@@ -45,6 +46,8 @@ function connectTarget(address: BackendAddress): { path: string } | { host: stri
     : { host: address.host, port: address.port };
 }
 
+export const sameOids = (): undefined => undefined;
+
 /** `shard s1 (127.0.0.1:5433)` */
 export function describeAddress(address: BackendAddress): string {
   return `shard ${address.name} (${address.host}:${address.port})`;
@@ -65,6 +68,8 @@ export class BackendConnection {
   appliedSettings = 0;
   /** Statements prepared on this connection, by name; kept by the session's prepared statements. */
   readonly prepared = new Map<string, object>();
+  /** How this server's oids differ from those that clients know; kept by the session that has the connection. */
+  oidMap: () => OidMap | undefined = sameOids;
   /** Takes NotificationResponse frames that come between exchanges. */
   onNotification: ((frame: Buffer) => void) | undefined;
   /** Takes name and value of a ParameterStatus that comes between exchanges. */
@@ -76,7 +81,9 @@ export class BackendConnection {
   #sink: BackendSink | undefined;
   #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   #closed: PgError | undefined;
+  /** What the server said before it closed the connection. */
   #farewell: PgError | undefined;
+  #loggedIn = false;
   readonly #asynchronous = new FrameReader(ASYNCHRONOUS_FRAME_BYTES);
 
   /** Begins to connect; log-in.ts completes it. */
@@ -183,6 +190,7 @@ export class BackendConnection {
   noteReady(status: TransactionStatus): void {
     this.outstandingReady -= 1;
     this.status = status;
+    this.#loggedIn = true;
   }
 
   /** Asks the server to cancel what runs on this connection (protocol: CancelRequest on a connection of its own). */
@@ -243,9 +251,14 @@ export class BackendConnection {
       case backendType.notificationResponse:
         this.onNotification?.(frame);
         return true;
-      case backendType.errorResponse:
-        if (this.#sink === undefined) this.#farewell = readErrorResponse(frame);
-        return false;
+      case backendType.errorResponse: {
+        // After log-in a FATAL error is about the connection, not about a statement: the server closes next, and
+        // the error of the lost connection repeats it. A client that got both would take the second for its own end.
+        const error = readErrorResponse(frame);
+        if (!this.#loggedIn || (error.severity !== 'FATAL' && error.severity !== 'PANIC')) return false;
+        this.#farewell = error;
+        return true;
+      }
       default:
         return false;
     }

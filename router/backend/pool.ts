@@ -6,7 +6,7 @@
 import type { Shard, ShardId } from '../../catalog/topology.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
-import { describeAddress, type BackendConnection, type BackendIdentity } from './connection.js';
+import { describeAddress, sameOids, type BackendConnection, type BackendIdentity } from './connection.js';
 import { Exchange } from './exchange.js';
 import { openConnection } from './log-in.js';
 
@@ -57,6 +57,9 @@ export class BackendPool {
   async acquire(shard: Shard, identity: BackendIdentity): Promise<BackendConnection> {
     const pool = this.#poolOf(shard.id);
     const key = identityKey(identity);
+    const deadline = performance.now() + this.#limits.queueTimeoutMs;
+    // Who comes later must not take what a longer waiter was woken for.
+    if (pool.waiters.size > 0) await this.#waitForPlace(pool, shard, deadline);
     for (;;) {
       if (this.#closed) throw new PgError(sqlstate.adminShutdown, 'pgring is shutting down', { severity: 'FATAL' });
       const idle = pool.idle.get(key)?.pop();
@@ -66,7 +69,7 @@ export class BackendPool {
         continue;
       }
       if (pool.size < this.#limits.connectionsPerShard) return await this.#open(pool, shard, identity);
-      if (!this.#evictIdle(pool)) await this.#waitForPlace(pool, shard);
+      if (!this.#evictIdle(pool)) await this.#waitForPlace(pool, shard, deadline);
     }
   }
 
@@ -75,6 +78,9 @@ export class BackendPool {
     const pool = this.#homes.get(connection);
     connection.onNotification = undefined;
     connection.onParameter = undefined;
+    // It may be waiting for a client that is gone.
+    connection.resume();
+    connection.oidMap = sameOids;
     if (pool === undefined || !connection.clean || this.#closed) {
       connection.destroy();
       return;
@@ -160,7 +166,7 @@ export class BackendPool {
     }
   }
 
-  async #waitForPlace(pool: ShardPool, shard: Shard): Promise<void> {
+  async #waitForPlace(pool: ShardPool, shard: Shard, deadline: number): Promise<void> {
     const { queueTimeoutMs, connectionsPerShard } = this.#limits;
     await new Promise<void>((resolve, reject) => {
       const waiter: Waiter = {
@@ -180,7 +186,7 @@ export class BackendPool {
             },
           ),
         );
-      }, queueTimeoutMs);
+      }, deadline - performance.now());
       pool.waiters.add(waiter);
     });
   }

@@ -3,11 +3,13 @@
  * hopped over by their length; only the few that change a state are looked at. No promise, no copy, no decoding.
  */
 
-import type { PgError } from '../../base/errors.js';
+import { PgError } from '../../base/errors.js';
+import type { OidMap } from '../../catalog/oid-map.js';
 import { readReadyForQuery } from '../../wire/backend.js';
 import { backendType } from '../../wire/frame.js';
 import type { BackendConnection, BackendSink } from './connection.js';
 import type { ClientOutput } from './output.js';
+import { describeAsHome, describesTypes } from './shard-oids.js';
 
 const HEADER_BYTES = 5;
 
@@ -18,13 +20,16 @@ export interface ExpectedParse {
   readonly pass: boolean;
 }
 
+/** Whole messages, an ErrorResponse among them or not, or a message that ends in the middle: nothing can follow that. */
+export type Told = 'messages' | 'error' | 'half a message';
+
 export interface RelayListener {
   /** The answer is complete, up to its ReadyForQuery, and has been handed to the client. */
   onRelayDone(connection: BackendConnection): void;
   /** The server wants COPY data: the client's copy messages are to be written to the connection. */
   onRelayCopyIn(connection: BackendConnection): void;
-  /** The connection was lost; part of the answer may have been handed to the client. */
-  onRelayFailed(connection: BackendConnection, error: PgError): void;
+  /** The connection was lost; `told` is what the client has of the answer. */
+  onRelayFailed(connection: BackendConnection, error: PgError, told: Told): void;
 }
 
 /** One relay serves one session, one answer at a time. */
@@ -35,9 +40,12 @@ export class Relay implements BackendSink {
   /** Answers (up to ReadyForQuery) that pgring itself asked for, before the client's. */
   #skipReady = 0;
   #expectedParses: ExpectedParse[] = [];
+  /** How the server's oids differ from those that clients know; mostly they do not. */
+  #oids: OidMap | undefined;
   /** Bytes of the current frame that are still to come, and whether they go to the client. */
   #remaining = 0;
   #passing = true;
+  #errorPassed = false;
   /** The beginning of a frame that must be seen whole. */
   #carried: Buffer | undefined;
 
@@ -51,8 +59,10 @@ export class Relay implements BackendSink {
     this.#connection = connection;
     this.#skipReady = skipReady;
     this.#expectedParses = expectedParses;
+    this.#oids = connection.oidMap();
     this.#remaining = 0;
     this.#passing = true;
+    this.#errorPassed = false;
     this.#carried = undefined;
     connection.attach(this);
   }
@@ -60,7 +70,9 @@ export class Relay implements BackendSink {
   fail(error: PgError): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection !== undefined) this.#listener.onRelayFailed(connection, error);
+    if (connection === undefined) return;
+    const torn = this.#passing && this.#remaining > 0;
+    this.#listener.onRelayFailed(connection, error, torn ? 'half a message' : this.#errorPassed ? 'error' : 'messages');
   }
 
   receive(read: Buffer): void {
@@ -76,6 +88,7 @@ export class Relay implements BackendSink {
     /** Bytes [from, position) are to be passed on. */
     let from = this.#passing ? 0 : position;
     let copyIn = false;
+    const oids = this.#oids;
     while (position < chunk.length) {
       if (chunk.length - position < HEADER_BYTES) {
         this.#carried = Buffer.from(chunk.subarray(position));
@@ -88,13 +101,14 @@ export class Relay implements BackendSink {
         return;
       }
       const bytes = 1 + length;
-      if (isWatched(type) && position + bytes > chunk.length) {
+      const watched = isWatched(type) || (oids !== undefined && describesTypes(type));
+      if (watched && position + bytes > chunk.length) {
         this.#carried = Buffer.from(chunk.subarray(position));
         break;
       }
       const skipping = this.#skipReady > 0;
       let pass = !skipping;
-      if (isWatched(type)) {
+      if (watched) {
         const frame = chunk.subarray(position, position + bytes);
         if (type === backendType.readyForQuery) {
           connection.noteReady(readReadyForQuery(frame));
@@ -104,6 +118,8 @@ export class Relay implements BackendSink {
             this.#finish(connection, chunk.subarray(position + bytes));
             return;
           }
+        } else if (oids !== undefined && describesTypes(type)) {
+          if (!this.#describe(connection, frame, oids)) return;
         } else pass = this.#watch(connection, type, frame, skipping);
         copyIn ||= type === backendType.copyInResponse;
       }
@@ -136,12 +152,26 @@ export class Relay implements BackendSink {
         return false;
       case backendType.errorResponse:
         this.#expectedParses = [];
+        if (connection.noteAsynchronous(frame)) return false;
+        this.#errorPassed ||= !skipping;
         return !skipping;
       case backendType.parameterStatus:
         connection.noteAsynchronous(frame);
         return !skipping;
       default:
         return !skipping;
+    }
+  }
+
+  /** Writes the oids that clients know into the chunk: until it is passed on, it is the relay's own. */
+  #describe(connection: BackendConnection, frame: Buffer, oids: OidMap): boolean {
+    try {
+      describeAsHome(frame, oids);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      connection.destroy();
+      return false;
     }
   }
 

@@ -3,9 +3,9 @@
 import { present } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { readDataRow } from '../../wire/backend.js';
-import { fill } from '../../planner/parse/splice.js';
-import type { ComputedExpression, ValueSource } from '../../planner/plan.js';
-import type { BoundValue } from '../ring/bound-value.js';
+import { fill, noPieces } from '../../planner/parse/splice.js';
+import type { ComputedExpression } from '../../planner/plan.js';
+import type { UndecidedSource } from '../ring/locate.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import { noParameters } from './context.js';
 import { ShardRows } from './shard-rows.js';
@@ -20,7 +20,7 @@ export async function computeValues(
 ): Promise<void> {
   if (expressions.length === 0) return;
   const texts = expressions.map((expression) =>
-    fill(expression.sql, { ...refuseFill, slotText: (n) => values.slotText(n) }),
+    fill(expression.sql, { ...noPieces, slotText: (n) => values.slotText(n) }),
   );
   const inner = texts.map((text, index) => `${text} AS e${index}`).join(', ');
   const outer = texts
@@ -28,7 +28,7 @@ export async function computeValues(
     .join(', ');
   const row = await queryHomeRow(context, `SELECT ${outer} FROM (SELECT ${inner} OFFSET 0) AS computed`, {
     ...statement.parameters,
-    types: statement.parameters.values.length === 0 ? [] : await context.inferParameterTypes(statement),
+    types: statement.parameters.values.length === 0 ? [] : (await context.inferShape(statement)).parameterTypes,
   });
   values.setComputed(
     expressions.map((expression, index): ComputedValue => {
@@ -45,24 +45,30 @@ export async function computeValues(
 /** Has the home shard read values whose text pgring does not read itself, under the session's own settings. */
 export async function normaliseValues(
   context: ExecutionContext,
-  sources: readonly { readonly source: ValueSource; readonly typeOid: number }[],
+  sources: readonly UndecidedSource[],
   values: StatementValues,
 ): Promise<void> {
-  for (const { source, typeOid } of sources) {
+  for (const { source, typeOid, typeModifier } of sources) {
     const value = values.value(source);
     if (value.kind === 'null') continue;
-    const parameters: BoundParameters = {
-      formats: [value.kind === 'binary' ? 1 : 0],
-      values: [value.bytes],
-      types: [value.typeOid === 0 ? typeOid : value.typeOid],
-    };
-    const [bytes] = await queryHomeRow(context, 'SELECT $1', parameters, 1);
-    const normalised: BoundValue =
-      bytes === null || bytes === undefined
-        ? { kind: 'null' }
-        : { kind: 'binary', bytes, typeOid: parameters.types[0] ?? 0 };
-    values.setNormalised(source, normalised);
+    if (values.isNormalised(source)) {
+      throw new PgError(sqlstate.internalError, 'a shard key that the home shard has read is still not understood');
+    }
+    const type = value.typeOid === 0 ? typeOid : value.typeOid;
+    const parameters = { formats: [value.kind === 'binary' ? 1 : 0], values: [value.bytes], types: [type] };
+    const cast = typeModifier === -1 ? '$1' : `CAST($1 AS ${await typeName(context, typeOid, typeModifier)})`;
+    const [bytes] = await queryHomeRow(context, `SELECT ${cast}`, parameters, 1);
+    const stored = typeModifier === -1 ? type : typeOid;
+    values.setNormalised(
+      source,
+      bytes === null || bytes === undefined ? { kind: 'null' } : { kind: 'binary', bytes, typeOid: stored },
+    );
   }
+}
+
+async function typeName(context: ExecutionContext, oid: number, modifier: number): Promise<string> {
+  const [name] = await queryHomeRow(context, `SELECT pg_catalog.format_type(${oid}, ${modifier})`);
+  return present(name, 'a type has a name').toString('utf8');
 }
 
 /** The one row of a query on the home shard. */
@@ -90,12 +96,3 @@ export async function queryHomeRow(
     throw error;
   }
 }
-
-const refuseFill = {
-  computedText: (): string => {
-    throw new PgError(sqlstate.internalError, 'a computed expression needs another one');
-  },
-  limitText: (): string => {
-    throw new PgError(sqlstate.internalError, 'a computed expression has a LIMIT of its own');
-  },
-};

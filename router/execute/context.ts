@@ -29,6 +29,12 @@ export interface BoundStatement {
   readonly describe: boolean;
 }
 
+export interface StatementShape {
+  readonly parameterTypes: readonly number[];
+  /** RowDescription in text formats; undefined for a statement without rows. */
+  readonly rowDescription: Buffer | undefined;
+}
+
 /** The session, as an execution sees it. */
 export interface ExecutionContext {
   readonly backends: SessionBackends;
@@ -53,8 +59,10 @@ export interface ExecutionContext {
   nextCopyMessage(): Promise<Buffer>;
   /** A setting may have changed that planning depends on (search_path, role). */
   noteSettingChange(name: string | undefined): Promise<void>;
-  /** The types of the statement's parameters as the home shard infers them. */
-  inferParameterTypes(statement: BoundStatement): Promise<readonly number[]>;
+  /** What the statement takes and gives, as the home shard infers it. Errors: what it has against the statement. */
+  inferShape(statement: BoundStatement): Promise<StatementShape>;
+  /** How many bytes of rows one statement may have shipped to where it is finished. */
+  readonly combineBytes: number;
 }
 
 export function allShards(topology: Topology): readonly ShardId[] {

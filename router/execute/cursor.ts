@@ -1,9 +1,9 @@
 /** A portal whose rows the client fetches in pieces (protocol: Execute with a maximum number of rows). */
 
-import { formatTag } from '../../wire/command-tag.js';
 import { portalSuspended } from '../../wire/encode-backend.js';
 import type { Plan } from '../../planner/plan.js';
 import { Portal } from '../merge/portal.js';
+import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { send } from './context.js';
 import { deliverTag } from './deliver.js';
@@ -23,7 +23,7 @@ export class Cursor {
 
   /** True for plans whose rows can be fetched in pieces; others give all their rows at once. */
   static canOpen(plan: Plan): boolean {
-    return plan.kind === 'scatter' || plan.kind === 'pass';
+    return plan.kind === 'scatter' || plan.kind === 'pass' || plan.kind === 'combine';
   }
 
   /** Starts the statement. Inside a transaction the shards' connections are free between fetches. */
@@ -33,6 +33,7 @@ export class Cursor {
     plan: Plan,
     fetch: { readonly portal: string; readonly maximumRows: number },
   ): Promise<Cursor> {
+    if (plan.kind === 'combine') return new Cursor(await openCombine(context, statement, plan));
     const batchRows = Math.max(fetch.maximumRows, MINIMUM_BATCH_ROWS);
     return new Cursor(await openScatter(context, statement, asScatter(plan), { portal: fetch.portal, batchRows }));
   }
@@ -46,7 +47,7 @@ export class Cursor {
         const run = await this.#portal.next(left);
         if (run === undefined) {
           await this.close();
-          await deliverTag(context.output, this.#tag(rows));
+          await deliverTag(context.output, this.#gathered.tag(rows));
           return true;
         }
         rows += run.rows;
@@ -54,7 +55,7 @@ export class Cursor {
         await send(context.output, run.bytes.subarray(run.start, run.end));
       }
     } catch (error) {
-      await Promise.all(this.#gathered.parts.map(async (part) => await part.abort()));
+      await this.#gathered.abort();
       throw error;
     }
     await send(context.output, portalSuspended);
@@ -64,13 +65,7 @@ export class Cursor {
   /** Closes the shards' portals. */
   async close(): Promise<void> {
     this.#portal.stop();
-    await Promise.all(this.#gathered.parts.map(async (part) => await part.close()));
-  }
-
-  /** One shard's own tag (INSERT … RETURNING has another than SELECT); of several shards, the rows of this fetch. */
-  #tag(rows: number): string {
-    const [first, ...others] = this.#gathered.parts;
-    return others.length === 0 && first?.tag !== undefined ? first.tag : formatTag('SELECT', rows);
+    await this.#gathered.close();
   }
 }
 

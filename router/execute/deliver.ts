@@ -6,6 +6,7 @@ import { encodeCommandComplete } from '../../wire/encode-backend.js';
 import { backendType, frontendType } from '../../wire/frame.js';
 import type { ClientOutput } from '../backend/output.js';
 import type { Exchange } from '../backend/exchange.js';
+import { describeAsHome } from '../backend/shard-oids.js';
 import type { RowStream } from '../merge/stream.js';
 import { send, type ExecutionContext } from './context.js';
 
@@ -56,7 +57,11 @@ export async function deliverExchange(
         await forwardCopy(context, exchange);
         break;
       case backendType.rowDescription:
-        if (describe) await send(output, item.frame);
+        if (describe) {
+          const oids = exchange.connection.oidMap();
+          if (oids !== undefined) describeAsHome(item.frame, oids);
+          await send(output, item.frame);
+        }
         break;
       default:
         await send(output, item.frame);

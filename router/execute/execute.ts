@@ -3,7 +3,7 @@
 import { unreachable } from '../../base/assert.js';
 import type { Plan } from '../../planner/plan.js';
 import { emptyQueryResponse } from '../../wire/encode-backend.js';
-import { formatTag } from '../../wire/command-tag.js';
+import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { send } from './context.js';
 import { executeCopyFrom } from './copy-from.js';
@@ -11,11 +11,13 @@ import { executeCopyTo } from './copy-to.js';
 import { executeDdl } from './ddl.js';
 import { deliverRows, deliverTag } from './deliver.js';
 import { executeExplain } from './explain.js';
-import { openScatter, type ScatterPlan } from './gather.js';
+import { openScatter, withGathered, type Gathered } from './gather.js';
 import { executeLocal } from './local.js';
 import { executePass } from './pass.js';
 import { executePlaceTable } from './place-table.js';
 import { executeInsert, executeModify } from './write.js';
+
+const wholeAnswer = { portal: '', batchRows: 0 } as const;
 
 export async function executePlan(context: ExecutionContext, statement: BoundStatement, plan: Plan): Promise<void> {
   switch (plan.kind) {
@@ -29,7 +31,10 @@ export async function executePlan(context: ExecutionContext, statement: BoundSta
       await executePass(context, statement, plan);
       return;
     case 'scatter':
-      await executeScatter(context, statement, plan);
+      await deliverGathered(context, statement, await openScatter(context, statement, plan, wholeAnswer));
+      return;
+    case 'combine':
+      await deliverGathered(context, statement, await openCombine(context, statement, plan));
       return;
     case 'insert':
       await executeInsert(context, statement, plan);
@@ -59,15 +64,15 @@ export async function executePlan(context: ExecutionContext, statement: BoundSta
   }
 }
 
-async function executeScatter(context: ExecutionContext, statement: BoundStatement, plan: ScatterPlan): Promise<void> {
-  const gathered = await openScatter(context, statement, plan, { portal: '', batchRows: 0 });
-  try {
+/** Hands a gathered answer to the client, whole. */
+async function deliverGathered(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  gathered: Gathered,
+): Promise<void> {
+  const count = await withGathered(gathered, async () => {
     if (statement.describe && gathered.description !== undefined) await send(context.output, gathered.description);
-    const count = await deliverRows(context.output, gathered.rows);
-    await Promise.all(gathered.parts.map(async (part) => await part.close()));
-    await deliverTag(context.output, formatTag('SELECT', count));
-  } catch (error) {
-    await Promise.all(gathered.parts.map(async (part) => await part.abort()));
-    throw error;
-  }
+    return await deliverRows(context.output, gathered.rows);
+  });
+  await deliverTag(context.output, gathered.tag(count));
 }

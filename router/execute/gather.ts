@@ -4,18 +4,20 @@ import { present } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { Plan } from '../../planner/plan.js';
-import { readRowDescription, type FieldDescription } from '../../wire/backend.js';
+import { formatTag } from '../../wire/command-tag.js';
+import { readRowDescription } from '../../wire/backend.js';
 import { encodeDescribe, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
-import { encodeRowDescription } from '../../wire/encode-backend.js';
 import { backendType } from '../../wire/frame.js';
 import { readErrorResponse } from '../../wire/backend.js';
 import { Exchange } from '../backend/exchange.js';
+import { typesForShard } from '../backend/shard-oids.js';
 import { aggregate, combinationFormats } from '../merge/aggregate.js';
 import { concatenate } from '../merge/concatenate.js';
 import { limitRows } from '../merge/limit.js';
 import { merge } from '../merge/merge.js';
 import type { RowStream } from '../merge/stream.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
+import { describeInFormats, expandFormats } from './describe.js';
 import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
 import { ShardRows } from './shard-rows.js';
 
@@ -26,7 +28,24 @@ export interface Gathered {
   /** RowDescription for the client. */
   readonly description: Buffer | undefined;
   readonly rows: RowStream;
-  readonly parts: readonly ShardRows[];
+  /** The command tag, once the rows have been read to the end; `rows` of them went to the client. */
+  tag(rows: number): string;
+  /** Ends the shards' part and frees their connections. */
+  close(): Promise<void>;
+  /** As close, for an answer that is not wanted any more: what still runs is cancelled. Never throws. */
+  abort(): Promise<void>;
+}
+
+/** Runs work on an answer, which is closed afterwards, or aborted when the work fails. */
+export async function withGathered<T>(gathered: Gathered, work: () => Promise<T>): Promise<T> {
+  try {
+    const result = await work();
+    await gathered.close();
+    return result;
+  } catch (error) {
+    await gathered.abort();
+    throw error;
+  }
 }
 
 /** Starts the shards at once. `batchRows` as in ShardRows. */
@@ -48,14 +67,25 @@ export async function openScatter(
     await Promise.all(parts.map(async (part) => await part.describe()));
     const gathered = combine(plan, parts, statement);
     return {
-      description: visibleDescription(plan, parts, statement),
+      description: visibleDescription(plan, describedBy(context, shards, parts), statement),
       rows: limitRows(gathered, limit, offset),
-      parts,
+      // One shard's own tag (INSERT … RETURNING has another than SELECT).
+      tag: (rows) => (parts.length === 1 && parts[0]?.tag !== undefined ? parts[0].tag : formatTag('SELECT', rows)),
+      close: async () => {
+        await Promise.all(parts.map(async (part) => await part.close()));
+      },
+      abort: async () => {
+        await abortAll(parts);
+      },
     };
   } catch (error) {
-    await Promise.all(parts.map(async (part) => await part.abort()));
+    await abortAll(parts);
     throw error;
   }
+}
+
+async function abortAll(parts: readonly ShardRows[]): Promise<void> {
+  await Promise.all(parts.map(async (part) => await part.abort()));
 }
 
 /** Sends one statement to several shards at the same time. */
@@ -77,6 +107,15 @@ export async function startShards(
   );
 }
 
+/** The description of several shards' rows: the home shard's own when it is among them. */
+export function describedBy(
+  context: ExecutionContext,
+  shards: readonly ShardId[],
+  parts: readonly ShardRows[],
+): Buffer | undefined {
+  return parts[Math.max(0, shards.indexOf(context.topology.home))]?.description;
+}
+
 function combine(plan: ScatterPlan, parts: readonly ShardRows[], statement: BoundStatement): RowStream {
   switch (plan.gather.kind) {
     case 'concatenate':
@@ -91,26 +130,15 @@ function combine(plan: ScatterPlan, parts: readonly ShardRows[], statement: Boun
 /** What the client is told of the rows: without hidden columns, in the formats it asked for. */
 function visibleDescription(
   plan: ScatterPlan,
-  parts: readonly ShardRows[],
+  description: Buffer | undefined,
   statement: BoundStatement,
 ): Buffer | undefined {
-  const description = parts[0]?.description;
   if (description === undefined || plan.gather.kind === 'concatenate') return description;
-  const fields = readRowDescription(description);
-  const hidden = plan.gather.kind === 'merge' ? plan.gather.hidden : 0;
   const visible =
-    plan.gather.kind === 'merge'
-      ? fields.slice(0, fields.length - hidden)
-      : fields.slice(0, plan.gather.columns.length);
-  const formats = expandFormats(statement.resultFormats, visible.length);
-  return encodeRowDescription(
-    visible.map((field, index): FieldDescription => ({ ...field, format: formats[index] ?? 0 })),
-  );
-}
-
-/** One format a column: Bind may give none (all text) or one for all (protocol, Bind). */
-function expandFormats(formats: readonly number[], columns: number): readonly number[] {
-  return Array.from({ length: columns }, (_unused, index) => (formats.length === 1 ? formats[0] : formats[index]) ?? 0);
+    plan.gather.kind === 'aggregate'
+      ? plan.gather.columns.length
+      : readRowDescription(description).length - plan.gather.hidden;
+  return describeInFormats(description, statement.resultFormats, visible);
 }
 
 /** How many columns a plan's shard query has; asked for once a plan. */
@@ -145,10 +173,13 @@ async function countColumns(
 ): Promise<number> {
   const shard = present(shards[0], 'a scatter over no shard');
   const connection = await context.transaction.enter(shard, false);
-  const types = statement.parameters.values.length === 0 ? [] : await context.inferParameterTypes(statement);
+  const types = statement.parameters.values.length === 0 ? [] : (await context.inferShape(statement)).parameterTypes;
   connection.prepared.delete('');
   const exchange = new Exchange(connection);
-  exchange.send([encodeParse('', sql, types), encodeDescribe('statement', ''), syncFrame], 1);
+  exchange.send(
+    [encodeParse('', sql, typesForShard(types, connection.oidMap())), encodeDescribe('statement', ''), syncFrame],
+    1,
+  );
   let count = 0;
   let failure: PgError | undefined;
   while (connection.outstandingReady > 0) {

@@ -13,6 +13,7 @@ import {
 } from '../../wire/encode-frontend.js';
 import type { BackendConnection } from '../backend/connection.js';
 import { Exchange } from '../backend/exchange.js';
+import { typesForShard } from '../backend/shard-oids.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import { deliverExchange } from './deliver.js';
 import { bindValues, parametersFor, renderSql, routeStatement } from './route.js';
@@ -54,7 +55,7 @@ function extendedFrames(
   connection.prepared.delete('');
   const { formats, values, types } = query.parameters;
   return [
-    encodeParse('', query.sql, types),
+    encodeParse('', query.sql, typesForShard(types, connection.oidMap())),
     encodeBind({ portal: '', statement: '', parameterFormats: formats, parameters: values, resultFormats }),
     encodeDescribe('portal', ''),
     encodeExecute('', 0),

@@ -1,7 +1,7 @@
 /** From a plan's routing and a statement's values to the shards that run it. */
 
 import type { ShardId } from '../../catalog/topology.js';
-import { fill } from '../../planner/parse/splice.js';
+import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { ComputedExpression, Routing, SqlTemplate, ValueSource } from '../../planner/plan.js';
 import { computeValues, normaliseValues } from './compute.js';
 import { allShards, type BoundParameters, type BoundStatement, type ExecutionContext } from './context.js';
@@ -53,7 +53,7 @@ export async function parametersFor(
   sql: SqlTemplate,
 ): Promise<BoundParameters> {
   if (sql === 'client' || statement.parameters.values.length === 0) return statement.parameters;
-  return { ...statement.parameters, types: await context.inferParameterTypes(statement) };
+  return { ...statement.parameters, types: (await context.inferShape(statement)).parameterTypes };
 }
 
 /** The SQL to send. `limit`: LIMIT + OFFSET of the statement, undefined for no limit. */
@@ -65,6 +65,7 @@ export function renderSql(
 ): string | Buffer {
   if (sql === 'client') return statement.sql;
   return fill(sql, {
+    ...noPieces,
     slotText: (slot) => values.slotText(slot),
     computedText: (index) => values.computedText(index),
     limitText: () => (limit === undefined ? 'ALL' : String(limit)),

@@ -15,6 +15,7 @@ import { backendType } from '../../wire/frame.js';
 import type { BackendConnection } from '../backend/connection.js';
 import { Exchange } from '../backend/exchange.js';
 import type { RowRun } from '../backend/row-run.js';
+import { describeAsHome, typesForShard } from '../backend/shard-oids.js';
 import type { RowStream } from '../merge/stream.js';
 import type { BoundParameters } from './context.js';
 
@@ -36,7 +37,7 @@ export class ShardRows implements RowStream {
   #stopped = false;
   /** The tag of CommandComplete, once it was read. */
   tag: string | undefined;
-  /** RowDescription as the shard sent it; undefined for a statement without a result. */
+  /** RowDescription with the home shard's oids; undefined for a statement without a result. */
   description: Buffer | undefined;
 
   private constructor(connection: BackendConnection, portal: string, batchRows: number, exchange: Exchange) {
@@ -60,7 +61,7 @@ export class ShardRows implements RowStream {
     connection.prepared.delete('');
     exchange.send(
       [
-        encodeParse('', query.sql, query.parameters.types),
+        encodeParse('', query.sql, typesForShard(query.parameters.types, connection.oidMap())),
         encodeBind({
           portal: options.portal,
           statement: '',
@@ -84,7 +85,11 @@ export class ShardRows implements RowStream {
       const item = await exchange.next();
       if (item.kind === 'rows') continue;
       if (item.type === backendType.errorResponse) throw readErrorResponse(item.frame);
-      if (item.type === backendType.rowDescription) this.description = Buffer.from(item.frame);
+      if (item.type === backendType.rowDescription) {
+        this.description = Buffer.from(item.frame);
+        const oids = this.connection.oidMap();
+        if (oids !== undefined) describeAsHome(this.description, oids);
+      }
       if (item.type === backendType.rowDescription || item.type === backendType.noData) break;
     }
     this.#progress = 'rows';

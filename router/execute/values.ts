@@ -45,6 +45,10 @@ export class StatementValues implements BoundValues {
     this.#normalised.set(keyOf(source), value);
   }
 
+  isNormalised(source: ValueSource): boolean {
+    return this.#normalised.has(keyOf(source));
+  }
+
   value(source: ValueSource): BoundValue {
     const normalised = this.#normalised.size === 0 ? undefined : this.#normalised.get(keyOf(source));
     if (normalised !== undefined) return normalised;
@@ -70,7 +74,7 @@ export class StatementValues implements BoundValues {
         const computed = this.computed(source.index);
         return computed.text === null
           ? { kind: 'null' }
-          : { kind: 'text', bytes: Buffer.from(computed.text), typeOid: computed.typeOid };
+          : { kind: 'text', bytes: Buffer.from(computed.text), typeOid: builtinOrUntyped(computed.typeOid) };
       }
     }
   }
@@ -90,6 +94,14 @@ export class StatementValues implements BoundValues {
     const { text, typeName } = this.computed(index);
     return `${text === null ? 'NULL' : quoteLiteral(text)}::${typeName}`;
   }
+}
+
+/** The first oid of objects that users create (FirstNormalObjectId, src/include/access/transam.h). */
+const FIRST_USER_OID = 16_384;
+
+/** A value of a domain is read as the key's own type. */
+function builtinOrUntyped(typeOid: number): number {
+  return typeOid < FIRST_USER_OID ? typeOid : 0;
 }
 
 const minus = Buffer.from('-');

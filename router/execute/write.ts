@@ -11,7 +11,7 @@ import type { LocateResult } from '../ring/locate.js';
 import { normaliseValues } from './compute.js';
 import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverRows, deliverTag } from './deliver.js';
-import { startShards } from './gather.js';
+import { describedBy, startShards } from './gather.js';
 import { locateOrHome } from './locate-now.js';
 import { passTo } from './pass.js';
 import { bindValues, parametersFor, renderSql, routeStatement } from './route.js';
@@ -60,7 +60,8 @@ export async function executeInsert(
     );
     const reference = plan.keyTypes === undefined;
     return await finishTogether(answers, async () => {
-      await describeAll(context, statement, answers, plan.returning);
+      const shards = parts.map((part) => part.shard);
+      await describeAll(context, statement, shards, answers, plan.returning);
       return await (reference
         ? deliverOne(context, answers, plan.returning)
         : deliverInOrder(context, answers, parts, plan.returning));
@@ -92,7 +93,7 @@ export async function executeModify(
       wholeAnswer,
     );
     return await finishTogether(answers, async () => {
-      await describeAll(context, statement, answers, plan.returning);
+      await describeAll(context, statement, shards, answers, plan.returning);
       return plan.outcome === 'one'
         ? await deliverOne(context, answers, plan.returning)
         : await deliverSum(context, answers, plan.returning);
@@ -151,11 +152,12 @@ async function splitByOwner(
 async function describeAll(
   context: ExecutionContext,
   statement: BoundStatement,
+  shards: readonly ShardId[],
   answers: readonly ShardRows[],
   returning: boolean,
 ): Promise<void> {
   await Promise.all(answers.map(async (answer) => await answer.describe()));
-  const description = answers[0]?.description;
+  const description = describedBy(context, shards, answers);
   if (returning && statement.describe && description !== undefined) await send(context.output, description);
 }
 

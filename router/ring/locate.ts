@@ -14,7 +14,7 @@ import type { BoundValue, BoundValues } from './bound-value.js';
 import type { Hash64 } from './hash-bytes.js';
 import { hashCompared, hashStored, valueType, type ComparedOutcome, type PresentValue } from './key-conversion.js';
 import { explainUnhashable, keyTypeOf, type KeyType } from './key-types.js';
-import { unknownModifier } from './modifier.js';
+import { noModifier, unknownModifier } from './modifier.js';
 import type { ShardMap } from './shard-map.js';
 
 export type LocateResult =
@@ -27,6 +27,8 @@ export type LocateResult =
 export interface UndecidedSource {
   readonly source: ValueSource;
   readonly typeOid: number;
+  /** Of a value to be stored: the modifier that it is to be stored by. */
+  readonly typeModifier: number;
 }
 
 const noShards: LocateResult = Object.freeze({ kind: 'shards', shards: Object.freeze([]) });
@@ -108,7 +110,7 @@ class Alternatives {
       if (outcome === 'noMatch') matches = false;
       if (outcome === 'undecided') {
         decided = false;
-        this.#undecided.push({ source, typeOid: key.oid });
+        this.#undecided.push({ source, typeOid: key.oid, typeModifier: noModifier });
       }
     });
     if (decided && matches) this.owners.add(this.#map.ownerOfHash(hash.high));
@@ -119,7 +121,7 @@ class Alternatives {
     if (array.kind === 'null') return;
     const elements = elementsOf(array, key);
     if (elements === undefined || !elements.every((element) => this.#addElement(key, element))) {
-      this.#undecided.push({ source, typeOid: arrayTypeOf(key.oid) });
+      this.#undecided.push({ source, typeOid: arrayTypeOf(key.oid), typeModifier: noModifier });
     }
   }
 
@@ -248,13 +250,16 @@ export function ownerOfKey(
   hash.high = 0;
   hash.low = 0;
   const bound = sources.map((source) => values.value(source));
-  const undecided = hashRow(keyTypes, bound, hash, modifiers);
+  // What was computed has been cast to the column's type already.
+  const stored = modifiers?.map((modifier, column) => (sources[column]?.kind === 'computed' ? noModifier : modifier));
+  const undecided = hashRow(keyTypes, bound, hash, stored);
   if (undecided.length > 0) {
     return {
       kind: 'undecided',
       sources: undecided.map((column) => ({
         source: sources[column] as ValueSource,
         typeOid: keyTypes[column] as number,
+        typeModifier: stored?.[column] ?? noModifier,
       })),
     };
   }

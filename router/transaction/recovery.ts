@@ -6,15 +6,18 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
+import { PgError, sqlstate } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import { quoteLiteral } from '../../catalog/schema.js';
-import type { Shard, Topology } from '../../catalog/topology.js';
+import type { Shard, ShardId, Topology } from '../../catalog/topology.js';
 import { parseGlobalId } from './global-id.js';
 import type { TransactionResolver } from './two-phase-commit.js';
 
 /** Where the control connections come from. The caller of `connect` ends them. */
 export interface ControlAccess {
   connect(shard: Shard, database: string): Promise<Client>;
+  /** A database of every server that the control role may connect to. */
+  readonly controlDatabase: string;
 }
 
 type Outcome = 'committed' | 'aborted';
@@ -30,7 +33,6 @@ interface Knowledge {
 /** An owner that lives has finished long before; a younger transaction is left alone. */
 const ABANDONED_SECONDS = 10;
 const SWEEP_INTERVAL_MS = 5_000;
-const CONTROL_DATABASE = 'postgres';
 /** While a participant's own insert waits to be decided, ours would wait for it: look again instead. */
 const FENCE_TIMEOUT_MS = 200;
 const RESOLVE_ATTEMPTS = 20;
@@ -79,7 +81,7 @@ export class Recovery implements TransactionResolver {
   async #resolveOnce(globalId: string, database: string): Promise<Outcome | undefined> {
     const parsed = parseGlobalId(globalId);
     if (parsed === undefined) return 'aborted';
-    const shards = parsed.participants.flatMap((id) => this.#topology().shards.filter((shard) => shard.id === id));
+    const shards = parsed.participants.map((id) => this.#participant(id));
     const clients: Client[] = [];
     try {
       const knowledge: Knowledge[] = [];
@@ -99,6 +101,13 @@ export class Recovery implements TransactionResolver {
     }
   }
 
+  /** Without one of its participants nobody can tell how a transaction ended. */
+  #participant(id: ShardId): Shard {
+    const shard = this.#topology().shards.find((candidate) => candidate.id === id);
+    if (shard !== undefined) return shard;
+    throw new PgError(sqlstate.objectNotInPrerequisiteState, `shard ${id} is no longer part of the cluster`);
+  }
+
   async #sweepForever(): Promise<void> {
     for (let sweep = 0; !this.#stopped.signal.aborted; sweep += 1) {
       try {
@@ -115,7 +124,7 @@ export class Recovery implements TransactionResolver {
   async #sweep(): Promise<void> {
     const found = new Map<string, string>();
     for (const shard of this.#topology().shards) {
-      await this.#withControl(shard, CONTROL_DATABASE, async (client) => {
+      await this.#withControl(shard, this.#access.controlDatabase, async (client) => {
         const { rows } = await client.query<{ gid: string; database: string }>(
           `SELECT gid, database FROM pg_prepared_xacts
             WHERE gid LIKE 'pgring:%' AND prepared < now() - make_interval(secs => ${ABANDONED_SECONDS})`,
@@ -133,7 +142,7 @@ export class Recovery implements TransactionResolver {
   async #clean(): Promise<void> {
     const databases = new Set<string>();
     for (const shard of this.#topology().shards) {
-      const client = await this.#access.connect(shard, CONTROL_DATABASE);
+      const client = await this.#access.connect(shard, this.#access.controlDatabase);
       try {
         const prepared = await client.query("SELECT FROM pg_prepared_xacts WHERE gid LIKE 'pgring:%'");
         if (prepared.rowCount !== 0) return;

@@ -1,6 +1,7 @@
 /** The server connections of one client session: lent for the session's life, one a shard, opened when first needed. */
 
 import { PgError, sqlstate } from '../../base/errors.js';
+import type { OidMap } from '../../catalog/oid-map.js';
 import type { Shard, ShardId, Topology } from '../../catalog/topology.js';
 import { runCommand } from '../backend/command.js';
 import type { BackendConnection, BackendIdentity } from '../backend/connection.js';
@@ -27,20 +28,26 @@ export class SessionBackends {
   readonly #identity: BackendIdentity;
   readonly #topology: () => Topology;
   readonly #prepareDatabase: (shard: Shard, database: string) => Promise<void>;
+  readonly #oidMap: (shard: ShardId) => OidMap | undefined;
   readonly #listener: SessionListener;
 
-  /** `prepareDatabase` makes sure that schema pgring is there before a shard's database is first used. */
+  /**
+   * `prepareDatabase` makes sure that schema pgring is there before a shard's database is first used, and that its
+   * oids are known to `oidMap`.
+   */
   constructor(options: {
     readonly pool: BackendPool;
     readonly identity: BackendIdentity;
     readonly topology: () => Topology;
     readonly prepareDatabase: (shard: Shard, database: string) => Promise<void>;
+    readonly oidMap: (shard: ShardId) => OidMap | undefined;
     readonly listener: SessionListener;
   }) {
     this.#pool = options.pool;
     this.#identity = options.identity;
     this.#topology = options.topology;
     this.#prepareDatabase = options.prepareDatabase;
+    this.#oidMap = options.oidMap;
     this.#listener = options.listener;
   }
 
@@ -74,10 +81,30 @@ export class SessionBackends {
       const target = shardOf(this.#topology(), shard);
       connection = await this.#pool.acquire(target, this.#identity);
       this.#adopt(shard, connection);
-      await this.#prepareDatabase(target, this.#identity.database);
+      try {
+        await this.#prepareDatabase(target, this.#identity.database);
+      } catch (error) {
+        // Kept, it would be taken for a prepared one at the next use.
+        if (this.#connections.get(shard) === connection) {
+          this.#connections.delete(shard);
+          await this.#pool.release(connection);
+        }
+        throw error;
+      }
     }
     if (connection.status === 'I') await this.catchUp(connection);
     return connection;
+  }
+
+  /** A connection of its own beside the session's, with the session's settings. `giveBack` returns it. */
+  async borrow(shard: ShardId): Promise<BackendConnection> {
+    const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity);
+    await this.catchUp(connection);
+    return connection;
+  }
+
+  async giveBack(connection: BackendConnection): Promise<void> {
+    await this.#pool.release(connection);
   }
 
   /** Runs on the connection what the session has SET since the connection was last used. */
@@ -98,6 +125,7 @@ export class SessionBackends {
   /** The session's own parts of a connection's life. */
   #adopt(shard: ShardId, connection: BackendConnection): void {
     this.#connections.set(shard, connection);
+    connection.oidMap = () => this.#oidMap(shard);
     connection.onParameter = (name, value) => {
       this.#listener.onParameter(connection, name, value);
     };

@@ -87,6 +87,12 @@ export class SessionTransaction {
     return this.#state.kind === 'open' ? [...this.#state.participants.keys()] : [];
   }
 
+  /** What was SET in the transaction so far, in order. */
+  get settings(): readonly string[] {
+    if (this.#state.kind === 'idle') return [];
+    return this.#state.log.flatMap((entry) => (entry.kind === 'setting' ? [entry.change.sql] : []));
+  }
+
   /** Opens the transaction; no shard hears of it yet. An implicit one that is open becomes explicit. */
   begin(origin: TransactionOrigin, sql: string): void {
     if (this.#state.kind === 'open') {

@@ -9,6 +9,7 @@ function sourceOf(sql: Buffer, slots: readonly Slot[]): PieceSource {
     slotText: (slot) => sql.toString('utf8', slots[slot]?.start, slots[slot]?.end),
     computedText: (index) => `<computed ${index}>`,
     limitText: () => '<limit>',
+    relationText: (shipment) => `<relation ${shipment}>`,
   };
 }
 

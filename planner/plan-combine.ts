@@ -1,0 +1,221 @@
+/**
+ * Rung 5: any other SELECT is finished by a real PostgreSQL. The relations that it reads are shipped, cut to the
+ * columns it names, to temporary tables of a session on the home shard, and the statement runs there over them.
+ */
+
+import type { Node, SelectStmt } from 'libpg-query';
+
+import { refuse } from '../base/errors.js';
+import { qualifiedName, quoteIdentifier, type Relation } from '../catalog/schema.js';
+import type { Binder } from './bind.js';
+import { checkCalls, checkSystemColumns } from './checks.js';
+import { computeOnce, ComputedList } from './computed.js';
+import type { Occurrence } from './pins.js';
+import type { Spread } from './plan-select.js';
+import type { Plan, Routing, Shipment, SqlPiece } from './plan.js';
+import { keyColumns, scatterRouting } from './routing.js';
+import type { Edit } from './parse/splice.js';
+import type { StatementText } from './text.js';
+import { columnRefParts, isStar, nameParts, someNode, walkNodes } from './tree.js';
+
+/** A place in the text where a relation is named, with all that is known of its rows there. */
+interface Place {
+  readonly location: number;
+  readonly relation: Relation;
+  readonly occurrences: readonly Occurrence[];
+}
+
+export function planCombine(select: SelectStmt, spread: Spread, binder: Binder): Plan {
+  const { text, context } = binder;
+  const root: Node = { SelectStmt: select };
+  checkCombinable(root, select, text);
+  checkSystemColumns(root, text);
+  checkCalls(root, 'combined', context, text);
+  const places = placesOf(spread);
+  const relations = [...new Set(places.map(({ relation }) => relation))];
+  const named = new NamedColumns(root);
+  const aliased = aliasedLocations(root);
+  const shipments = relations.map((relation) =>
+    shipmentOf(
+      relation,
+      places.filter((place) => place.relation === relation),
+      named,
+      aliased,
+      text,
+    ),
+  );
+  const computed = new ComputedList();
+  const edits: Edit[] = [
+    ...places.map((place) => relationEdit(place, relations.indexOf(place.relation), aliased, text)),
+    ...computeOnce(select, context, text, computed),
+  ];
+  return {
+    kind: 'combine',
+    shipments,
+    sql: text.pieces(text.start, text.end, edits),
+    computed: computed.expressions,
+  };
+}
+
+function checkCombinable(root: Node, select: SelectStmt, text: StatementText): void {
+  for (const target of select.targetList ?? []) {
+    const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
+    const parts = value !== undefined && 'ColumnRef' in value ? columnRefParts(value.ColumnRef) : [];
+    const isRow = parts.length === 1 && aliasesOf(root).has(parts[0] ?? '');
+    if (isRow)
+      throw refuse('a whole row as a result column, over several shards', 'Select its columns, or row_to_json(…).');
+  }
+  walkNodes(root, (node) => {
+    if ('LockingClause' in node) {
+      throw refuse(
+        'FOR UPDATE or FOR SHARE in a SELECT that several shards cannot answer by themselves',
+        'Lock the rows by a simple SELECT … FOR UPDATE first, in the same transaction.',
+      );
+    }
+    if ('RangeTableSample' in node) {
+      throw refuse('TABLESAMPLE over several shards', 'Use WHERE random() < fraction.', {
+        position: text.position(node.RangeTableSample.location ?? 0),
+      });
+    }
+    if ('InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
+      throw refuse(
+        'a WITH query that writes, in a statement over several shards',
+        'Run it as a statement of its own in the same transaction.',
+      );
+    }
+    if ('ColumnRef' in node && columnRefParts(node.ColumnRef).length > 2) {
+      throw refuse('a column qualified by its schema, over several shards', 'Give the table an alias and use that.', {
+        position: text.position(node.ColumnRef.location ?? 0),
+      });
+    }
+    return true;
+  });
+}
+
+/** Names by which a whole row can be meant. */
+function aliasesOf(root: Node): ReadonlySet<string> {
+  const aliases = new Set<string>();
+  walkNodes(root, (node) => {
+    if ('RangeVar' in node) aliases.add(node.RangeVar.alias?.aliasname ?? node.RangeVar.relname ?? '');
+    return true;
+  });
+  return aliases;
+}
+
+/** A WITH query that is read twice is bound twice: its relations stand in the text once. */
+function placesOf(spread: Spread): readonly Place[] {
+  const places = new Map<number, { relation: Relation; occurrences: Occurrence[] }>();
+  for (const occurrence of spread.all) {
+    const { relation, location } = occurrence.entry;
+    if (relation === undefined) continue;
+    const place = places.get(location);
+    if (place === undefined) places.set(location, { relation, occurrences: [occurrence] });
+    else place.occurrences.push(occurrence);
+  }
+  return [...places].map(([location, place]) => ({ location, ...place }));
+}
+
+function shipmentOf(
+  relation: Relation,
+  places: readonly Place[],
+  named: NamedColumns,
+  aliased: Aliased,
+  text: StatementText,
+): Shipment {
+  const isSharded = relation.placement.kind === 'sharded' && places.some((place) => isShardedPlace(place));
+  const renamed = places.some(({ location }) => aliased.renamed.has(location));
+  const aliases = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry.alias ?? ''));
+  const primaryKey = relation.uniqueKeys.find((key) => key.primary)?.columns ?? [];
+  const dependent = named.grouped && primaryKey.length > 0 ? primaryKey : [];
+  const columns = relation.columns.filter(
+    ({ name }) => renamed || named.wants(name, aliases) || dependent.includes(name),
+  );
+  // count(*) names no column, but its rows must be shipped all the same.
+  const shipped = columns.length > 0 ? columns : [...keyColumns(relation), ...relation.columns].slice(0, 1);
+  const list = shipped.map(({ name }) => quoteIdentifier(name));
+  return {
+    relation: qualifiedName(relation),
+    columns: list,
+    routing: isSharded ? shipmentRouting(places, text) : unshardedRouting(relation),
+    sql: [`SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`],
+    primaryKey: dependent.map(quoteIdentifier),
+    always: isSharded,
+  };
+}
+
+function isShardedPlace(place: Place): boolean {
+  return place.occurrences.some(({ entry }) => entry.kind === 'sharded');
+}
+
+/** Only where all of its rows that matter are known to be on some shards can the others be left out. */
+function shipmentRouting(places: readonly Place[], text: StatementText): Routing {
+  const occurrences = places.flatMap((place) => place.occurrences);
+  const [only] = occurrences;
+  return only !== undefined && occurrences.length === 1 ? scatterRouting([only], text) : { kind: 'all' };
+}
+
+function unshardedRouting(relation: Relation): Routing {
+  return relation.placement.kind === 'reference' ? { kind: 'any' } : { kind: 'home' };
+}
+
+/** Which relations have an alias of their own, and which have their columns renamed by it: `t AS a (x, y)`. */
+interface Aliased {
+  readonly all: ReadonlySet<number>;
+  readonly renamed: ReadonlySet<number>;
+}
+
+function aliasedLocations(root: unknown): Aliased {
+  const all = new Set<number>();
+  const renamed = new Set<number>();
+  walkNodes(root, (node) => {
+    if ('RangeVar' in node && node.RangeVar.alias !== undefined) {
+      const location = node.RangeVar.location ?? 0;
+      all.add(location);
+      if (node.RangeVar.alias.colnames !== undefined) renamed.add(location);
+    }
+    return true;
+  });
+  return { all, renamed };
+}
+
+/** Puts the copy's name where the relation's was; its columns are still found under the relation's own name. */
+function relationEdit({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit {
+  let last = text.tokenIndexAt(location);
+  while (text.word(last + 1) === '.') last += 2;
+  const alias = aliased.all.has(location) ? [] : [` AS ${quoteIdentifier(relation.name)}`];
+  const pieces: SqlPiece[] = [{ kind: 'relation', shipment }, ...alias];
+  return { start: location, end: text.endOf(last), pieces };
+}
+
+/** The columns that a statement may read, by name alone: what is not named anywhere need not be shipped. */
+class NamedColumns {
+  /** Some GROUP BY is there, so a primary key may say which columns depend on the grouped ones. */
+  readonly grouped: boolean;
+  /** A star or NATURAL JOIN: every column matters. */
+  readonly #everything: boolean;
+  readonly #names = new Set<string>();
+  /** Unqualified names: one that is a relation's alias means its whole row. */
+  readonly #unqualified = new Set<string>();
+
+  constructor(root: unknown) {
+    this.grouped = someNode(root, (node) => 'SelectStmt' in node && node.SelectStmt.groupClause !== undefined);
+    this.#everything = someNode(
+      root,
+      (node) =>
+        ('JoinExpr' in node && node.JoinExpr.isNatural === true) || ('ColumnRef' in node && isStar(node.ColumnRef)),
+    );
+    walkNodes(root, (node) => {
+      if ('ColumnRef' in node) {
+        const parts = columnRefParts(node.ColumnRef);
+        this.#names.add(parts.at(-1) ?? '');
+        if (parts.length === 1) this.#unqualified.add(parts[0] ?? '');
+      }
+      if ('JoinExpr' in node) for (const name of nameParts(node.JoinExpr.usingClause)) this.#names.add(name);
+      return true;
+    });
+  }
+
+  wants(column: string, aliases: readonly string[]): boolean {
+    return this.#everything || this.#names.has(column) || aliases.some((alias) => this.#unqualified.has(alias));
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Rung 5: rows are shipped from the shards to temporary tables of a session of its own on the home shard, and a real
+ * PostgreSQL finishes the statement over them. That session is not the transaction's, for a transaction that touched
+ * temporary objects cannot be prepared; what is shipped is read on the transaction's own connections, so it sees its
+ * own writes.
+ */
+
+import { PgError, sqlstate } from '../../base/errors.js';
+import type { Plan, Shipment } from '../../planner/plan.js';
+import { fill, noPieces } from '../../planner/parse/splice.js';
+import { formatTag } from '../../wire/command-tag.js';
+import { copyDoneFrame, encodeQuery } from '../../wire/encode-frontend.js';
+import { readErrorResponse } from '../../wire/backend.js';
+import { backendType } from '../../wire/frame.js';
+import { runCommand } from '../backend/command.js';
+import type { BackendConnection } from '../backend/connection.js';
+import { Exchange } from '../backend/exchange.js';
+import { concatenate } from '../merge/concatenate.js';
+import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
+import { describeInFormats } from './describe.js';
+import { startShards, type Gathered } from './gather.js';
+import { bindValues, renderSql, routeStatement } from './route.js';
+import { ShardRows } from './shard-rows.js';
+import { TupleFrames } from './tuple-frames.js';
+import type { StatementValues } from './values.js';
+
+type CombinePlan = Extract<Plan, { readonly kind: 'combine' }>;
+
+const wholeAnswer = { portal: '', batchRows: 0 } as const;
+const BINARY = 1;
+/** More rows than that are worth statistics, without which PostgreSQL plans for very few. */
+const ANALYZED_ROWS = 1_000;
+
+/** Ships the rows and starts the statement over them. */
+export async function openCombine(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: CombinePlan,
+): Promise<Gathered> {
+  const values = await bindValues(context, statement, plan.computed);
+  const { parameterTypes, rowDescription } = await context.inferShape(statement);
+  const parameters: BoundParameters = { ...statement.parameters, types: parameterTypes };
+  const ownTransaction = openSnapshot(context, plan);
+  const connection = await context.backends.borrow(context.topology.home);
+  try {
+    await runCommand(connection, 'BEGIN READ WRITE');
+    for (const setting of context.transaction.settings) await runCommand(connection, setting);
+    const shipped = new Shipments(context, statement, values, parameters, connection);
+    for (const [index, shipment] of plan.shipments.entries()) {
+      if (shipment.always || (context.transaction.isOpen && !ownTransaction)) await shipped.ship(index, shipment);
+    }
+    if (ownTransaction) await context.transaction.commit();
+    const sql = fill(plan.sql, {
+      ...noPieces,
+      slotText: (slot) => values.slotText(slot),
+      computedText: (index) => values.computedText(index),
+      relationText: (index) => shipped.nameOf(index) ?? plan.shipments[index]?.relation ?? '',
+    });
+    const rows = ShardRows.send(
+      connection,
+      { sql, parameters, resultFormats: statement.resultFormats },
+      {
+        ...wholeAnswer,
+        onNotice: (frame) => {
+          context.onNotice(frame);
+        },
+      },
+    );
+    return answer(context, statement, connection, rows, rowDescription);
+  } catch (error) {
+    await endSession(context, connection);
+    if (ownTransaction && context.transaction.isOpen) await context.transaction.rollback();
+    throw error;
+  }
+}
+
+function answer(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  connection: BackendConnection,
+  rows: ShardRows,
+  rowDescription: Buffer | undefined,
+): Gathered {
+  return {
+    description: rowDescription === undefined ? undefined : describeInFormats(rowDescription, statement.resultFormats),
+    rows,
+    tag: (count) => formatTag('SELECT', count),
+    close: async () => {
+      await rows.close();
+      await endSession(context, connection);
+    },
+    abort: async () => {
+      await rows.abort();
+      await endSession(context, connection);
+    },
+  };
+}
+
+/**
+ * Relations are read one after the other: outside a transaction, one on each shard that keeps its snapshot makes them
+ * agree with each other. True: it was opened here.
+ */
+function openSnapshot(context: ExecutionContext, plan: CombinePlan): boolean {
+  const several = plan.shipments.filter((shipment) => shipment.always).length > 1;
+  if (!several || context.transaction.isOpen) return false;
+  context.transaction.begin('implicit', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  return true;
+}
+
+/** Drops the temporary tables with their transaction; a session in the middle of something is given up. */
+async function endSession(context: ExecutionContext, connection: BackendConnection): Promise<void> {
+  if (connection.outstandingReady > 0) connection.destroy();
+  else if (!connection.closed) await runCommand(connection, 'ROLLBACK');
+  await context.backends.giveBack(connection);
+}
+
+class Shipments {
+  readonly #context: ExecutionContext;
+  readonly #statement: BoundStatement;
+  readonly #values: StatementValues;
+  readonly #parameters: BoundParameters;
+  readonly #target: BackendConnection;
+  readonly #names = new Map<number, string>();
+  #bytes = 0;
+
+  constructor(
+    context: ExecutionContext,
+    statement: BoundStatement,
+    values: StatementValues,
+    parameters: BoundParameters,
+    target: BackendConnection,
+  ) {
+    this.#context = context;
+    this.#statement = statement;
+    this.#values = values;
+    this.#parameters = parameters;
+    this.#target = target;
+  }
+
+  /** The temporary table of a relation that was shipped. */
+  nameOf(index: number): string | undefined {
+    return this.#names.get(index);
+  }
+
+  async ship(index: number, shipment: Shipment): Promise<void> {
+    const name = `pg_temp.pgring_shipped_${index}`;
+    const columns = shipment.columns.join(', ');
+    await runCommand(
+      this.#target,
+      `CREATE TEMPORARY TABLE pgring_shipped_${index} ON COMMIT DROP AS SELECT ${columns} FROM ${shipment.relation} WITH NO DATA`,
+    );
+    if (shipment.primaryKey.length > 0) {
+      await runCommand(this.#target, `ALTER TABLE ${name} ADD PRIMARY KEY (${shipment.primaryKey.join(', ')})`);
+    }
+    this.#names.set(index, name);
+    const rows = await this.#copy(name, shipment);
+    if (rows > ANALYZED_ROWS) await runCommand(this.#target, `ANALYZE ${name}`);
+  }
+
+  async #copy(name: string, shipment: Shipment): Promise<number> {
+    const context = this.#context;
+    const shards = await routeStatement(context, shipment.routing, this.#values);
+    const sql = renderSql(shipment.sql, this.#statement, this.#values);
+    const query = { sql, parameters: this.#parameters, resultFormats: [BINARY] };
+    const parts = await startShards(context, shards, false, query, wholeAnswer);
+    try {
+      await Promise.all(parts.map(async (part) => await part.describe()));
+      const count = await this.#pipe(name, parts, shipment);
+      await Promise.all(parts.map(async (part) => await part.close()));
+      return count;
+    } catch (error) {
+      await Promise.all(parts.map(async (part) => await part.abort()));
+      throw error;
+    }
+  }
+
+  /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
+  async #pipe(name: string, parts: readonly ShardRows[], shipment: Shipment): Promise<number> {
+    const exchange = new Exchange(this.#target);
+    exchange.send([encodeQuery(`COPY ${name} FROM STDIN (FORMAT binary)`)], 1);
+    const frames = new TupleFrames();
+    let count = 0;
+    const rows = concatenate(parts);
+    for (let run = await rows.next(); run !== undefined; run = await rows.next()) {
+      count += run.rows;
+      this.#bytes += run.end - run.start;
+      if (this.#bytes > this.#context.combineBytes) throw this.#tooMuch(shipment);
+      const pieces = frames.add(run);
+      if (pieces.length > 0 && !exchange.send(pieces, 0)) await this.#target.drained();
+    }
+    exchange.send([...frames.end(), copyDoneFrame], 0);
+    while (this.#target.outstandingReady > 0) {
+      const item = await exchange.next();
+      if (item.kind === 'message' && item.type === backendType.errorResponse) throw readErrorResponse(item.frame);
+    }
+    exchange.release();
+    return count;
+  }
+
+  #tooMuch(shipment: Shipment): PgError {
+    return new PgError(
+      sqlstate.programLimitExceeded,
+      `the statement needs more than ${this.#context.combineBytes} bytes of rows on one server (while shipping ${shipment.relation})`,
+      { hint: 'Restrict it by the shard key, or raise limits.combine_bytes in the configuration.' },
+    );
+  }
+}

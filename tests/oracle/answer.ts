@@ -1,0 +1,160 @@
+/** What a server answered, in a form in which two servers' answers can be compared. */
+
+import {
+  readCommandComplete,
+  readCopyResponse,
+  readDataRow,
+  readErrorResponse,
+  readNoticeResponse,
+  readParameterDescription,
+  readParameterStatus,
+  readReadyForQuery,
+  readRowDescription,
+} from '../../wire/backend.js';
+import { backendType } from '../../wire/frame.js';
+import { readCopyData } from '../../wire/frontend.js';
+
+/** One thing that the server said. Rows and copied lines that follow one another are one part. */
+export type Part =
+  | { readonly kind: 'said'; readonly text: string }
+  | { readonly kind: 'rows'; readonly rows: string[] }
+  | {
+      readonly kind: 'error';
+      readonly sqlstate: string;
+      readonly message: string;
+      readonly position: number | undefined;
+      readonly detail: string | undefined;
+      readonly hint: string | undefined;
+    };
+
+export interface Answer {
+  readonly parts: readonly Part[];
+  /** Parameters that were reported, with their last values. */
+  readonly reported: ReadonlyMap<string, string>;
+  readonly status: string;
+}
+
+/** Types of users' own have different oids on different servers. */
+const FIRST_USER_OID = 16_384;
+
+const names: ReadonlyMap<number, string> = new Map(
+  Object.entries(backendType).map(([name, code]): [number, string] => [code, name]),
+);
+
+export function readAnswer(frames: readonly Buffer[]): Answer {
+  const parts: Part[] = [];
+  const reported = new Map<string, string>();
+  let formats: readonly number[] = [];
+  let status = '';
+  const addRow = (row: string): void => {
+    const last = parts.at(-1);
+    if (last?.kind === 'rows') last.rows.push(row);
+    else parts.push({ kind: 'rows', rows: [row] });
+  };
+  for (const frame of frames) {
+    switch (frame[0]) {
+      case backendType.rowDescription: {
+        const fields = readRowDescription(frame);
+        formats = fields.map((field) => field.format);
+        const text = fields.map((field) => {
+          const type = field.typeOid < FIRST_USER_OID ? String(field.typeOid) : 'user';
+          return `${field.name}:${type}:${field.typeModifier}:${field.format}:${field.columnNumber}`;
+        });
+        parts.push({ kind: 'said', text: `columns ${text.join(' ')}` });
+        break;
+      }
+      case backendType.dataRow:
+        addRow(rowText(readDataRow(frame), formats));
+        break;
+      case backendType.copyData:
+        addRow(readCopyData(frame).toString('utf8'));
+        break;
+      case backendType.commandComplete:
+        parts.push({ kind: 'said', text: `tag ${readCommandComplete(frame)}` });
+        break;
+      case backendType.errorResponse: {
+        const error = readErrorResponse(frame);
+        const { position, detail, hint } = error.fields;
+        parts.push({ kind: 'error', sqlstate: error.sqlstate, message: error.message, position, detail, hint });
+        break;
+      }
+      case backendType.noticeResponse: {
+        const notice = readNoticeResponse(frame);
+        // What pgring tells of placements, no single server says.
+        if (/pgring|shard|"[^"]*" is (a |on the )?(reference|home)/.test(notice.message)) break;
+        parts.push({ kind: 'said', text: `${notice.severity} ${notice.sqlstate} ${notice.message}` });
+        break;
+      }
+      case backendType.copyInResponse:
+      case backendType.copyOutResponse: {
+        const { format, columnFormats } = readCopyResponse(frame);
+        parts.push({ kind: 'said', text: `${names.get(frame[0])} ${format} ${columnFormats.join(',')}` });
+        break;
+      }
+      case backendType.parameterDescription:
+        parts.push({ kind: 'said', text: `parameters ${readParameterDescription(frame).join(' ')}` });
+        break;
+      case backendType.parameterStatus: {
+        const { name, value } = readParameterStatus(frame);
+        reported.set(name, value);
+        break;
+      }
+      case backendType.readyForQuery:
+        status = readReadyForQuery(frame);
+        break;
+      default:
+        parts.push({ kind: 'said', text: names.get(frame[0] ?? 0) ?? `message ${frame[0]}` });
+    }
+  }
+  return { parts, reported, status };
+}
+
+function rowText(values: readonly (Buffer | null)[], formats: readonly number[]): string {
+  return values
+    .map((value, index) => {
+      if (value === null) return 'NULL';
+      return formats[index] === 1 ? `x${value.toString('hex')}` : JSON.stringify(value.toString('utf8'));
+    })
+    .join(' | ');
+}
+
+/** The refusal in the answer, if pgring says that it cannot do the statement: 0A000 with a hint. */
+export function refusalIn(answer: Answer): string | undefined {
+  for (const part of answer.parts) {
+    if (part.kind === 'error' && part.sqlstate === '0A000' && / by pgring( yet)?$/.test(part.message)) {
+      return part.hint === undefined ? undefined : part.message;
+    }
+  }
+  return undefined;
+}
+
+export type Order = 'ordered' | 'any order';
+
+/** What differs between the two answers, for a person to read; undefined when nothing does. */
+export function difference(actual: Answer, expected: Answer, order: Order): string | undefined {
+  const left = present(actual, order);
+  const right = present(expected, order);
+  return left === right ? undefined : `pgring:\n${indent(left)}\nPostgreSQL:\n${indent(right)}`;
+}
+
+function present(answer: Answer, order: Order): string {
+  const lines = answer.parts.flatMap((part) => {
+    switch (part.kind) {
+      case 'said':
+        return [part.text];
+      case 'rows':
+        return order === 'ordered' ? part.rows : [...part.rows].sort();
+      case 'error':
+        return [
+          `error ${part.sqlstate} ${part.message}`,
+          `  at ${part.position} detail ${part.detail} hint ${part.hint}`,
+        ];
+    }
+  });
+  const reported = [...answer.reported].sort().map(([name, value]) => `${name} = ${value}`);
+  return [...lines, ...reported, `status ${answer.status}`].join('\n');
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '    ');
+}

@@ -1,0 +1,128 @@
+/** A client made of nothing but the codecs: what a server said, message by message, with nothing interpreted away. */
+
+import { connect, type Socket } from 'node:net';
+import { FrameReader, backendType } from '../../wire/frame.js';
+import {
+  copyDoneFrame,
+  encodeBind,
+  encodeCopyData,
+  encodeDescribe,
+  encodeExecute,
+  encodeParse,
+  encodeQuery,
+  encodeStartup,
+  syncFrame,
+  terminateFrame,
+} from '../../wire/encode-frontend.js';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+}
+
+/** A statement of the extended protocol with its values. */
+export interface Parameters {
+  readonly types: readonly number[];
+  readonly formats: readonly number[];
+  readonly values: readonly (Buffer | null)[];
+  readonly resultFormats: readonly number[];
+}
+
+const noParameters: Parameters = { types: [], formats: [], values: [], resultFormats: [] };
+
+const MAXIMUM_FRAME_BYTES = 64 * 1024 * 1024;
+
+export class RawClient {
+  readonly #socket: Socket;
+  readonly #reader = new FrameReader(MAXIMUM_FRAME_BYTES);
+  #wake: (() => void) | undefined;
+  #ended: string | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#reader.push(Buffer.from(chunk));
+      this.#wake?.();
+    });
+    socket.on('error', (error) => {
+      this.#ended = error.message;
+    });
+    socket.on('close', () => {
+      this.#ended ??= 'the connection was closed';
+      this.#wake?.();
+    });
+  }
+
+  static async connect(address: Address): Promise<RawClient> {
+    const socket = connect({ host: address.host, port: address.port, noDelay: true });
+    const client = new RawClient(socket);
+    socket.write(
+      encodeStartup([
+        ['user', 'postgres'],
+        ['database', address.database],
+        ['client_encoding', 'UTF8'],
+        ['application_name', 'oracle'],
+      ]),
+    );
+    const answer = await client.#untilReady(undefined, false);
+    const error = answer.find((frame) => frame[0] === backendType.errorResponse);
+    if (error !== undefined) throw new Error(error.toString('latin1'));
+    return client;
+  }
+
+  /** Sends a Query; `copy` is what the client sends when it is asked for copy data. */
+  async simple(sql: string, copy?: Buffer): Promise<readonly Buffer[]> {
+    this.#socket.write(encodeQuery(sql));
+    return await this.#untilReady(copy, false);
+  }
+
+  /** Parse, Describe, Bind, Describe, Execute and Sync in one write. */
+  async extended(sql: string, parameters: Parameters = noParameters, copy?: Buffer): Promise<readonly Buffer[]> {
+    this.#socket.write(
+      Buffer.concat([
+        encodeParse('', sql, parameters.types),
+        encodeDescribe('statement', ''),
+        encodeBind({
+          parameterFormats: [...parameters.formats],
+          parameters: [...parameters.values],
+          resultFormats: [...parameters.resultFormats],
+        }),
+        encodeDescribe('portal', ''),
+        encodeExecute('', 0),
+        syncFrame,
+      ]),
+    );
+    return await this.#untilReady(copy, true);
+  }
+
+  close(): void {
+    this.#socket.end(terminateFrame);
+    this.#socket.destroySoon();
+  }
+
+  async #untilReady(copy: Buffer | undefined, extended: boolean): Promise<readonly Buffer[]> {
+    const frames: Buffer[] = [];
+    for (;;) {
+      const frame = await this.#next();
+      frames.push(frame);
+      if (frame[0] === backendType.readyForQuery) return frames;
+      if (frame[0] !== backendType.copyInResponse) continue;
+      if (copy !== undefined && copy.length > 0) this.#socket.write(encodeCopyData(copy));
+      this.#socket.write(copyDoneFrame);
+      // The server has ignored the first Sync (protocol, "COPY Operations").
+      if (extended) this.#socket.write(syncFrame);
+    }
+  }
+
+  async #next(): Promise<Buffer> {
+    for (;;) {
+      const frame = this.#reader.next();
+      if (frame !== undefined) return Buffer.from(frame);
+      if (this.#ended !== undefined) throw new Error(this.#ended);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
