@@ -57,10 +57,7 @@ export function formatLimits(): string {
 /** The comment above each entry. */
 function readComments(source: string): ReadonlyMap<string, string> {
   return new Map(
-    [...source.matchAll(/\/\*\* ([^*]+) \*\/\n {2}(\w+): (?:count|timeMs|bytes)\(/g)].map((match) => [
-      match[2] ?? '',
-      match[1] ?? '',
-    ]),
+    [...source.matchAll(/\/\*\* ([^*]+) \*\/\n {2}(\w+): /g)].map((match) => [match[2] ?? '', match[1] ?? '']),
   );
 }
 
