@@ -1,7 +1,7 @@
 /** A pipeline of the extended protocol, message by message: for statements that several shards or pgring itself run. */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { Plan } from '../planner/plan.js';
+import type { LocalCommand, Plan } from '../planner/plan.js';
 import {
   bindComplete,
   closeComplete,
@@ -24,6 +24,7 @@ import { explainDescription } from '../router/execute/explain.js';
 import { executePlan } from '../router/execute/execute.js';
 import { planPrepared } from './plan-prepared.js';
 import type { ClientPortal, PreparedStatement } from './prepared.js';
+import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { checkNotFailed, inClientsText } from './simple-query.js';
@@ -110,7 +111,9 @@ export class Pipeline {
       statement.parameterTypes,
     );
     checkNotFailed(this.#scope, plan);
-    if (plan.kind === 'refuse') throw plan.error;
+    if (plan.kind === 'refuse') {
+      throw await reasonToRefuse(this.#scope, statement.sql, statement.parameterTypes, plan.error);
+    }
     this.#scope.prepared.add(statement);
     try {
       await this.#shape(statement);
@@ -232,13 +235,14 @@ export class Pipeline {
   async #shape(statement: PreparedStatement): Promise<StatementShape> {
     const { plan } = planPrepared(this.#scope, statement);
     switch (plan.kind) {
-      case 'empty':
       case 'local':
+        return setsConfig(plan.command) ? await this.#inferred(plan, statement) : noShape;
+      case 'empty':
       case 'ddl':
       case 'copyFrom':
       case 'copyTo':
       case 'refuse':
-        return { parameterTypes: [], rowDescription: undefined };
+        return noShape;
       case 'explain':
         return {
           parameterTypes: (await this.#inferred(plan, statement)).parameterTypes,
@@ -284,6 +288,13 @@ export class Pipeline {
     this.#state = 'closed';
     await send(output, encodeReadyForQuery(this.#scope.status));
   }
+}
+
+const noShape: StatementShape = { parameterTypes: [], rowDescription: undefined };
+
+/** SELECT set_config(…), which gives a row. */
+function setsConfig(command: LocalCommand): boolean {
+  return command.kind === 'set' && command.tag === 'SELECT';
 }
 
 const VOID_OID = 2278;

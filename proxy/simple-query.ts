@@ -8,6 +8,7 @@ import { executePlan } from '../router/execute/execute.js';
 import { locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import type { ImmediateEntry } from '../router/transaction/session-transaction.js';
+import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import type { PlannedStatement } from './statement-planner.js';
@@ -70,6 +71,7 @@ async function executeOne(scope: SessionScope, planned: PlannedStatement, oneOfM
   }
   const statement: BoundStatement = { ...planned, parameters: noParameters, resultFormats: [], describe: true };
   try {
+    if (planned.plan.kind === 'refuse') throw await reasonToRefuse(scope, planned.sql, [], planned.plan.error);
     await executePlan(scope, statement, planned.plan);
   } catch (error) {
     throw inClientsText(toClientError(error), planned);
@@ -101,5 +103,6 @@ export function inClientsText(error: PgError, planned: PlannedStatement): PgErro
 }
 
 function isClientsOwn(plan: Plan): boolean {
+  if (plan.kind === 'insert') return false;
   return plan.kind === 'refuse' || !('sql' in plan) || plan.sql === 'client';
 }

@@ -60,8 +60,9 @@ class CopyIn {
     try {
       await this.#readClient();
     } catch (error) {
-      await this.#giveUp(error instanceof Error ? error.message : String(error));
-      throw error;
+      // A row before may be one that its shard refuses, and its error is the first.
+      this.#buffers.flush();
+      throw (await this.#giveUp(error instanceof Error ? error.message : String(error))) ?? error;
     }
     return await this.#finish();
   }
@@ -194,15 +195,16 @@ class CopyIn {
     return this.#plan.target === 'reference' ? (numbers[0] ?? 0) : numbers.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Ends COPY on every shard without its rows. */
-  async #giveUp(reason: string): Promise<void> {
-    await Promise.all(
+  /** Ends COPY on every shard without its rows. Returns what a shard has against the rows it got. */
+  async #giveUp(reason: string): Promise<PgError | undefined> {
+    const errors = await Promise.all(
       [...this.#exchanges.values()].map(async (exchange) => {
-        if (exchange.connection.closed) return;
+        if (exchange.connection.closed) return undefined;
         if (exchange.connection.outstandingReady > 0) exchange.send([encodeCopyFail(reason)], 0);
-        await exchange.finish();
+        return await exchange.finish();
       }),
     );
+    return errors.find((error) => error !== undefined && error.sqlstate !== sqlstate.queryCanceled);
   }
 }
 
