@@ -170,7 +170,11 @@ export class SessionScope implements ExecutionContext {
   async noteCatalogChange(): Promise<void> {
     if (this.transaction.isOpen) {
       const connection = await this.transaction.enter(this.topology.home, false);
+      // The reader's own settings are no news to the client.
+      const { onParameter } = connection;
+      connection.onParameter = undefined;
       const changed = await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database);
+      connection.onParameter = onParameter;
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;
       this.#transactionOids = await this.#readOids();
