@@ -13,6 +13,9 @@ import type { CatalogSnapshot } from '../catalog/schema.js';
 import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { DatabaseOids } from './database-oids.js';
 
+/** However often statements name what does not exist, the catalog is read again no oftener than that. */
+const REFRESH_INTERVAL_MS = 1_000;
+
 /** Proxies tell each other of DDL on this channel of the home shard. */
 const CHANNEL = 'pgring_catalog';
 
@@ -34,6 +37,7 @@ export class Databases {
   /** They outlive the catalog, which is forgotten when the home shard's connection is lost. */
   readonly #oids = new Map<string, DatabaseOids>();
   readonly #readings = new Map<string, Promise<void>>();
+  readonly #refreshed = new Map<string, number>();
   #closed = false;
 
   constructor(config: Config, topology: () => Topology, log: Logger) {
@@ -99,6 +103,14 @@ export class Databases {
   /** How a shard's oids in a database differ from the home shard's; undefined when they do not. */
   oidMap(name: string, shard: ShardId): OidMap | undefined {
     return this.#oids.get(name)?.mapOf(shard);
+  }
+
+  /** Reads the catalog again, unless that was done a moment ago: for what a statement names and the catalog lacks. */
+  async refresh(name: string): Promise<void> {
+    const now = Date.now();
+    if (now - (this.#refreshed.get(name) ?? 0) < REFRESH_INTERVAL_MS) return;
+    this.#refreshed.set(name, now);
+    await this.reload(name, false);
   }
 
   /** Makes sure that a server's database has the schema pgring, and that its oids are known. */

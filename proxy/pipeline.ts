@@ -104,7 +104,11 @@ export class Pipeline {
       plannedFor: '',
     };
     if (parse.name === '') this.#scope.prepared.remove('');
-    const { plan } = planPrepared(this.#scope, statement);
+    const { plan } = await this.#scope.replanIfStale(
+      planPrepared(this.#scope, statement),
+      statement.plannedFor,
+      statement.parameterTypes,
+    );
     checkNotFailed(this.#scope, plan);
     if (plan.kind === 'refuse') throw plan.error;
     this.#scope.prepared.add(statement);

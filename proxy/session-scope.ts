@@ -2,7 +2,7 @@
 
 import type { Logger } from '../base/log.js';
 import { assert } from '../base/assert.js';
-import { PgError, refuse } from '../base/errors.js';
+import { PgError, refuse, sqlstate } from '../base/errors.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
@@ -11,7 +11,7 @@ import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
 import type { TransactionStatus } from '../wire/backend.js';
-import { queryRows } from '../router/backend/command.js';
+import { queryRows, runCommand } from '../router/backend/command.js';
 import type { BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
@@ -38,6 +38,9 @@ export interface ProxyParts {
   readonly topology: () => Topology;
   readonly shardMap: () => ShardMap;
 }
+
+/** undefined_table and undefined_column: what a newer catalog may know. */
+const unknownStates: ReadonlySet<string> = new Set([sqlstate.undefinedTable, sqlstate.undefinedColumn]);
 
 const BACKSLASH = 0x5c;
 
@@ -149,6 +152,26 @@ export class SessionScope implements ExecutionContext {
     return planned;
   }
 
+  /**
+   * A plan as good as one made now: a statement before it may have changed the catalog, and a relation that pgring does
+   * not know may have been created behind its back.
+   */
+  async replanIfStale(
+    planned: PlannedStatement,
+    plannedFor: string,
+    parameterTypes: readonly number[],
+  ): Promise<PlannedStatement> {
+    const { plan } = planned;
+    const isUnknown = plan.kind === 'refuse' && unknownStates.has(plan.error.sqlstate);
+    if (isUnknown && !this.transaction.isFailed) {
+      if (this.#catalogBefore === undefined) await this.#parts.databases.refresh(this.database);
+      else await this.noteCatalogChange();
+    }
+    if (this.contextKey === plannedFor) return planned;
+    const [again] = this.plan(planned.sql, parameterTypes);
+    return again === undefined ? planned : { ...again, offset: planned.offset };
+  }
+
   #takeNewestCatalog(): void {
     if (this.#catalogBefore === undefined) this.#catalog = this.#parts.databases.newest(this.database) ?? this.#catalog;
   }
@@ -170,7 +193,10 @@ export class SessionScope implements ExecutionContext {
   async noteCatalogChange(): Promise<void> {
     if (this.transaction.isOpen) {
       const connection = await this.transaction.enter(this.topology.home, false);
+      // The catalog is read with a search path of its own, which must not outlive the reading.
+      await runCommand(connection, 'SAVEPOINT pgring_catalog');
       const changed = await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database);
+      await runCommand(connection, 'ROLLBACK TO SAVEPOINT pgring_catalog; RELEASE SAVEPOINT pgring_catalog');
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;
       this.#transactionOids = await this.#readOids();

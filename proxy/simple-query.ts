@@ -34,7 +34,11 @@ export async function executeSimpleQuery(
   try {
     if (refusal !== undefined) throw refusal;
     if (planned.length === 0) await send(output, emptyQueryResponse);
-    for (const each of planned) await executeOne(scope, each, planned.length > 1);
+    const plannedFor = scope.contextKey;
+    for (const each of planned) {
+      const current = await scope.replanIfStale(each, plannedFor, []);
+      await executeOne(scope, current, planned.length > 1);
+    }
     if (transaction.isOpen && !transaction.isExplicit) {
       await transaction.commit();
       await scope.noteTransactionEnd();

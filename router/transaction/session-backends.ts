@@ -1,5 +1,6 @@
 /** The server connections of one client session: lent for the session's life, one a shard, opened when first needed. */
 
+import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { OidMap } from '../../catalog/oid-map.js';
 import type { Shard, ShardId, Topology } from '../../catalog/topology.js';
@@ -71,12 +72,14 @@ export class SessionBackends {
   /** An open connection that can be used at once, or undefined: then `connect` is needed. */
   ready(shard: ShardId): BackendConnection | undefined {
     const connection = this.peek(shard);
-    return connection !== undefined && connection.appliedSettings === this.settings.version ? connection : undefined;
+    if (connection?.status !== 'I' || connection.appliedSettings !== this.settings.version) return undefined;
+    return connection;
   }
 
-  /** The connection to a shard, opened if need be. It has the session's settings unless a transaction is open on it. */
+  /** The connection to a shard, opened if need be, with the session's settings and no transaction. */
   async connect(shard: ShardId): Promise<BackendConnection> {
     let connection = this.peek(shard);
+    assert(connection === undefined || connection.status === 'I', 'a transaction was left open on a connection');
     if (connection === undefined) {
       const target = shardOf(this.#topology(), shard);
       connection = await this.#pool.acquire(target, this.#identity);
@@ -92,7 +95,7 @@ export class SessionBackends {
         throw error;
       }
     }
-    if (connection.status === 'I') await this.catchUp(connection);
+    await this.catchUp(connection);
     return connection;
   }
 

@@ -33,6 +33,9 @@ const noParameters: Parameters = { types: [], formats: [], values: [], resultFor
 
 const MAXIMUM_FRAME_BYTES = 64 * 1024 * 1024;
 
+/** No statement of these tests takes that long, so one that does will never end. */
+const ANSWER_MS = 15_000;
+
 export class RawClient {
   readonly #socket: Socket;
   readonly #reader = new FrameReader(MAXIMUM_FRAME_BYTES);
@@ -121,7 +124,14 @@ export class RawClient {
       if (frame !== undefined) return Buffer.from(frame);
       if (this.#ended !== undefined) throw new Error(this.#ended);
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        const timer = setTimeout(() => {
+          this.#ended = `no answer within ${ANSWER_MS} ms`;
+          resolve();
+        }, ANSWER_MS);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
       });
     }
   }
