@@ -1,4 +1,4 @@
-import { makeOidMap, readOidList, type OidList } from '../../catalog/oid-map.js';
+import { makeOidMap, mayHoldOids, readOidList, type OidList } from '../../catalog/oid-map.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../support/shared-servers.js';
 import { connectAsText } from './server.js';
 
@@ -76,6 +76,31 @@ describe('makeOidMap', () => {
     const one = list([['a.b', 'c', 20_000, 0]]);
     const other = list([['a', 'b.c', 20_001, 0]]);
     expect(makeOidMap(one, other)).toBeUndefined();
+  });
+});
+
+describe('mayHoldOids', () => {
+  const database = 'oid_types';
+
+  afterAll(async () => {
+    await dropDatabaseEverywhere(database);
+  });
+
+  it('knows all built-in types whose values hold oids, as the server lists them', async () => {
+    const { oracle } = await createDatabaseEverywhere(database);
+    const connection = await connectAsText(oracle, database);
+    try {
+      const rows = await connection.query(
+        `SELECT oid::int8, typname ~ '^_?(reg(class|type|proc|oper|namespace|role|config|dictionary|collation).*|record)$'
+           AS holds
+         FROM pg_type WHERE oid < 10000 AND typtype IN ('b', 'p')`,
+      );
+      const wrong = rows.filter(({ oid, holds }) => mayHoldOids(Number(oid)) !== (holds === 'true' || holds === 't'));
+      expect(wrong).toEqual([]);
+      expect(mayHoldOids(16_384)).toBe(true);
+    } finally {
+      await connection.close();
+    }
   });
 });
 

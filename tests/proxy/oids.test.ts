@@ -281,6 +281,25 @@ describe('oids that differ between shards', () => {
     }
   });
 
+  it('do not matter to statements that PostgreSQL finishes over shipped rows', async () => {
+    const sql = `SELECT t.*, (t.p).a, array_agg(o.m ORDER BY o.id) FILTER (WHERE o.m = $1) AS all_of
+      FROM things t JOIN things o ON o.id <> t.id WHERE t.ms @> ARRAY[$1] GROUP BY t.id`;
+    const extra = [
+      { name: 'a', type: INT4, table: 0 },
+      { name: 'all_of', type: home['_mood'], table: 0 },
+    ];
+    const all = `{${everyKey
+      .slice(1)
+      .map(() => 'happy')
+      .join(',')}}`;
+    const wanted = everyKey.map((id) => [...rowOf(id), String(id), all]);
+    const seen = await session.extended(sql, [home['mood'] ?? 0], ['happy']);
+    expect(seen.fields).toEqual([...columns, ...extra]);
+    expect(sorted(seen.rows)).toEqual(sorted(wanted));
+    const simple = await session.simple(sql.replaceAll('$1', "'happy'::mood"));
+    expect(sorted(simple.rows)).toEqual(sorted(wanted));
+  });
+
   it('are known to a session that begins later, and to one that has not used every shard yet', async () => {
     const later = await Session.open(proxy);
     try {
