@@ -36,8 +36,10 @@ export async function startProxy(options: {
   await loadParser();
   let topology = await ensureTopology(store, config, (shards) => assignArcs(shards));
   let shardMap = new ShardMap(topology);
+  const databases = new Databases(config, () => topology, log);
   const watch = store.watch(
     (next) => {
+      databases.noteTopology(topology, next);
       topology = next;
       shardMap = new ShardMap(next);
       log.info({ epoch: next.epoch, shards: next.shards.length }, 'the topology has changed');
@@ -52,7 +54,6 @@ export async function startProxy(options: {
     connectionsPerShard: limits.serverConnectionsPerShard,
     queueTimeoutMs: limits.queueTimeoutMs,
   });
-  const databases = new Databases(config, () => topology, log);
   const recovery = new Recovery(databases, () => topology, log);
   recovery.start();
   const clients = new Set<Client>();

@@ -86,6 +86,7 @@ export class BackendPool {
       return;
     }
     try {
+      await connection.cancelled();
       const exchange = new Exchange(connection);
       exchange.send([discard], 1);
       const error = await exchange.finish();
