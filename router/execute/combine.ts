@@ -181,8 +181,9 @@ class Shipments {
   }
 
   /**
-   * Arrays and composite values name the types of what is in them by oid, which may be another type's on the home shard;
-   * so where oids differ, what may hold user types travels as text.
+   * In binary a regclass or the like is an oid, alone or inside an array or a composite value, and would be another thing
+   * on the home shard; before PostgreSQL 14 a server also refuses arrays and composite values whose parts are of types
+   * with other oids. So where oids differ, what may hold such travels as text.
    */
   async #travelsInBinary(shipment: Shipment, shards: readonly ShardId[]): Promise<boolean> {
     const { catalog, transaction } = this.#context;

@@ -18,6 +18,7 @@ import { FrameSocket } from '../wire/server.js';
 
 const database = 'oids';
 const INT4 = 23;
+const REGCLASS = 2205;
 const everyKey = Array.from({ length: 12 }, (_unused, index) => index + 1);
 
 /** What a client can see of an answer: each description's oids, and the rows' values as text. */
@@ -123,7 +124,7 @@ async function wasteOids(server: ServerAddress, times: number): Promise<void> {
 
 /** The row of a key, as text. */
 function rowOf(id: number): readonly string[] {
-  return [String(id), 'happy', '{ok,happy}', String(id), `(${id},sad)`, '[1,2)'];
+  return [String(id), 'happy', '{ok,happy}', String(id), `(${id},sad)`, '[1,2)', 'early'];
 }
 
 describe('oids that differ between shards', () => {
@@ -153,7 +154,7 @@ describe('oids that differ between shards', () => {
       'CREATE DOMAIN score AS int CHECK (VALUE >= 0)',
       'CREATE TYPE pair AS (a int, m mood)',
       'CREATE TYPE span AS RANGE (subtype = float8)',
-      'CREATE TABLE things (id int PRIMARY KEY, m mood, ms mood[], s score, p pair, r span)',
+      "CREATE TABLE things (id int PRIMARY KEY, m mood, ms mood[], s score, p pair, r span, w regclass DEFAULT 'early')",
     ]) {
       await session.simple(sql);
     }
@@ -161,9 +162,9 @@ describe('oids that differ between shards', () => {
     if (first === undefined) throw new Error('three shards are needed');
     home = await readOids(first);
     others = await Promise.all(shards.slice(1).map(readOids));
-    columns = ['id', 'm', 'ms', 's', 'p', 'r'].map((name, index) => ({
+    columns = ['id', 'm', 'ms', 's', 'p', 'r', 'w'].map((name, index) => ({
       name,
-      type: [INT4, home['mood'], home['_mood'], INT4, home['pair'], home['span']][index] ?? 0,
+      type: [INT4, home['mood'], home['_mood'], INT4, home['pair'], home['span'], REGCLASS][index] ?? 0,
       table: home['table things'] ?? 0,
     }));
   });
@@ -229,6 +230,26 @@ describe('oids that differ between shards', () => {
       }
     }
     expect((await session.ask(encodeDescribe('statement', 'one'), syncFrame)).parameters).toEqual(types);
+  });
+
+  it('do not matter inside an array that is sent in binary', async () => {
+    const mood = home['mood'] ?? 0;
+    const array = Buffer.alloc(20 + 4 + 2 + 4 + 5);
+    // One dimension, no nulls, the element type, two elements from 1 on (arrayfuncs.c, array_send).
+    for (const [index, number] of [1, 0, mood, 2, 1, 2].entries()) array.writeInt32BE(number, index * 4);
+    array.write('ok', 24);
+    array.writeInt32BE(5, 26);
+    array.write('happy', 30);
+    for (const id of everyKey) {
+      const seen = await session.ask(
+        encodeParse('', 'SELECT * FROM things WHERE id = $1 AND ms = $2', []),
+        encodeBind({ parameterFormats: [0, 1], parameters: [Buffer.from(String(id)), array] }),
+        encodeDescribe('portal', ''),
+        encodeExecute('', 0),
+        syncFrame,
+      );
+      expect(seen).toEqual({ parameters: undefined, fields: columns, rows: [rowOf(id)] });
+    }
   });
 
   it("are the home shard's in answers of several shards", async () => {

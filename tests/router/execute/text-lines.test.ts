@@ -13,7 +13,7 @@ describe('TextLines', () => {
     const lines = new TextLines();
     const messages = lines.add({ bytes, start: 6, end: bytes.length, rows: rows.length });
     expect(Buffer.concat(messages.map((message) => readCopyData(message))).toString('utf8')).toBe(
-      'a\\tb\t\\N\tgröße\n' + '\\\\N\t\tback\\\\slash\\r\\n\n' + '\\\\.\t\u0001\t日本\n',
+      ['a\\tb\t\\N\tgröße', '\\\\N\t\tback\\\\slash\\r\\n', '\\\\.\t\u0001\t日本', ''].join('\n'),
     );
     expect(lines.end()).toEqual([]);
   });
