@@ -236,6 +236,8 @@ export type Plan =
       readonly head: readonly SqlPiece[];
       readonly rows: readonly { readonly sql: readonly SqlPiece[]; readonly key: readonly ValueSource[] }[];
       readonly tail: readonly SqlPiece[];
+      /** Computed keys hold explicit casts of the client's expressions, which take more than an assignment does. */
+      readonly castsKeys: boolean;
       readonly computed: readonly ComputedExpression[];
       readonly returning: boolean;
     }

@@ -6,6 +6,9 @@
  */
 
 import { PgError, sqlstate } from '../../base/errors.js';
+import { mayHoldOids } from '../../catalog/oid-map.js';
+import { qualifiedName } from '../../catalog/schema.js';
+import type { ShardId } from '../../catalog/topology.js';
 import type { Plan, Shipment } from '../../planner/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import { formatTag } from '../../wire/command-tag.js';
@@ -21,12 +24,14 @@ import { describeInFormats } from './describe.js';
 import { startShards, type Gathered } from './gather.js';
 import { bindValues, renderSql, routeStatement } from './route.js';
 import { ShardRows } from './shard-rows.js';
+import { TextLines } from './text-lines.js';
 import { TupleFrames } from './tuple-frames.js';
 import type { StatementValues } from './values.js';
 
 type CombinePlan = Extract<Plan, { readonly kind: 'combine' }>;
 
 const wholeAnswer = { portal: '', batchRows: 0 } as const;
+const TEXT = 0;
 const BINARY = 1;
 /** More rows than that are worth statistics, without which PostgreSQL plans for very few. */
 const ANALYZED_ROWS = 1_000;
@@ -171,11 +176,12 @@ class Shipments {
     const context = this.#context;
     const shards = await routeStatement(context, shipment.routing, this.#values);
     const sql = renderSql(shipment.sql, this.#statement, this.#values);
-    const query = { sql, parameters: this.#parameters, resultFormats: [BINARY] };
+    const binary = await this.#travelsInBinary(shipment, shards);
+    const query = { sql, parameters: this.#parameters, resultFormats: [binary ? BINARY : TEXT] };
     const parts = await startShards(context, shards, false, query, wholeAnswer);
     try {
       await Promise.all(parts.map(async (part) => await part.describe()));
-      const count = await this.#pipe(name, parts, shipment);
+      const count = await this.#pipe(name, parts, shipment, binary);
       await Promise.all(parts.map(async (part) => await part.close()));
       return count;
     } catch (error) {
@@ -184,11 +190,24 @@ class Shipments {
     }
   }
 
+  /**
+   * In binary a regclass or the like is an oid, alone or inside an array or a composite value, and would be another thing
+   * on the home shard; before PostgreSQL 14 a server also refuses arrays and composite values whose parts are of types
+   * with other oids. So where oids differ, what may hold such travels as text.
+   */
+  async #travelsInBinary(shipment: Shipment, shards: readonly ShardId[]): Promise<boolean> {
+    const { catalog, transaction } = this.#context;
+    const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false)));
+    if (connections.every((connection) => connection.oidMap() === undefined)) return true;
+    const relation = [...catalog.relations()].find((each) => qualifiedName(each) === shipment.relation);
+    return relation?.columns.every((column) => !mayHoldOids(column.typeOid)) ?? false;
+  }
+
   /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
-  async #pipe(name: string, parts: readonly ShardRows[], shipment: Shipment): Promise<number> {
+  async #pipe(name: string, parts: readonly ShardRows[], shipment: Shipment, binary: boolean): Promise<number> {
     const exchange = new Exchange(this.#target);
-    exchange.send([encodeQuery(`COPY ${name} FROM STDIN (FORMAT binary)`)], 1);
-    const frames = new TupleFrames();
+    exchange.send([encodeQuery(`COPY ${name} FROM STDIN (FORMAT ${binary ? 'binary' : 'text'})`)], 1);
+    const frames = binary ? new TupleFrames() : new TextLines();
     let count = 0;
     const rows = concatenate(parts);
     for (let run = await rows.next(); run !== undefined; run = await rows.next()) {

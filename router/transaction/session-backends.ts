@@ -32,6 +32,9 @@ export class SessionBackends {
   readonly #prepareDatabase: (shard: Shard, database: string) => Promise<void>;
   readonly #oidMap: (shard: ShardId) => OidMap | undefined;
   readonly #listener: SessionListener;
+  /** The topology that the connections' addresses were compared with. */
+  #seen: Topology | undefined;
+  #ended = false;
 
   /**
    * `prepareDatabase` makes sure that schema pgring is there before a shard's database is first used, and that its
@@ -69,6 +72,7 @@ export class SessionBackends {
 
   /** The open connection to a shard, whether it has caught up or not. */
   peek(shard: ShardId): BackendConnection | undefined {
+    if (this.#topology() !== this.#seen) this.#leaveOldAddresses();
     const connection = this.#connections.get(shard);
     if (connection?.closed !== true) return connection;
     this.#connections.delete(shard);
@@ -82,13 +86,36 @@ export class SessionBackends {
     return connection;
   }
 
+  /** Gives up connections to where a shard is no more, unless a transaction is open on them. */
+  #leaveOldAddresses(): void {
+    const topology = this.#topology();
+    let all = true;
+    for (const [id, connection] of this.#connections) {
+      const shard = topology.shards.find((candidate) => candidate.id === id);
+      if (shard?.host === connection.address.host && shard.port === connection.address.port) continue;
+      if (connection.clean) {
+        this.#connections.delete(id);
+        connection.end();
+      } else all = false;
+    }
+    if (all) this.#seen = topology;
+  }
+
+  /** Lends a connection; one that comes after the session's end goes back at once. */
+  async #acquire(shard: ShardId): Promise<BackendConnection> {
+    const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity);
+    if (!this.#ended) return connection;
+    await this.#pool.release(connection);
+    throw new PgError(sqlstate.adminShutdown, 'the session has ended');
+  }
+
   /** The connection to a shard, opened if need be, with the session's settings and no transaction. */
   async connect(shard: ShardId): Promise<BackendConnection> {
     let connection = this.peek(shard);
     assert(connection === undefined || connection.status === 'I', 'a transaction was left open on a connection');
     if (connection === undefined) {
       const target = shardOf(this.#topology(), shard);
-      connection = await this.#pool.acquire(target, this.#identity);
+      connection = await this.#acquire(shard);
       this.#adopt(shard, connection);
       try {
         await this.#prepareDatabase(target, this.#identity.database);
@@ -107,7 +134,7 @@ export class SessionBackends {
 
   /** A connection of its own beside the session's, with the session's settings. `giveBack` returns it. */
   async borrow(shard: ShardId): Promise<BackendConnection> {
-    const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity);
+    const connection = await this.#acquire(shard);
     this.#borrowed.add(connection);
     try {
       await this.catchUp(connection);
@@ -127,12 +154,17 @@ export class SessionBackends {
   async catchUp(connection: BackendConnection): Promise<void> {
     const version = this.settings.version;
     if (connection.appliedSettings === version) return;
+    // What it reports on the way is no news to the client, who has SET it before.
+    const { onParameter } = connection;
+    connection.onParameter = undefined;
     for (const statement of this.settings.since(connection.appliedSettings)) await runCommand(connection, statement);
+    connection.onParameter = onParameter;
     connection.appliedSettings = version;
   }
 
-  /** Destroys connections that something unfinished is on, and gives the others back. */
+  /** The session's end: destroys connections that something unfinished is on, and gives the others back. */
   async releaseAll(): Promise<void> {
+    this.#ended = true;
     const connections = [...this.#connections.values()];
     this.#connections.clear();
     await Promise.all(connections.map(async (connection) => await this.#pool.release(connection)));

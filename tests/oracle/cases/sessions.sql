@@ -190,9 +190,11 @@ SET timezone TO DEFAULT;
 SET application_name = 'me';
 SHOW application_name;
 SET client_encoding = 'LATIN1';
+-- refused
 SHOW client_encoding;
 RESET client_encoding;
 SET standard_conforming_strings = off;
+-- refused
 SELECT 'a\\b';
 SET standard_conforming_strings = on;
 SELECT 'a\\b';
@@ -217,7 +219,9 @@ SHOW server_version_num;
 SHOW nonsense;
 SET work_mem = 'nonsense';
 SET work_mem TO '16MB', '17MB';
+-- refused
 PREPARE q AS SELECT 1;
+-- refused
 EXECUTE q;
 DEALLOCATE q;
 DEALLOCATE q;
@@ -313,7 +317,9 @@ CREATE INDEX CONCURRENTLY con ON t (v);
 DROP INDEX named;
 DROP INDEX nothing;
 CREATE VIEW vw AS SELECT id, v FROM t WHERE id < 3;
+-- refused
 SELECT * FROM vw ORDER BY id;
+-- refused
 SELECT count(*) FROM vw;
 DROP VIEW vw;
 COMMENT ON TABLE t IS 'a comment';
@@ -369,7 +375,9 @@ SELECT nextval('sq');
 INSERT INTO gen VALUES (nextval('sq'), 1);
 SELECT id FROM gen ORDER BY id;
 DROP SEQUENCE sq;
+-- refused
 CREATE TABLE ct AS SELECT 1 AS a;
+-- refused
 CREATE TEMP TABLE tt (id int PRIMARY KEY, v int);
 CREATE TYPE pair AS (a int, b text);
 CREATE TABLE cp (id int PRIMARY KEY, p pair);
@@ -462,6 +470,7 @@ DELETE FROM h WHERE id = 1;
 INSERT INTO h SELECT id + 10, v FROM h;
 SELECT * FROM h ORDER BY id;
 CREATE TABLE hr (id int) WITH (pgring.placement = 'reference');
+-- refused
 INSERT INTO hr SELECT generate_series(1, 3);
 SELECT h.id, hr.id FROM h JOIN hr ON hr.id = h.id ORDER BY 1;
 INSERT INTO hr VALUES (random() * 0);
@@ -532,9 +541,12 @@ COPY (SELECT 1, 'x') TO STDOUT;
 COPY c TO STDOUT WITH (FORMAT csv, HEADER);
 COPY nowhere FROM STDIN;
 \.
+-- refused
 COPY c (nope) FROM STDIN;
 \.
+-- refused
 COPY c TO '/tmp/x';
+-- refused
 COPY c FROM '/tmp/x';
 BEGIN;
 COPY c FROM STDIN;
@@ -558,6 +570,7 @@ COPY ch FROM STDIN CSV;
 \.
 SELECT * FROM ch ORDER BY id;
 CREATE TABLE cs (id serial PRIMARY KEY, v text);
+-- refused
 COPY cs (v) FROM STDIN;
 a
 b

@@ -19,6 +19,7 @@ INSERT INTO t (id, name) VALUES (22, upper('up')), (23, 'a' || 'b') RETURNING *;
 INSERT INTO t (id) SELECT 24;
 -- refused
 INSERT INTO t (id) SELECT id + 100 FROM t;
+-- refused
 WITH v AS (SELECT 25 AS id) INSERT INTO t (id) SELECT id FROM v;
 INSERT INTO t VALUES (1, 'dup'), (26, 'new');
 SELECT * FROM t WHERE id = 26;
@@ -39,6 +40,7 @@ INSERT INTO c VALUES (1, 11, 'y'), (2, 12, 'z'), (6, 6, 'f') ON CONFLICT (id) DO
 INSERT INTO c VALUES (1, 1, 'q') ON CONFLICT ON CONSTRAINT c_pkey DO UPDATE SET w = 'conflict';
 INSERT INTO c VALUES (7, 1, 'q'), (7, 2, 'r') ON CONFLICT (id) DO UPDATE SET w = 'twice';
 INSERT INTO c VALUES (7, 1, 'q'), (7, 2, 'r') ON CONFLICT DO NOTHING;
+-- refused
 INSERT INTO c VALUES (8, 1, 'q') ON CONFLICT (v) DO NOTHING;
 INSERT INTO c VALUES (8, 1, 'q') ON CONFLICT (nope) DO NOTHING;
 -- refused
@@ -66,9 +68,12 @@ UPDATE t SET v = 1 / (v - v) WHERE v IS NOT NULL;
 UPDATE t SET nope = 1;
 UPDATE t SET v = 'x' WHERE id = 1;
 UPDATE t SET v = v WHERE w > 'a' RETURNING id;
+-- refused
 UPDATE t SET id = 7 WHERE id = 6;
+-- refused
 UPDATE t SET id = id WHERE id = 6;
 UPDATE t SET v = 5 FROM (VALUES (1), (2)) AS x (k) WHERE t.id = x.k RETURNING t.id, t.v;
+-- refused
 UPDATE t SET v = (SELECT max(v) FROM t) WHERE id = 1;
 UPDATE t SET v = 7 WHERE id = (SELECT 2) RETURNING *;
 UPDATE t SET v = 8 WHERE id = ANY ('{1,3}') RETURNING id;
@@ -164,6 +169,7 @@ SELECT * FROM l ORDER BY id LIMIT (SELECT 2);
 SELECT * FROM l ORDER BY id FETCH FIRST 2 ROWS ONLY;
 SELECT * FROM l ORDER BY id FETCH FIRST ROW ONLY;
 SELECT * FROM l ORDER BY id OFFSET 3 ROWS FETCH NEXT 2 ROWS ONLY;
+-- any order
 SELECT * FROM l ORDER BY v / 50 FETCH FIRST 2 ROWS WITH TIES;
 SELECT count(*) FROM (SELECT * FROM l LIMIT 3) x;
 SELECT count(*) FROM l LIMIT 1;
@@ -172,6 +178,7 @@ SELECT count(*) FROM l OFFSET 1;
 SELECT * FROM l WHERE id = 5 LIMIT 1;
 SELECT * FROM l WHERE id IN (1, 5, 7) ORDER BY v DESC LIMIT 2;
 SELECT id FROM l WHERE v > 1000 LIMIT 5;
+-- refused
 SELECT * FROM l ORDER BY id LIMIT 3 FOR UPDATE;
 SELECT * FROM l WHERE id = 1 FOR UPDATE;
 SELECT * FROM l ORDER BY id FOR SHARE;
@@ -197,7 +204,7 @@ SELECT count(DISTINCT a) FROM g;
 SELECT count(DISTINCT id) FROM g;
 SELECT sum(DISTINCT a) FROM g;
 SELECT min(DISTINCT a), max(DISTINCT b) FROM g;
-SELECT array_agg(id) FROM g;
+SELECT array_agg(id ORDER BY id DESC) FROM g;
 SELECT string_agg(b, ',' ORDER BY id) FROM g;
 SELECT a, count(*) FROM g GROUP BY a ORDER BY a;
 SELECT id, count(*) FROM g GROUP BY id ORDER BY id;
@@ -288,6 +295,7 @@ WITH x AS (SELECT id FROM u), y AS (SELECT uid, what FROM p) SELECT * FROM x JOI
 WITH x AS MATERIALIZED (SELECT count(*) AS c FROM u) SELECT c FROM x;
 WITH RECURSIVE x AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM x WHERE n < 3) SELECT * FROM x;
 WITH d AS (DELETE FROM p WHERE uid = 7 AND n = 1 RETURNING *) SELECT * FROM d;
+-- refused
 WITH d AS (DELETE FROM p WHERE what = 'w' RETURNING *) SELECT count(*) FROM d;
 SELECT id, row_number() OVER (PARTITION BY id ORDER BY name) FROM u ORDER BY id;
 SELECT uid, n, rank() OVER (PARTITION BY uid ORDER BY n DESC) FROM p ORDER BY uid, n;
@@ -322,7 +330,9 @@ DELETE FROM p USING u WHERE u.id = p.uid AND u.name = 'b' RETURNING p.*;
 INSERT INTO r VALUES (3, 'three'), (4, 'four') RETURNING *;
 INSERT INTO r VALUES (3, 'x') ON CONFLICT (code) DO UPDATE SET label = 'changed' RETURNING *;
 INSERT INTO r VALUES (3, 'x');
+-- refused
 INSERT INTO r SELECT 10, 'ten';
+-- refused
 INSERT INTO r SELECT code + 100, label FROM r;
 DELETE FROM r WHERE code > 100 RETURNING code;
 DELETE FROM r WHERE code = 10;
