@@ -97,8 +97,7 @@ export class Session implements RelayListener {
 
   /** Cancels what runs now, on every shard it runs on. */
   async cancel(): Promise<void> {
-    const running = [...this.scope.backends.open].filter(([, connection]) => connection.outstandingReady > 0);
-    await Promise.all(running.map(async ([, connection]) => await connection.cancel()));
+    await Promise.all(this.scope.backends.busy.map(async (connection) => await connection.cancel()));
   }
 
   /** Resolves when the work has ended. Until then it uses the connections, so that no other session may have them. */

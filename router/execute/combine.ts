@@ -48,12 +48,14 @@ export async function openCombine(
   const ownTransaction = openSnapshot(context, plan);
   const connection = await context.backends.borrow(context.topology.home);
   try {
-    await runCommand(connection, 'BEGIN READ WRITE');
-    for (const setting of context.transaction.settings) await runCommand(connection, setting);
     const shipped = new Shipments(context, statement, values, parameters, connection);
     for (const [index, shipment] of plan.shipments.entries()) {
-      if (shipment.always || (context.transaction.isOpen && !ownTransaction)) await shipped.ship(index, shipment);
+      if (shipment.always || (context.transaction.isOpen && !ownTransaction)) shipped.add(index, shipment);
     }
+    // READ WRITE once more: SET TRANSACTION READ ONLY may be among the settings, and temporary tables are made here.
+    const opening = ['BEGIN', ...context.transaction.settings, 'SET TRANSACTION READ WRITE', ...shipped.creation()];
+    await runCommand(connection, opening.join(';'));
+    await shipped.ship();
     if (ownTransaction) await context.transaction.commit();
     const sql = fill(plan.sql, {
       ...noPieces,
@@ -126,6 +128,7 @@ class Shipments {
   readonly #parameters: BoundParameters;
   readonly #target: BackendConnection;
   readonly #names = new Map<number, string>();
+  readonly #added: { readonly index: number; readonly shipment: Shipment }[] = [];
   #bytes = 0;
 
   constructor(
@@ -147,19 +150,26 @@ class Shipments {
     return this.#names.get(index);
   }
 
-  async ship(index: number, shipment: Shipment): Promise<void> {
-    const name = `pg_temp.pgring_shipped_${index}`;
-    const columns = shipment.columns.join(', ');
-    await runCommand(
-      this.#target,
-      `CREATE TEMPORARY TABLE pgring_shipped_${index} ON COMMIT DROP AS SELECT ${columns} FROM ${shipment.relation} WITH NO DATA`,
-    );
-    if (shipment.primaryKey.length > 0) {
-      await runCommand(this.#target, `ALTER TABLE ${name} ADD PRIMARY KEY (${shipment.primaryKey.join(', ')})`);
+  /** A relation that is to be shipped. */
+  add(index: number, shipment: Shipment): void {
+    this.#names.set(index, `pg_temp.pgring_shipped_${index}`);
+    this.#added.push({ index, shipment });
+  }
+
+  /** Statements that make the temporary tables. */
+  creation(): readonly string[] {
+    return this.#added.map(({ index, shipment: { definition, primaryKey } }) => {
+      const key = primaryKey.length === 0 ? '' : `, PRIMARY KEY (${primaryKey.join(', ')})`;
+      return `CREATE TEMPORARY TABLE pgring_shipped_${index} (${definition}${key}) ON COMMIT DROP`;
+    });
+  }
+
+  async ship(): Promise<void> {
+    for (const { index, shipment } of this.#added) {
+      const name = `pg_temp.pgring_shipped_${index}`;
+      const rows = await this.#copy(name, shipment);
+      if (rows > ANALYZED_ROWS) await runCommand(this.#target, `ANALYZE ${name}`);
     }
-    this.#names.set(index, name);
-    const rows = await this.#copy(name, shipment);
-    if (rows > ANALYZED_ROWS) await runCommand(this.#target, `ANALYZE ${name}`);
   }
 
   async #copy(name: string, shipment: Shipment): Promise<number> {

@@ -25,6 +25,7 @@ export function shardOf(topology: Topology, id: ShardId): Shard {
 export class SessionBackends {
   readonly settings = new SessionSettings();
   readonly #connections = new Map<ShardId, BackendConnection>();
+  readonly #borrowed = new Set<BackendConnection>();
   readonly #pool: BackendPool;
   readonly #identity: BackendIdentity;
   readonly #topology: () => Topology;
@@ -62,6 +63,11 @@ export class SessionBackends {
   /** Connections that are open now. */
   get open(): Iterable<readonly [ShardId, BackendConnection]> {
     return this.#connections;
+  }
+
+  /** Connections on which something runs now, borrowed ones too. */
+  get busy(): readonly BackendConnection[] {
+    return [...this.#connections.values(), ...this.#borrowed].filter((connection) => connection.outstandingReady > 0);
   }
 
   /** The open connection to a shard, whether it has caught up or not. */
@@ -129,11 +135,18 @@ export class SessionBackends {
   /** A connection of its own beside the session's, with the session's settings. `giveBack` returns it. */
   async borrow(shard: ShardId): Promise<BackendConnection> {
     const connection = await this.#acquire(shard);
-    await this.catchUp(connection);
+    this.#borrowed.add(connection);
+    try {
+      await this.catchUp(connection);
+    } catch (error) {
+      await this.giveBack(connection);
+      throw error;
+    }
     return connection;
   }
 
   async giveBack(connection: BackendConnection): Promise<void> {
+    this.#borrowed.delete(connection);
     await this.#pool.release(connection);
   }
 
