@@ -1,11 +1,16 @@
 /** One random case: a query with its values and formats, asked of pgring and of one PostgreSQL. */
 
 import { difference, readAnswer, refusalIn, type Answer } from '../answer.js';
-import type { Parameters, RawClient } from '../raw-client.js';
+import type { Parameters as BoundParameters, RawClient } from '../raw-client.js';
 import type { Choices } from './choices.js';
 import type { ParameterValue } from './expressions.js';
 import { randomQuery } from './query.js';
 import type { ColumnType } from './tables.js';
+
+/** Parameters with the types that Parse declares. */
+interface Parameters extends BoundParameters {
+  readonly types: readonly number[];
+}
 
 export interface RandomCase {
   readonly sql: string;
@@ -96,7 +101,9 @@ function encodeBinary(type: ColumnType, text: string): Buffer | undefined {
 export async function runCase(pgring: RawClient, oracle: RawClient, random: RandomCase): Promise<Outcome> {
   const { sql, parameters, ordered } = random;
   const ask = async (client: RawClient): Promise<readonly Buffer[]> =>
-    parameters === undefined ? await client.simple(sql) : await client.extended(sql, parameters);
+    parameters === undefined
+      ? await client.simple(sql)
+      : await client.pipeline(sql, parameters.types, [parameters], 0);
   const expected = readAnswer(await ask(oracle));
   if (expected.parts.some((part) => part.kind === 'error' && part.sqlstate === '57014')) return { kind: 'skipped' };
   const actual = readAnswer(await ask(pgring));
