@@ -11,7 +11,7 @@ import type { Binder } from './bind.js';
 import { checkCalls, checkSystemColumns } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
-import type { Spread } from './plan-select.js';
+import type { Spread } from './spread.js';
 import type { Plan, Routing, Shipment, SqlPiece } from './plan.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import type { Edit } from './parse/splice.js';
