@@ -5,6 +5,7 @@ import type { LocalCommand, Plan } from '../planner/plan.js';
 import {
   bindComplete,
   closeComplete,
+  encodeCommandComplete,
   encodeErrorResponse,
   encodeParameterDescription,
   encodeReadyForQuery,
@@ -13,6 +14,7 @@ import {
   parseComplete,
 } from '../wire/encode-backend.js';
 import { encodeExecute, syncFrame } from '../wire/encode-frontend.js';
+import { formatTag } from '../wire/command-tag.js';
 import { frontendType } from '../wire/frame.js';
 import { readBind, readClose, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import { Exchange } from '../router/backend/exchange.js';
@@ -182,7 +184,7 @@ export class Pipeline {
     const { portal: name, maximumRows } = readExecute(frame);
     const portal = this.#scope.prepared.portal(name);
     if (portal.kind === 'local') {
-      await this.#executeLocal(portal, maximumRows, several);
+      await this.#executeLocal(name, portal, maximumRows, several);
       return;
     }
     const { transaction } = this.#scope;
@@ -191,13 +193,18 @@ export class Pipeline {
     await deliverExchange(this.#scope, exchange, false);
   }
 
-  async #executeLocal(portal: LocalPortal, maximumRows: number, several: boolean): Promise<void> {
+  async #executeLocal(name: string, portal: LocalPortal, maximumRows: number, several: boolean): Promise<void> {
     const scope = this.#scope;
     const planned = planPrepared(scope, portal.statement);
     const { plan } = planned;
     checkNotFailed(scope, plan);
     if (portal.finished) {
-      throw new PgError(sqlstate.objectNotInPrerequisiteState, `portal "${portal.name}" cannot be run`);
+      // A query that has given all its rows gives none from then on (pquery.c, PortalRun).
+      if (!Cursor.canOpen(plan)) {
+        throw new PgError(sqlstate.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
+      }
+      await send(scope.output, encodeCommandComplete(formatTag('SELECT', 0)));
+      return;
     }
     if (several && !scope.transaction.isOpen && plan.kind !== 'local') scope.transaction.begin('implicit', 'BEGIN');
     const statement: BoundStatement = {
