@@ -5,6 +5,7 @@ import type { LocalCommand, Plan } from '../planner/plan.js';
 import {
   bindComplete,
   closeComplete,
+  encodeCommandComplete,
   encodeErrorResponse,
   encodeParameterDescription,
   encodeReadyForQuery,
@@ -196,7 +197,9 @@ export class Pipeline {
     const { plan } = planned;
     checkNotFailed(scope, plan);
     if (portal.finished) {
-      if (plan.kind !== 'scatter' && !(plan.kind === 'pass' && plan.access === 'read')) {
+      // A query that has given all its rows gives none from then on (pquery.c, PortalRun).
+      const isQuery = plan.kind === 'scatter' || plan.kind === 'combine' || (plan.kind === 'pass' && plan.access === 'read');
+      if (!isQuery) {
         throw new PgError(sqlstate.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
       }
       await deliverTag(scope.output, 'SELECT 0');
