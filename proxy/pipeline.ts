@@ -58,6 +58,7 @@ export class Pipeline {
     const executes = frames.filter((frame) => frame[0] === frontendType.execute).length;
     const several = executes > 1 || this.#state === 'open' || (executes > 0 && end === 'flush');
     if (this.#state === 'closed') this.#state = 'open';
+    this.#scope.takeCopied();
     try {
       for (const frame of frames) {
         if (this.#state === 'open') await this.#carryOut(frame, several);
@@ -106,7 +107,7 @@ export class Pipeline {
     };
     if (parse.name === '') this.#scope.prepared.remove('');
     const { plan } = planPrepared(this.#scope, statement);
-    checkNotFailed(this.#scope, plan);
+    if (plan.kind !== 'empty') checkNotFailed(this.#scope, plan);
     if (plan.kind === 'refuse') throw plan.error;
     this.#scope.prepared.add(statement);
     try {
@@ -123,7 +124,6 @@ export class Pipeline {
     const bind = readBind(frame);
     const statement = prepared.get(bind.statement);
     const { plan } = planPrepared(this.#scope, statement);
-    checkNotFailed(this.#scope, plan);
     const { parameterTypes, rowDescription } = await this.#shape(statement);
     checkFormats(bind, rowDescription);
     if (bind.parameters.length !== parameterTypes.length) {
@@ -132,6 +132,7 @@ export class Pipeline {
         `bind message supplies ${bind.parameters.length} parameters, but prepared statement "${bind.statement}" requires ${parameterTypes.length}`,
       );
     }
+    checkNotFailed(this.#scope, plan);
     if (bind.portal === '') await prepared.closePortal('');
     this.#portalNumber += 1;
     prepared.bind(bind.portal, {
@@ -221,7 +222,7 @@ export class Pipeline {
         return;
       }
       await executePlan(scope, statement, plan);
-      portal.finished = plan.kind !== 'local';
+      portal.finished = true;
     } catch (error) {
       throw inClientsText(toClientError(error), planned);
     }

@@ -163,6 +163,16 @@ export const extended: readonly Transcript[] = [
     ],
   },
   {
+    name: 'Query without a Sync before it',
+    turns: [
+      turnUntil(1, parse(one), bind(['3']), execute(), query('SELECT 1')),
+      turn(sync),
+      turnUntil(1, parse(all), bind(), execute(2), query('SELECT 1')),
+      turn(sync),
+      turnUntil(1, parse('SELEC'), query('SELECT 1'), sync),
+    ],
+  },
+  {
     name: 'pipelining of simple and extended',
     turns: [
       turn(
