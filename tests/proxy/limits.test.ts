@@ -12,6 +12,7 @@ import { logIn } from './conversation.js';
 import {
   connectClient,
   eventually,
+  lockTable,
   runStatements,
   startProxyUnderTest,
   type ProxyUnderTest,
@@ -43,6 +44,7 @@ beforeAll(async () => {
   });
   await runStatements(proxy, DATABASE, [
     'CREATE TABLE t (id int PRIMARY KEY, v text)',
+    'CREATE TABLE blocked (id int PRIMARY KEY, v text)',
     `INSERT INTO t VALUES ${Array.from({ length: 40 }, (_, index) => `(${index + 1}, 'v')`).join()}`,
   ]);
 });
@@ -152,15 +154,16 @@ async function cancel(client: Awaited<ReturnType<typeof connectClient>>): Promis
 }
 
 it.each([
-  ['one shard', 'SELECT pg_sleep(30) FROM t WHERE id = 1', 1],
-  ['a scatter', 'SELECT id, pg_sleep(30) FROM t ORDER BY id', 4],
+  ['one shard', 'SELECT id FROM blocked WHERE id = 1', 1],
+  ['a scatter', 'SELECT id FROM blocked ORDER BY id', 4],
+  ['a write over several shards', "UPDATE blocked SET v = 'x'", 4],
 ])('cancel of %s reaches it and nothing else', async (_name, sql, shards) => {
+  const unlock = await lockTable(servers.shards, DATABASE, 'blocked');
   const client = await connectClient(proxy, DATABASE);
   const other = await connectClient(proxy, DATABASE);
-  const slept = other.query('SELECT pg_sleep(1.5) FROM t WHERE id = 1');
+  const slept = other.query('SELECT pg_sleep(1) FROM t WHERE id = 1');
   const failed = sqlstateOf(client.query(sql));
-  const running = async (): Promise<number> =>
-    (await onShards(activity)).filter((line) => line.includes('pg_sleep(30)')).length;
+  const running = async (): Promise<number> => (await onShards(activity)).filter((line) => /blocked/.test(line)).length;
   expect(await eventually(running, (count) => count === shards)).toBe(shards);
   await cancel(client);
   expect(await failed).toBe('57014');
@@ -169,17 +172,19 @@ it.each([
   expect((await slept).rowCount).toBe(1);
   await client.end();
   await other.end();
+  await unlock();
 });
 
 it.each([
-  ['a query on one shard', ['SELECT pg_sleep(30) FROM t WHERE id = 1']],
-  ['a scatter', ['SELECT id, pg_sleep(30) FROM t ORDER BY id']],
+  ['a query on one shard', ['SELECT id FROM blocked WHERE id = 1']],
+  ['a scatter', ['SELECT id FROM blocked ORDER BY id']],
   ['a transaction', ['BEGIN', "UPDATE t SET v = 'x'"]],
   ['a failed transaction', ['BEGIN', "UPDATE t SET v = 'x'", 'SELECT 1/0']],
-  ['a write over several shards', ["UPDATE t SET v = 'x' WHERE pg_sleep(30) IS NOT NULL"]],
+  ['a write over several shards', ["UPDATE blocked SET v = 'x'"]],
   ['COPY in', ['COPY t FROM STDIN']],
   ['COPY in a transaction', ['BEGIN', 'COPY t FROM STDIN']],
 ])('a client that vanishes in %s leaves nothing behind', async (_name, statements) => {
+  const unlock = await lockTable(servers.shards, DATABASE, 'blocked');
   const client = await logIn(proxy.port, DATABASE);
   for (const [index, statement] of statements.entries()) {
     client.write(encodeQuery(statement));
@@ -192,10 +197,17 @@ it.each([
   expect(
     await eventually(
       async () => await onShards(activity),
-      (lines) => lines.some((line) => /pg_sleep|COPY|UPDATE|1\/0/.test(line)),
+      (lines) => lines.some((line) => /^active.* blocked|COPY|UPDATE|1\/0/.test(line)),
     ),
   ).not.toEqual([]);
   client.destroy();
+  expect(
+    await eventually(
+      async () => (await onShards(activity)).filter((line) => !/LOCK TABLE/.test(line)),
+      (lines) => lines.length === 0,
+    ),
+  ).toEqual([]);
+  await unlock();
   await expectReleased();
   const after = await connectClient(proxy, DATABASE);
   expect((await after.query("SELECT count(*) AS n FROM t WHERE v <> 'x'")).rows).toEqual([{ n: '40' }]);
@@ -214,7 +226,7 @@ it('a client that does not read costs bounded memory', async () => {
   );
   await writeFile(
     join(folder, 'pgring.yaml'),
-    `listen: 127.0.0.1:0\nshards:\n${shards.join('\n')}\nstore: {kind: file, path: topology.json}\nlog: {level: silent}\n`,
+    `listen: ["127.0.0.1:0"]\nshards:\n${shards.join('\n')}\nstore: {kind: file, path: topology.json}\nlog: {level: silent}\n`,
   );
   const pgring = await startPgring(['start', '--config', join(folder, 'pgring.yaml')]);
   const results: Record<string, number> = {};

@@ -5,6 +5,7 @@ import { startServers, type TestServers } from '../support/cluster.js';
 import {
   connectClient,
   eventually,
+  lockTable,
   runStatements,
   startProxyUnderTest,
   type ProxyUnderTest,
@@ -23,6 +24,7 @@ beforeAll(async () => {
   proxy = await startProxyUnderTest(cluster.servers.slice(0, 3), { limits: { connectTimeoutMs: 1_000 } });
   await runStatements(proxy, DATABASE, [
     'CREATE TABLE t (id int PRIMARY KEY, v text)',
+    'CREATE TABLE blocked (id int PRIMARY KEY)',
     `INSERT INTO t VALUES ${Array.from({ length: ROWS }, (_, index) => `(${index + 1}, 'v')`).join()}`,
   ]);
   for (const server of cluster.servers.slice(0, 3)) {
@@ -70,13 +72,23 @@ it('a killed shard: the others go on, its statements fail clearly, and it is use
   expect(await readRow(client, 1)).toBe('v');
   const running = failureOf(client.query('SELECT pg_sleep(30) FROM t WHERE id = $1', [idOf[1]]));
   const merging = await connectClient(proxy, DATABASE);
-  const scattered = failureOf(merging.query('SELECT id, pg_sleep(30) FROM t ORDER BY id'));
-  await new Promise((resolve) => {
-    setTimeout(resolve, 200);
-  });
+  const unlock = await lockTable(cluster.servers.slice(1, 2), DATABASE, 'blocked');
+  const scattered = failureOf(merging.query('SELECT id FROM blocked ORDER BY id'));
+  const watcher = await connectClient(cluster.servers[1] ?? cluster.servers[0] ?? proxy, DATABASE);
+  await eventually(
+    async () =>
+      (
+        await watcher.query(
+          "SELECT FROM pg_stat_activity WHERE state = 'active' AND query ~ 'pg_sleep\\(30|FROM blocked'",
+        )
+      ).rowCount,
+    (count) => count === 3,
+  );
   await cluster.servers[1]?.kill();
   expect(await running).toEqual(lost(1));
   expect(await scattered).toEqual(lost(1));
+  await unlock();
+  await watcher.end();
 
   // The same session: other shards, the lost one, all of them.
   expect(await readRow(client, 2)).toBe('v');
