@@ -163,7 +163,8 @@ it.each([
   const other = await connectClient(proxy, DATABASE);
   const slept = other.query('SELECT pg_sleep(1) FROM t WHERE id = 1');
   const failed = sqlstateOf(client.query(sql));
-  const running = async (): Promise<number> => (await onShards(activity)).filter((line) => /blocked/.test(line)).length;
+  const running = async (): Promise<number> =>
+    (await onShards(activity)).filter((line) => /^active .*blocked/.test(line)).length;
   expect(await eventually(running, (count) => count === shards)).toBe(shards);
   await cancel(client);
   expect(await failed).toBe('57014');
