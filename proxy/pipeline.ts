@@ -1,7 +1,7 @@
 /** A pipeline of the extended protocol, message by message: for statements that several shards or pgring itself run. */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { Plan } from '../planner/plan.js';
+import type { LocalCommand, Plan } from '../planner/plan.js';
 import {
   bindComplete,
   closeComplete,
@@ -12,21 +12,23 @@ import {
   noData,
   parseComplete,
 } from '../wire/encode-backend.js';
-import { encodeExecute, syncFrame } from '../wire/encode-frontend.js';
+import { encodeDescribe, encodeExecute, syncFrame } from '../wire/encode-frontend.js';
 import { frontendType } from '../wire/frame.js';
 import { readBind, readClose, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { send, type BoundStatement, type StatementShape } from '../router/execute/context.js';
 import { describeInFormats } from '../router/execute/describe.js';
 import { Cursor } from '../router/execute/cursor.js';
-import { deliverExchange } from '../router/execute/deliver.js';
+import { deliverExchange, deliverTag } from '../router/execute/deliver.js';
 import { explainDescription } from '../router/execute/explain.js';
 import { executePlan } from '../router/execute/execute.js';
 import { planPrepared } from './plan-prepared.js';
 import type { ClientPortal, PreparedStatement } from './prepared.js';
+import { checkFormats } from './bind-formats.js';
+import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
-import { checkNotFailed, inClientsText } from './simple-query.js';
+import { checkNotFailed, inClientsText, runsInTransaction } from './simple-query.js';
 import { inferShape } from './statement-shape.js';
 
 type LocalPortal = Extract<ClientPortal, { readonly kind: 'local' }>;
@@ -110,7 +112,9 @@ export class Pipeline {
       statement.parameterTypes,
     );
     checkNotFailed(this.#scope, plan);
-    if (plan.kind === 'refuse') throw plan.error;
+    if (plan.kind === 'refuse') {
+      throw await reasonToRefuse(this.#scope, statement.sql, statement.parameterTypes, plan.error);
+    }
     this.#scope.prepared.add(statement);
     try {
       await this.#shape(statement);
@@ -127,7 +131,8 @@ export class Pipeline {
     const statement = prepared.get(bind.statement);
     const { plan } = planPrepared(this.#scope, statement);
     checkNotFailed(this.#scope, plan);
-    const { parameterTypes } = await this.#shape(statement);
+    const { parameterTypes, rowDescription } = await this.#shape(statement);
+    checkFormats(bind, rowDescription);
     if (bind.parameters.length !== parameterTypes.length) {
       throw new PgError(
         sqlstate.protocolViolation,
@@ -163,13 +168,10 @@ export class Pipeline {
     }
     const portal = prepared.portal(name);
     if (portal.kind === 'server') {
-      throw new PgError(
-        sqlstate.featureNotSupported,
-        'describing a portal of an earlier pipeline is not supported by pgring',
-        {
-          hint: 'Describe it in the pipeline that binds it.',
-        },
-      );
+      const exchange = new Exchange(await this.#scope.transaction.enter(portal.shard, false));
+      exchange.send([encodeDescribe('portal', name), syncFrame], 1);
+      await deliverExchange(this.#scope, exchange, true);
+      return;
     }
     const { rowDescription } = await this.#shape(portal.statement);
     await send(output, rowDescription === undefined ? noData : describeInFormats(rowDescription, portal.resultFormats));
@@ -179,7 +181,7 @@ export class Pipeline {
     const { portal: name, maximumRows } = readExecute(frame);
     const portal = this.#scope.prepared.portal(name);
     if (portal.kind === 'local') {
-      await this.#executeLocal(portal, maximumRows, several);
+      await this.#executeLocal(name, portal, maximumRows, several);
       return;
     }
     const { transaction } = this.#scope;
@@ -188,15 +190,19 @@ export class Pipeline {
     await deliverExchange(this.#scope, exchange, false);
   }
 
-  async #executeLocal(portal: LocalPortal, maximumRows: number, several: boolean): Promise<void> {
+  async #executeLocal(name: string, portal: LocalPortal, maximumRows: number, several: boolean): Promise<void> {
     const scope = this.#scope;
     const planned = planPrepared(scope, portal.statement);
     const { plan } = planned;
     checkNotFailed(scope, plan);
     if (portal.finished) {
-      throw new PgError(sqlstate.objectNotInPrerequisiteState, `portal "${portal.name}" cannot be run`);
+      if (plan.kind !== 'scatter' && !(plan.kind === 'pass' && plan.access === 'read')) {
+        throw new PgError(sqlstate.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
+      }
+      await deliverTag(scope.output, 'SELECT 0');
+      return;
     }
-    if (several && !scope.transaction.isOpen && plan.kind !== 'local') scope.transaction.begin('implicit', 'BEGIN');
+    if (several && !scope.transaction.isOpen && runsInTransaction(plan)) scope.transaction.begin('implicit', 'BEGIN');
     const statement: BoundStatement = {
       sql: planned.sql,
       slots: planned.slots,
@@ -232,13 +238,14 @@ export class Pipeline {
   async #shape(statement: PreparedStatement): Promise<StatementShape> {
     const { plan } = planPrepared(this.#scope, statement);
     switch (plan.kind) {
-      case 'empty':
       case 'local':
+        return setsConfig(plan.command) ? await this.#inferred(plan, statement) : noShape;
+      case 'empty':
       case 'ddl':
       case 'copyFrom':
       case 'copyTo':
       case 'refuse':
-        return { parameterTypes: [], rowDescription: undefined };
+        return noShape;
       case 'explain':
         return {
           parameterTypes: (await this.#inferred(plan, statement)).parameterTypes,
@@ -284,6 +291,13 @@ export class Pipeline {
     this.#state = 'closed';
     await send(output, encodeReadyForQuery(this.#scope.status));
   }
+}
+
+const noShape: StatementShape = { parameterTypes: [], rowDescription: undefined };
+
+/** SELECT set_config(…), which gives a row. */
+function setsConfig(command: LocalCommand): boolean {
+  return command.kind === 'set' && command.tag === 'SELECT';
 }
 
 const VOID_OID = 2278;

@@ -14,7 +14,7 @@ import { readTagRows } from '../../wire/command-tag.js';
 import { Exchange } from '../backend/exchange.js';
 import { createSplitter } from '../copy/create-splitter.js';
 import { ShardBuffers } from '../copy/shard-buffers.js';
-import type { CopySink, KeyField } from '../copy/splitter.js';
+import type { CopySink, CopySplitter, KeyField } from '../copy/splitter.js';
 import type { BoundValue } from '../ring/bound-value.js';
 import { newHash } from '../ring/hash-bytes.js';
 import { hashRow } from '../ring/locate.js';
@@ -60,8 +60,9 @@ class CopyIn {
     try {
       await this.#readClient();
     } catch (error) {
-      await this.#giveUp(error instanceof Error ? error.message : String(error));
-      throw error;
+      // A row before may be one that its shard refuses, and its error is the first.
+      this.#buffers.flush();
+      throw (await this.#giveUp(error instanceof Error ? error.message : String(error))) ?? error;
     }
     return await this.#finish();
   }
@@ -97,7 +98,7 @@ class CopyIn {
       key: key.map(({ index }) => index),
       serverVersion: this.#context.catalog.serverVersion,
     });
-    const sink = target === 'reference' ? this.#broadcastSink() : this.#routingSink();
+    const sink = target === 'reference' ? this.#broadcastSink() : this.#routingSink(splitter);
     for (;;) {
       const frame = await this.#context.nextCopyMessage();
       switch (frame[0]) {
@@ -133,8 +134,8 @@ class CopyIn {
     return { row: toAll, broadcast: toAll };
   }
 
-  #routingSink(): CopySink {
-    const { key, format, relation } = this.#plan;
+  #routingSink(splitter: CopySplitter): CopySink {
+    const { key, format, relation, columns } = this.#plan;
     const types = key.map(({ typeOid }) => typeOid);
     const modifiers = key.map(({ typeModifier }) => typeModifier);
     const kind = format.kind === 'binary' ? 'binary' : 'text';
@@ -148,7 +149,12 @@ class CopyIn {
       row: (bytes, start, end, fields) => {
         hash.high = 0;
         hash.low = 0;
-        const undecided = hashRow(types, fields.map(valueOf), hash, modifiers);
+        let undecided: readonly number[];
+        try {
+          undecided = hashRow(types, fields.map(valueOf), hash, modifiers);
+        } catch (error) {
+          throw inColumn(error, fields, (index) => columns[key[index]?.index ?? 0] ?? '', relation, splitter.line);
+        }
         if (undecided.length > 0) {
           const field = fields[undecided[0] ?? 0];
           const text = field?.bytes.toString('utf8', field.start, field.end) ?? '';
@@ -207,16 +213,38 @@ class CopyIn {
     return this.#plan.target === 'reference' ? (numbers[0] ?? 0) : numbers.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Ends COPY on every shard without its rows. */
-  async #giveUp(reason: string): Promise<void> {
-    await Promise.all(
+  /** Ends COPY on every shard without its rows. Returns what a shard has against the rows it got. */
+  async #giveUp(reason: string): Promise<PgError | undefined> {
+    const errors = await Promise.all(
       [...this.#exchanges.values()].map(async (exchange) => {
-        if (exchange.connection.closed) return;
+        if (exchange.connection.closed) return undefined;
         if (exchange.connection.outstandingReady > 0) exchange.send([encodeCopyFail(reason)], 0);
-        await exchange.finish();
+        return await exchange.finish();
       }),
     );
+    return errors.find((error) => error !== undefined && error.sqlstate !== sqlstate.queryCanceled);
   }
+}
+
+/** The error of a key's text with the place that PostgreSQL would name (CopyFromErrorCallback, copyfrom.c). */
+function inColumn(
+  error: unknown,
+  fields: readonly (KeyField | null)[],
+  columnName: (index: number) => string,
+  relation: string,
+  line: number,
+): unknown {
+  if (!(error instanceof PgError) || error.fields.where !== undefined) return error;
+  const index = fields.findIndex((field) => error.message.includes(`"${textOf(field)}"`));
+  const place = index < 0 ? '' : `, column ${columnName(index)}: "${textOf(fields[index] ?? null)}"`;
+  return new PgError(error.sqlstate, error.message, {
+    ...error.fields,
+    where: `COPY ${relation}, line ${line}${place}`,
+  });
+}
+
+function textOf(field: KeyField | null): string {
+  return field === null ? '' : field.bytes.toString('utf8', field.start, field.end);
 }
 
 async function readOutcome(exchange: Exchange): Promise<number | PgError> {

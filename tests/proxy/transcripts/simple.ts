@@ -1,0 +1,166 @@
+/** The simple query protocol. Table t is sharded (20 rows over the shards), r is a reference table. */
+
+import { bind, execute, message, parse, query, sync, turn, type Transcript } from './transcript.js';
+
+export const simple: readonly Transcript[] = [
+  { name: 'one shard', turns: [turn(query('SELECT id, v FROM t WHERE id = 3'))] },
+  { name: 'no row', turns: [turn(query('SELECT id, v FROM t WHERE id = 300'))] },
+  { name: 'several shards', turns: [turn(query('SELECT id, v FROM t ORDER BY id'))] },
+  { name: 'an aggregate', turns: [turn(query('SELECT count(*), sum(id), max(v) FROM t'))] },
+  { name: 'a reference table', turns: [turn(query('SELECT * FROM r ORDER BY id'))] },
+  { name: 'no table', turns: [turn(query("SELECT 1 AS one, 'x'::text AS x, NULL::int"))] },
+  { name: 'empty', turns: [turn(query('')), turn(query(';')), turn(query(' ;; -- nothing')), turn(query('/* c */'))] },
+  {
+    name: 'several statements',
+    turns: [turn(query("SELECT 1; SELECT id FROM t WHERE id = 2; ; SELECT count(*) FROM t; SELECT 'end'"))],
+  },
+  {
+    name: 'an error in the middle undoes what came before',
+    turns: [
+      turn(query("INSERT INTO t VALUES (101, 'a'); INSERT INTO t VALUES (102, 'b'); SELECT 1/0; SELECT 1")),
+      turn(query('SELECT count(*) FROM t')),
+    ],
+  },
+  {
+    name: 'COMMIT in the middle keeps what came before',
+    turns: [
+      turn(query("BEGIN; INSERT INTO t VALUES (101, 'a'); COMMIT; INSERT INTO t VALUES (102, 'b'); SELECT 1/0")),
+      turn(query('SELECT id FROM t WHERE id > 100 ORDER BY id')),
+      turn(query('DELETE FROM t WHERE id > 100')),
+    ],
+  },
+  {
+    name: 'BEGIN in the middle takes what came before into the block',
+    turns: [
+      turn(query("INSERT INTO t VALUES (101, 'a'); BEGIN; INSERT INTO t VALUES (102, 'b')")),
+      turn(query('SELECT id FROM t WHERE id > 100 ORDER BY id')),
+      turn(query('ROLLBACK')),
+      turn(query('SELECT id FROM t WHERE id > 100 ORDER BY id')),
+    ],
+  },
+  {
+    name: 'a SET before an error in one string is undone',
+    turns: [turn(query("SET work_mem = '77MB'; SELECT 1/0")), turn(query('SHOW work_mem'))],
+  },
+  {
+    name: 'writes over several shards',
+    turns: [
+      turn(query("INSERT INTO t VALUES (101,'a'),(102,'b'),(103,'c'),(104,NULL) RETURNING id")),
+      turn(query("UPDATE t SET v = v || '!' WHERE id > 100")),
+      turn(query('SELECT id, v FROM t WHERE id > 100 ORDER BY id')),
+      turn(query('DELETE FROM t WHERE id > 100')),
+    ],
+  },
+  {
+    name: 'transaction status in every state',
+    turns: [
+      turn(query('BEGIN')),
+      turn(query('SELECT 1')),
+      turn(query('SELECT count(*) FROM t')),
+      turn(query('SELECT id FROM t WHERE id = 1')),
+      turn(query('SELEC')),
+      turn(query('SELECT 1')),
+      turn(query('')),
+      turn(query('SELECT id FROM t WHERE id = 1')),
+      turn(query('COMMIT')),
+      turn(query('SELECT 2')),
+      turn(query('COMMIT')),
+      turn(query('ROLLBACK')),
+      turn(query('BEGIN')),
+      turn(query('BEGIN')),
+      turn(query('ROLLBACK')),
+    ],
+  },
+  {
+    name: 'savepoints',
+    turns: [
+      turn(query('BEGIN')),
+      turn(query("INSERT INTO t VALUES (101, 'a')")),
+      turn(query('SAVEPOINT s')),
+      turn(query("INSERT INTO t VALUES (102, 'b')")),
+      turn(query("INSERT INTO t VALUES (101, 'again')")),
+      turn(query('SELECT 1')),
+      turn(query('ROLLBACK TO s')),
+      turn(query('SELECT id FROM t WHERE id > 100 ORDER BY id')),
+      turn(query('RELEASE s')),
+      turn(query('RELEASE s')),
+      turn(query('ROLLBACK')),
+      turn(query('SAVEPOINT s')),
+      turn(query('ROLLBACK TO s')),
+      turn(query('RELEASE s')),
+      turn(query('COMMIT AND CHAIN')),
+      turn(query('BEGIN; COMMIT AND CHAIN')),
+      turn(query('ROLLBACK AND CHAIN')),
+      turn(query('ABORT')),
+    ],
+  },
+  {
+    name: 'positions of errors in the text of the client',
+    turns: [
+      turn(query("SELECT 'äöü€😀', nothing FROM t WHERE id = 1")),
+      turn(query("SELECT 'äöü€😀', nothing FROM t ORDER BY id")),
+      turn(query("SELECT 'äöü€😀' FROM nowhere")),
+      turn(query("SELECT 'äöü€😀' FRO t")),
+      turn(query("SELECT '€'; SELECT nothing FROM t WHERE id = 1")),
+      turn(query("SELECT '€'; SELECT nothing FROM t")),
+      turn(query("SELECT '€'; SELECT nowhere.x")),
+      turn(query("SELECT '€'; SELECT FRO")),
+      turn(query("SELECT 'x'::int")),
+      turn(query("SELECT '😀', 'x'::int FROM t WHERE id = 1")),
+      turn(query("SELECT 'unterminated")),
+      turn(query('SELECT 1)')),
+    ],
+  },
+  {
+    name: 'fields of an error',
+    turns: [
+      turn(query("INSERT INTO t VALUES (1, 'twice')")),
+      turn(query("INSERT INTO t VALUES (NULL, 'no key')")),
+      turn(query('INSERT INTO r VALUES (1)')),
+      turn(query('SELECT 1 FROM t WHERE id = 1 AND v = 5')),
+    ],
+  },
+  {
+    name: 'notices',
+    turns: [
+      turn(query('DROP TABLE IF EXISTS nothing_of_that_name')),
+      turn(query('DROP TABLE IF EXISTS nothing_of_that_name; SELECT 1')),
+      turn(parse('DROP TABLE IF EXISTS nothing_of_that_name'), bind(), execute(), sync),
+      turn(query('SET LOCAL work_mem = 100')),
+    ],
+  },
+  {
+    name: 'ParameterStatus',
+    turns: [
+      turn(query("SET application_name = 'me'")),
+      turn(query("SET DateStyle = 'German'")),
+      turn(query("SELECT '2020-01-02'::date")),
+      turn(query('RESET DateStyle')),
+      turn(query("SET TimeZone = 'Asia/Tokyo'; SHOW TimeZone")),
+      turn(query("BEGIN; SET TimeZone = 'UTC'")),
+      turn(query('ROLLBACK')),
+      turn(query('SHOW TimeZone')),
+      turn(query("SELECT set_config('application_name', 'you', false)")),
+      turn(query('DISCARD ALL')),
+    ],
+  },
+  {
+    name: 'malformed Query messages',
+    turns: [
+      turn(message('Q', 'SELECT 1')),
+      turn(message('Q', '')),
+      turn(message('Q', 'SELECT 1\0SELECT 2\0')),
+      turn(query('SELECT 1')),
+    ],
+  },
+  {
+    name: 'bytes that are no UTF-8',
+    turns: [
+      turn(query("SELECT '\u00ff'")),
+      turn(message('Q', Buffer.from("SELECT '\xff'\0", 'latin1'))),
+      turn(message('Q', Buffer.from("SELECT '\xc3' FROM t WHERE id = 1\0", 'latin1'))),
+      turn(message('Q', Buffer.from("INSERT INTO t VALUES (101, '\xe2\x28\xa1'), (102, 'b')\0", 'latin1'))),
+      turn(message('Q', Buffer.from('SELECT \xf0\x9f\0', 'latin1'))),
+    ],
+  },
+];
