@@ -53,8 +53,12 @@ describeWithTools(['psql'], 'pgring dev', () => {
   let data: string;
   let listen: string;
 
-  const dev = async (...parameters: readonly string[]): Promise<PgringProcess> =>
-    await startPgring(['dev', '--fast', '--listen', listen, ...parameters], { cwd: folder.path });
+  const started: PgringProcess[] = [];
+  const dev = async (...parameters: readonly string[]): Promise<PgringProcess> => {
+    const pgring = await startPgring(['dev', '--fast', '--listen', listen, ...parameters], { cwd: folder.path });
+    started.push(pgring);
+    return pgring;
+  };
   const psql = async (pgring: PgringProcess, script: string): Promise<string> => {
     const { stdout, stderr } = await runPsql(script, { port: pgring.port, tuplesOnly: true });
     expect(stderr.replaceAll(/^(NOTICE|HINT): .*\n/gm, '')).toBe('');
@@ -67,7 +71,9 @@ describeWithTools(['psql'], 'pgring dev', () => {
     listen = `127.0.0.1:${await chooseFreePort()}`;
   });
 
-  afterEach(() => {
+  afterEach(async () => {
+    // One that a failed test has left would keep Jest from ending.
+    await Promise.all(started.splice(0).map(async (pgring) => await pgring.stop()));
     folder[Symbol.dispose]();
   });
 
@@ -129,12 +135,12 @@ describeWithTools(['psql'], 'pgring dev', () => {
   it('--ephemeral leaves nothing, and --shards says how many servers', async () => {
     const before = ephemeralFolders();
     const pgring = await dev('--ephemeral', '--shards', '2');
-    expect(pgring.output()).toContain('removes its data');
     expect(serverPorts(pgring)).toHaveLength(2);
     expect(await psql(pgring, 'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3)')).toContain(
       '3',
     );
     expect(await pgring.stop('SIGINT')).toBe(0);
+    expect(pgring.output()).toContain('removes its data');
     await expectNothingLeft(serverPorts(pgring));
     expect(ephemeralFolders().filter((name) => !before.includes(name))).toEqual([]);
     expect(existsSync(join(folder.path, '.pgring'))).toBe(false);

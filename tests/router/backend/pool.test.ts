@@ -11,7 +11,12 @@ import { startServers, type TestServer, type TestServers } from '../../support/c
 import { chooseFreePort } from '../../support/ports.js';
 import { withClient } from '../../support/proxy.js';
 
-const LIMITS: PoolLimits = { connectTimeoutMs: 5_000, connectionsPerShard: 2, queueTimeoutMs: 5_000 };
+const LIMITS: PoolLimits = {
+  connectTimeoutMs: 5_000,
+  connectionsPerShard: 2,
+  queueTimeoutMs: 5_000,
+  idleTimeoutMs: 60_000,
+};
 
 const identity = (user = 'postgres', password?: string): BackendIdentity => ({
   database: 'postgres',
