@@ -101,9 +101,7 @@ function encodeBinary(type: ColumnType, text: string): Buffer | undefined {
 export async function runCase(pgring: RawClient, oracle: RawClient, random: RandomCase): Promise<Outcome> {
   const { sql, parameters, ordered } = random;
   const ask = async (client: RawClient): Promise<readonly Buffer[]> =>
-    parameters === undefined
-      ? await client.simple(sql)
-      : await client.pipeline(sql, parameters.types, [parameters], 0);
+    parameters === undefined ? await client.simple(sql) : await client.pipeline(sql, parameters.types, [parameters], 0);
   const expected = readAnswer(await ask(oracle));
   if (expected.parts.some((part) => part.kind === 'error' && part.sqlstate === '57014')) return { kind: 'skipped' };
   const actual = readAnswer(await ask(pgring));
