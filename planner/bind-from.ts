@@ -189,12 +189,21 @@ function bindJoin(binder: Binding, join: JoinExpr, scope: Scope): BoundFrom {
     ...right.columns.filter((column) => !isMerged(column)),
   ];
   const visible: BoundFrom = { node: left.node, columns, qualifiers: [...left.qualifiers, ...right.qualifiers] };
+  let on: { readonly condition: Node; readonly scope: Scope } | undefined;
   if (join.quals !== undefined) {
     const onScope = binder.childScope(scope, [visible]);
     facts.push(...conditionFacts(join.quals, onScope, binder.text));
     binder.bindExpressions([join.quals], onScope);
+    on = { condition: join.quals, scope: onScope };
   }
-  const node: FromNode = { kind: 'join', join: kind, left: left.node, right: right.node, facts };
+  const node: FromNode = {
+    kind: 'join',
+    join: kind,
+    left: left.node,
+    right: right.node,
+    facts,
+    ...(on === undefined ? {} : { on }),
+  };
   const alias = join.alias?.aliasname;
   if (alias === undefined) return { node, columns, qualifiers: visible.qualifiers };
   const aliased = renamed(columns, join.alias?.colnames);
