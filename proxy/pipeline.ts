@@ -210,6 +210,7 @@ export class Pipeline {
     const statement: BoundStatement = {
       sql: planned.sql,
       slots: planned.slots,
+      expanded: planned.expanded,
       parameters: portal.parameters,
       resultFormats: portal.resultFormats,
       describe: false,
