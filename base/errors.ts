@@ -62,6 +62,7 @@ export const sqlstate = {
   invalidBinaryRepresentation: '22P03',
   inFailedSqlTransaction: '25P02',
   activeSqlTransaction: '25001',
+  noActiveSqlTransaction: '25P01',
   invalidSqlStatementName: '26000',
   invalidAuthorization: '28000',
   invalidPassword: '28P01',

@@ -79,7 +79,8 @@ function buildColumns(rows: CatalogRows, textOrder: (collation: number) => TextO
   const domains = new Map(rows.domains.map((row) => [row[0], row]));
   const columns = new Map<number, Column[]>();
   for (const row of rows.columns) {
-    const [relation, name, number, typeOid, typeName, typeModifier, notNull, generated, identity, collation] = row;
+    const [relation, name, number, typeOid, typeName, typeModifier, notNull, generated, identity] = row;
+    const [, , , , , , , , , collation, collationName] = row;
     let baseTypeOid = typeOid;
     let domainNotNull = false;
     let domainDefault: string | null = null;
@@ -105,6 +106,7 @@ function buildColumns(rows: CatalogRows, textOrder: (collation: number) => TextO
         generated: generated === 's' ? 'stored' : generated === 'v' ? 'virtual' : 'no',
         identity: identity === 'a' ? 'always' : identity === 'd' ? 'by default' : 'no',
         textOrder: textOrder(collation),
+        collation: collationName ?? undefined,
         // A default that only mentions a sequence (`'x' || nextval(…)`) is an expression like any other.
         sequence: identity !== '' || isPlainNextval(ownDefault) ? sequence : undefined,
       }),

@@ -27,6 +27,8 @@ export type ColumnRow = readonly [
   generated: string,
   identity: string,
   collation: number,
+  /** Qualified and quoted; null for that of the type. */
+  collationName: string | null,
 ];
 
 export type KeyRow = readonly [
@@ -94,8 +96,13 @@ export function catalogSql(part: CatalogPart): string {
     columns: list(
       `pg_catalog.json_build_array(a.attrelid::int8, a.attname, a.attnum, a.atttypid::int8,
         ${printed('pg_catalog.format_type(a.atttypid, a.atttypmod)')}, a.atttypmod, a.attnotnull,
-        a.attgenerated, a.attidentity, a.attcollation::int8)`,
+        a.attgenerated, a.attidentity, a.attcollation::int8,
+        CASE WHEN a.attcollation <> t.typcollation
+          THEN pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(o.collname)) END)`,
       `FROM relation r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid
+       JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+       LEFT JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation
+       LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace
        WHERE r.kind IN ('r', 'p', 'v', 'm', 'f', 'c') AND a.attnum > 0 AND NOT a.attisdropped`,
     ),
     defaults: list(

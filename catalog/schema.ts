@@ -34,6 +34,8 @@ export interface Column {
   readonly generated: 'no' | 'stored' | 'virtual';
   readonly identity: 'no' | 'always' | 'by default';
   readonly textOrder: TextOrder;
+  /** The collation, qualified and quoted, where it is not that of the column's type. */
+  readonly collation: string | undefined;
   /** The sequence that serial or identity columns take their values from, qualified and quoted. */
   readonly sequence: string | undefined;
 }

@@ -6,12 +6,12 @@
 import type { Node, SelectStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
-import { qualifiedName, quoteIdentifier, type Relation } from '../catalog/schema.js';
+import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { checkCalls, checkSystemColumns } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
-import type { Spread } from './plan-select.js';
+import type { Spread } from './spread.js';
 import type { Plan, Routing, Shipment, SqlPiece } from './plan.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import type { Edit } from './parse/splice.js';
@@ -136,11 +136,16 @@ function shipmentOf(
   return {
     relation: qualifiedName(relation),
     columns: list,
+    definition: shipped.map(columnDefinition).join(', '),
     routing: isSharded ? shipmentRouting(places, text) : unshardedRouting(relation),
     sql: [`SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`],
     primaryKey: dependent.map(quoteIdentifier),
     always: isSharded,
   };
+}
+
+function columnDefinition({ name, typeName, collation }: Column): string {
+  return `${quoteIdentifier(name)} ${typeName}${collation === undefined ? '' : ` COLLATE ${collation}`}`;
 }
 
 function isShardedPlace(place: Place): boolean {

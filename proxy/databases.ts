@@ -3,7 +3,9 @@
  * that each server's database needs before it takes part in a transaction.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { PgError, sqlstate } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { Config } from '../catalog/config.js';
 import { loadSnapshot, type RunQuery } from '../catalog/load.js';
@@ -11,6 +13,7 @@ import { readOidList, type OidMap } from '../catalog/oid-map.js';
 import { installSql } from '../catalog/pgring-schema.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import type { Shard, ShardId, Topology } from '../catalog/topology.js';
+import { describeAddress } from '../router/backend/connection.js';
 import { DatabaseOids } from './database-oids.js';
 
 /** However often statements name what does not exist, the catalog is read again no oftener than that. */
@@ -18,6 +21,9 @@ const REFRESH_INTERVAL_MS = 1_000;
 
 /** Proxies tell each other of DDL on this channel of the home shard. */
 const CHANNEL = 'pgring_catalog';
+
+/** How long it takes until the home shard is tried again. */
+const FOLLOW_AGAIN_MS = 500;
 
 interface Database {
   snapshot: Promise<CatalogSnapshot>;
@@ -61,14 +67,14 @@ export class Databases {
         .then(
           async (snapshot) => {
             made.newest ??= snapshot;
-            await this.#listen(name, made);
+            await this.#follow(name, made);
           },
           () => {
             this.#databases.delete(name);
           },
         )
         .catch((error: unknown) => {
-          this.#log.warn({ error, database: name }, 'changes of the catalog by other proxies are not heard of');
+          this.#log.error({ error, database: name }, 'changes of the catalog by other proxies are not heard of');
         });
     }
     return await database.snapshot;
@@ -115,7 +121,7 @@ export class Databases {
 
   /** Makes sure that a server's database has the schema pgring, and that its oids are known. */
   async prepare(shard: Shard, name: string): Promise<void> {
-    const key = `${shard.id} ${name}`;
+    const key = keyOf(shard, name);
     let installing = this.#installed.get(key);
     if (installing === undefined) {
       installing = this.#install(shard, name);
@@ -165,7 +171,11 @@ export class Databases {
     client.on('error', (error) => {
       this.#log.debug({ error, shard: shard.name }, 'a control connection was lost');
     });
-    await client.connect();
+    try {
+      await client.connect();
+    } catch (error) {
+      throw connectError(shard, error);
+    }
     return client;
   }
 
@@ -194,7 +204,7 @@ export class Databases {
   /** Shards other than the home shard whose database of that name was used before. */
   #shardsInUse(name: string): readonly Shard[] {
     const { shards, home } = this.#topology();
-    return shards.filter((shard) => shard.id !== home && this.#installed.has(`${shard.id} ${name}`));
+    return shards.filter((shard) => shard.id !== home && this.#installed.has(keyOf(shard, name)));
   }
 
   #oidsOf(name: string): DatabaseOids {
@@ -230,25 +240,60 @@ export class Databases {
     const client = await this.connect(shard, name);
     try {
       await client.query(installSql());
+      // A server that takes another's place at the same shard has oids of its own.
+      if (shard.id !== this.#topology().home) {
+        await this.#oidsOf(name).readShard(shard.id, async () => await readOidList(textQuery(client)));
+      }
     } finally {
       await client.end();
     }
   }
 
-  async #listen(name: string, database: Database): Promise<void> {
+  /**
+   * Listens for changes by other proxies, and again after the home shard was away. Meanwhile the last catalog stays in
+   * use: DDL needs the home shard, so while that is down nobody changes anything.
+   */
+  async #follow(name: string, database: Database): Promise<void> {
+    const current = (): boolean => !this.#closed && this.#databases.get(name) === database;
+    for (let first = true; current(); first = false) {
+      try {
+        const listening = await this.#listen(name, database);
+        if (!first) await this.reload(name, false);
+        await listening.ended;
+      } catch (error) {
+        this.#log.warn({ error, database: name }, 'changes of the catalog by other proxies are not heard of now');
+        await sleep(FOLLOW_AGAIN_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  /** Resolves when it listens, to what resolves when that has ended. */
+  async #listen(name: string, database: Database): Promise<{ readonly ended: Promise<void> }> {
     const client = await this.connect(this.#home(), name);
+    const ended = new Promise<void>((resolve) => {
+      client.once('end', resolve);
+    });
     client.on('notification', () => {
       this.reload(name, false).catch((error: unknown) => {
         this.#log.warn({ error, database: name }, 'the catalog could not be read again');
       });
     });
-    client.once('end', () => {
-      // Without the channel, changes could be missed: the next use reads the catalog anew.
-      if (this.#databases.get(name) === database) this.#databases.delete(name);
-    });
     await client.query(`LISTEN ${CHANNEL}`);
     if (this.#closed) await client.end();
     else database.listener = client;
+    return { ended };
+  }
+
+  /** The topology has changed: what was known of a server holds at its old address only. */
+  noteTopology(before: Topology, after: Topology): void {
+    for (const shard of before.shards) {
+      const now = after.shards.find((candidate) => candidate.id === shard.id);
+      if (now?.host === shard.host && now.port === shard.port) continue;
+      for (const key of this.#installed.keys()) if (key.startsWith(`${shard.id} `)) this.#installed.delete(key);
+    }
+    const [from, to] = [before, after].map(({ shards, home }) => shards.find((shard) => shard.id === home));
+    if (from?.host === to?.host && from?.port === to?.port) return;
+    for (const { listener } of this.#databases.values()) void listener?.end();
   }
 
   #home(): Shard {
@@ -257,6 +302,19 @@ export class Databases {
     if (home === undefined) throw new Error(`the home shard ${topology.home} is not in the topology`);
     return home;
   }
+}
+
+/** The server's own words, or 08006 with the shard's name when it cannot be reached. */
+function connectError(shard: Shard, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof PgError) return error;
+  const code = 'severity' in error && 'code' in error ? String(error.code) : undefined;
+  if (code !== undefined) return new PgError(code, error.message, { detail: `Reported by ${describeAddress(shard)}.` });
+  return new PgError(sqlstate.connectionFailure, `connection to ${describeAddress(shard)} failed: ${error.message}`);
+}
+
+/** A database of one server; a shard that moves to another address is another server. */
+function keyOf(shard: Shard, name: string): string {
+  return `${shard.id} ${shard.host} ${shard.port} ${name}`;
 }
 
 function textQuery(client: Client): RunQuery {

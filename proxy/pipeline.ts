@@ -5,7 +5,6 @@ import type { LocalCommand, Plan } from '../planner/plan.js';
 import {
   bindComplete,
   closeComplete,
-  encodeCommandComplete,
   encodeErrorResponse,
   encodeParameterDescription,
   encodeReadyForQuery,
@@ -13,23 +12,23 @@ import {
   noData,
   parseComplete,
 } from '../wire/encode-backend.js';
-import { encodeExecute, syncFrame } from '../wire/encode-frontend.js';
-import { formatTag } from '../wire/command-tag.js';
+import { encodeDescribe, encodeExecute, syncFrame } from '../wire/encode-frontend.js';
 import { frontendType } from '../wire/frame.js';
 import { readBind, readClose, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { send, type BoundStatement, type StatementShape } from '../router/execute/context.js';
 import { describeInFormats } from '../router/execute/describe.js';
 import { Cursor } from '../router/execute/cursor.js';
-import { deliverExchange } from '../router/execute/deliver.js';
+import { deliverExchange, deliverTag } from '../router/execute/deliver.js';
 import { explainDescription } from '../router/execute/explain.js';
 import { executePlan } from '../router/execute/execute.js';
 import { planPrepared } from './plan-prepared.js';
 import type { ClientPortal, PreparedStatement } from './prepared.js';
+import { checkFormats } from './bind-formats.js';
 import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
-import { checkNotFailed, inClientsText } from './simple-query.js';
+import { checkNotFailed, inClientsText, runsInTransaction } from './simple-query.js';
 import { inferShape } from './statement-shape.js';
 
 type LocalPortal = Extract<ClientPortal, { readonly kind: 'local' }>;
@@ -132,7 +131,8 @@ export class Pipeline {
     const statement = prepared.get(bind.statement);
     const { plan } = planPrepared(this.#scope, statement);
     checkNotFailed(this.#scope, plan);
-    const { parameterTypes } = await this.#shape(statement);
+    const { parameterTypes, rowDescription } = await this.#shape(statement);
+    checkFormats(bind, rowDescription);
     if (bind.parameters.length !== parameterTypes.length) {
       throw new PgError(
         sqlstate.protocolViolation,
@@ -168,13 +168,10 @@ export class Pipeline {
     }
     const portal = prepared.portal(name);
     if (portal.kind === 'server') {
-      throw new PgError(
-        sqlstate.featureNotSupported,
-        'describing a portal of an earlier pipeline is not supported by pgring',
-        {
-          hint: 'Describe it in the pipeline that binds it.',
-        },
-      );
+      const exchange = new Exchange(await this.#scope.transaction.enter(portal.shard, false));
+      exchange.send([encodeDescribe('portal', name), syncFrame], 1);
+      await deliverExchange(this.#scope, exchange, true);
+      return;
     }
     const { rowDescription } = await this.#shape(portal.statement);
     await send(output, rowDescription === undefined ? noData : describeInFormats(rowDescription, portal.resultFormats));
@@ -200,13 +197,14 @@ export class Pipeline {
     checkNotFailed(scope, plan);
     if (portal.finished) {
       // A query that has given all its rows gives none from then on (pquery.c, PortalRun).
-      if (!Cursor.canOpen(plan)) {
+      const isQuery = plan.kind === 'scatter' || plan.kind === 'combine' || plan.kind === 'pass';
+      if (!isQuery || (plan.kind === 'pass' && plan.access === 'write')) {
         throw new PgError(sqlstate.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
       }
-      await send(scope.output, encodeCommandComplete(formatTag('SELECT', 0)));
+      await deliverTag(scope.output, 'SELECT 0');
       return;
     }
-    if (several && !scope.transaction.isOpen && plan.kind !== 'local') scope.transaction.begin('implicit', 'BEGIN');
+    if (several && !scope.transaction.isOpen && runsInTransaction(plan)) scope.transaction.begin('implicit', 'BEGIN');
     const statement: BoundStatement = {
       sql: planned.sql,
       slots: planned.slots,
@@ -291,7 +289,7 @@ export class Pipeline {
         await send(output, encodeErrorResponse(toClientError(error)));
       }
     }
-    if (!transaction.isExplicit) prepared.forgetPortals();
+    if (!transaction.isExplicit) await prepared.forgetPortals();
     this.#state = 'closed';
     await send(output, encodeReadyForQuery(this.#scope.status));
   }

@@ -36,8 +36,10 @@ export async function startProxy(options: {
   await loadParser();
   let topology = await ensureTopology(store, config, (shards) => assignArcs(shards));
   let shardMap = new ShardMap(topology);
+  const databases = new Databases(config, () => topology, log);
   const watch = store.watch(
     (next) => {
+      databases.noteTopology(topology, next);
       topology = next;
       shardMap = new ShardMap(next);
       log.info({ epoch: next.epoch, shards: next.shards.length }, 'the topology has changed');
@@ -51,8 +53,8 @@ export async function startProxy(options: {
     connectTimeoutMs: limits.connectTimeoutMs,
     connectionsPerShard: limits.serverConnectionsPerShard,
     queueTimeoutMs: limits.queueTimeoutMs,
+    idleTimeoutMs: limits.serverIdleTimeoutMs,
   });
-  const databases = new Databases(config, () => topology, log);
   const recovery = new Recovery(databases, () => topology, log);
   recovery.start();
   const clients = new Set<Client>();

@@ -193,7 +193,15 @@ export class SessionScope implements ExecutionContext {
   async noteCatalogChange(): Promise<void> {
     if (this.transaction.isOpen) {
       const connection = await this.transaction.enter(this.topology.home, false);
-      const changed = await loadSnapshot(async (sql) => await queryRows(connection, undone(sql)), this.database);
+      // The reader's own settings are no news to the client.
+      const { onParameter } = connection;
+      connection.onParameter = undefined;
+      let changed: CatalogSnapshot;
+      try {
+        changed = await loadSnapshot(async (sql) => await queryRows(connection, undone(sql)), this.database);
+      } finally {
+        connection.onParameter = onParameter;
+      }
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;
       this.#transactionOids = await this.#readOids();

@@ -91,14 +91,14 @@ export class Session implements RelayListener {
     this.#wakeCopy?.();
     if (kind === 'relaying') await this.cancel();
     if (kind === 'busy') await this.#interruptWork();
+    await this.scope.prepared.forgetPortals();
     await this.scope.backends.releaseAll();
     this.#onClosed();
   }
 
   /** Cancels what runs now, on every shard it runs on. */
   async cancel(): Promise<void> {
-    const running = [...this.scope.backends.open].filter(([, connection]) => connection.outstandingReady > 0);
-    await Promise.all(running.map(async ([, connection]) => await connection.cancel()));
+    await Promise.all(this.scope.backends.busy.map(async (connection) => await connection.cancel()));
   }
 
   /** Resolves when the work has ended. Until then it uses the connections, so that no other session may have them. */
@@ -121,7 +121,7 @@ export class Session implements RelayListener {
     }
     this.#state = idle;
     this.scope.transaction.noteAnswer(connection);
-    if (!this.scope.transaction.isExplicit) this.scope.prepared.forgetPortals();
+    if (!this.scope.transaction.isExplicit) void this.scope.prepared.forgetPortals();
     this.#afterStatement();
   }
 
@@ -133,6 +133,8 @@ export class Session implements RelayListener {
 
   onRelayFailed(_connection: BackendConnection, error: PgError, told: Told): void {
     if (this.#state.kind !== 'relaying') return;
+    // In copy mode the client's Sync is yet to come, and asks for ReadyForQuery itself.
+    const { extended, copyIn } = this.#state;
     this.#state = idle;
     if (told === 'half a message') {
       this.scope.logFatal(error);
@@ -141,7 +143,7 @@ export class Session implements RelayListener {
     }
     if (this.scope.transaction.isExplicit) this.scope.transaction.fail();
     if (told !== 'error') this.#socket.write(encodeErrorResponse(error));
-    this.#writeReady();
+    if (!extended || !copyIn) this.#writeReady();
     this.#afterStatement();
   }
 
@@ -180,6 +182,7 @@ export class Session implements RelayListener {
         return;
       case frontendType.terminate:
         this.#socket.end(nothing);
+        void this.#leave();
         return;
       case frontendType.functionCall:
         this.#socket.write(
@@ -209,11 +212,10 @@ export class Session implements RelayListener {
   }
 
   #query(frame: Buffer): void {
-    const sql = readQuery(frame);
     this.scope.prepared.remove('');
     let planned;
     try {
-      planned = this.scope.plan(sql, []);
+      planned = this.scope.plan(readQuery(frame), []);
     } catch (error) {
       this.#run(async () => await executeSimpleQuery(this.scope, [], toClientError(error)));
       return;

@@ -1,6 +1,7 @@
 /** The simple query protocol: one message, any number of statements, one ReadyForQuery. */
 
 import { PgError, sqlstate } from '../base/errors.js';
+import { fill } from '../planner/parse/splice.js';
 import type { Plan } from '../planner/plan.js';
 import { emptyQueryResponse, encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
 import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
@@ -47,7 +48,7 @@ export async function executeSimpleQuery(
   } catch (error) {
     await reportFailure(scope, error);
   }
-  if (!transaction.isExplicit) scope.prepared.forgetPortals();
+  if (!transaction.isExplicit) await scope.prepared.forgetPortals();
   await send(output, encodeReadyForQuery(scope.status));
 }
 
@@ -66,7 +67,7 @@ export async function reportFailure(scope: SessionScope, error: unknown): Promis
 
 async function executeOne(scope: SessionScope, planned: PlannedStatement, oneOfMany: boolean): Promise<void> {
   checkNotFailed(scope, planned.plan);
-  if (oneOfMany && !scope.transaction.isOpen && planned.plan.kind !== 'local') {
+  if (oneOfMany && !scope.transaction.isOpen && runsInTransaction(planned.plan)) {
     scope.transaction.begin('implicit', 'BEGIN');
   }
   const statement: BoundStatement = { ...planned, parameters: noParameters, resultFormats: [], describe: true };
@@ -76,6 +77,11 @@ async function executeOne(scope: SessionScope, planned: PlannedStatement, oneOfM
   } catch (error) {
     throw inClientsText(toClientError(error), planned);
   }
+}
+
+/** A transaction command opens and ends blocks itself; anything else joins the implicit one of its string. */
+export function runsInTransaction(plan: Plan): boolean {
+  return plan.kind !== 'local' || plan.command.kind === 'set';
 }
 
 /** In a failed transaction only its end is carried out, and nothing for a client that is gone. */
@@ -96,13 +102,27 @@ export function inClientsText(error: PgError, planned: PlannedStatement): PgErro
   const moved = new PgError(
     error.sqlstate,
     error.message,
-    isClientsOwn(planned.plan) ? { ...fields, position: position + planned.offset } : fields,
+    position <= clientsOwnCharacters(planned) ? { ...fields, position: position + planned.offset } : fields,
   );
   if (error.stack !== undefined) moved.stack = error.stack;
   return moved;
 }
 
-function isClientsOwn(plan: Plan): boolean {
-  if (plan.kind === 'insert') return false;
-  return plan.kind === 'refuse' || !('sql' in plan) || plan.sql === 'client';
+/** How many characters at the beginning of the SQL that was sent are the client's own. */
+function clientsOwnCharacters(planned: PlannedStatement): number {
+  const { plan } = planned;
+  if (plan.kind === 'insert') return 0;
+  if (plan.kind === 'refuse' || !('sql' in plan) || plan.sql === 'client') return Number.POSITIVE_INFINITY;
+  const values = new StatementValues({ ...planned, parameters: noParameters, resultFormats: [], describe: false });
+  const sent = fill(plan.sql, { ...generated, slotText: (slot) => values.slotText(slot) });
+  const own = [...planned.sql.toString('utf8')];
+  let count = 0;
+  for (const character of sent) {
+    if (character !== own[count]) break;
+    count += 1;
+  }
+  return count;
 }
+
+/** No client can have written a NUL. */
+const generated = { computedText: () => '\0', limitText: () => '\0', relationText: () => '\0' };

@@ -1,6 +1,7 @@
 /** From a client's text to plans: the plan cache first, the parser on a miss. */
 
 import { PgError, refuse, sqlstate } from '../base/errors.js';
+import { requireUtf8 } from '../wire/utf8.js';
 import type { Logger } from '../base/log.js';
 import type { Config, CrossCheck, PlacementRules } from '../catalog/config.js';
 import { ruleFor } from '../catalog/config-rules.js';
@@ -53,6 +54,7 @@ export class StatementPlanner {
 
   /** The statements of a client's text; none for an empty one. Errors: 42601 with a position in the whole text. */
   plan(sql: Buffer, session: PlanningSession, parameterTypes: readonly number[]): readonly PlannedStatement[] {
+    requireUtf8(sql);
     const normalized = normalize(sql);
     if (normalized !== undefined) {
       const key = PlanCache.key(session.contextKey, parameterTypes, normalized.key);

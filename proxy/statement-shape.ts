@@ -6,11 +6,11 @@ import { backendType } from '../wire/frame.js';
 import type { PgError } from '../base/errors.js';
 import { Exchange } from '../router/backend/exchange.js';
 import type { StatementShape } from '../router/execute/context.js';
-import type { SessionScope } from './session-scope.js';
+import type { ExecutionContext } from '../router/execute/context.js';
 
 /** Asks a server. Errors: what it has against the statement. */
 export async function inferShape(
-  scope: SessionScope,
+  scope: Pick<ExecutionContext, 'transaction' | 'topology'>,
   sql: Buffer,
   parameterTypes: readonly number[],
 ): Promise<StatementShape> {

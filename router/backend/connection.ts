@@ -81,6 +81,7 @@ export class BackendConnection {
   #sink: BackendSink | undefined;
   #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   #closed: PgError | undefined;
+  readonly #cancels = new Set<Promise<void>>();
   /** What the server said before it closed the connection. */
   #farewell: PgError | undefined;
   #loggedIn = false;
@@ -195,6 +196,18 @@ export class BackendConnection {
 
   /** Asks the server to cancel what runs on this connection (protocol: CancelRequest on a connection of its own). */
   async cancel(): Promise<void> {
+    const sent = this.#sendCancel();
+    this.#cancels.add(sent);
+    await sent;
+    this.#cancels.delete(sent);
+  }
+
+  /** Resolves when no cancel request is on its way: a late one would hit whatever runs here next. */
+  async cancelled(): Promise<void> {
+    await Promise.all(this.#cancels);
+  }
+
+  async #sendCancel(): Promise<void> {
     await new Promise<void>((resolve) => {
       const socket = connect({ ...connectTarget(this.address), timeout: CANCEL_TIMEOUT_MS });
       socket.once('connect', () => {

@@ -14,7 +14,7 @@ import { readTagRows } from '../../wire/command-tag.js';
 import { Exchange } from '../backend/exchange.js';
 import { createSplitter } from '../copy/create-splitter.js';
 import { ShardBuffers } from '../copy/shard-buffers.js';
-import type { CopySink, KeyField } from '../copy/splitter.js';
+import type { CopySink, CopySplitter, KeyField } from '../copy/splitter.js';
 import type { BoundValue } from '../ring/bound-value.js';
 import { newHash } from '../ring/hash-bytes.js';
 import { hashRow } from '../ring/locate.js';
@@ -98,7 +98,7 @@ class CopyIn {
       key: key.map(({ index }) => index),
       serverVersion: this.#context.catalog.serverVersion,
     });
-    const sink = target === 'reference' ? this.#broadcastSink() : this.#routingSink();
+    const sink = target === 'reference' ? this.#broadcastSink() : this.#routingSink(splitter);
     for (;;) {
       const frame = await this.#context.nextCopyMessage();
       switch (frame[0]) {
@@ -134,8 +134,8 @@ class CopyIn {
     return { row: toAll, broadcast: toAll };
   }
 
-  #routingSink(): CopySink {
-    const { key, format, relation } = this.#plan;
+  #routingSink(splitter: CopySplitter): CopySink {
+    const { key, format, relation, columns } = this.#plan;
     const types = key.map(({ typeOid }) => typeOid);
     const modifiers = key.map(({ typeModifier }) => typeModifier);
     const kind = format.kind === 'binary' ? 'binary' : 'text';
@@ -149,7 +149,12 @@ class CopyIn {
       row: (bytes, start, end, fields) => {
         hash.high = 0;
         hash.low = 0;
-        const undecided = hashRow(types, fields.map(valueOf), hash, modifiers);
+        let undecided: readonly number[];
+        try {
+          undecided = hashRow(types, fields.map(valueOf), hash, modifiers);
+        } catch (error) {
+          throw inColumn(error, fields, (index) => columns[key[index]?.index ?? 0] ?? '', relation, splitter.line);
+        }
         if (undecided.length > 0) {
           const field = fields[undecided[0] ?? 0];
           const text = field?.bytes.toString('utf8', field.start, field.end) ?? '';
@@ -206,6 +211,27 @@ class CopyIn {
     );
     return errors.find((error) => error !== undefined && error.sqlstate !== sqlstate.queryCanceled);
   }
+}
+
+/** The error of a key's text with the place that PostgreSQL would name (CopyFromErrorCallback, copyfrom.c). */
+function inColumn(
+  error: unknown,
+  fields: readonly (KeyField | null)[],
+  columnName: (index: number) => string,
+  relation: string,
+  line: number,
+): unknown {
+  if (!(error instanceof PgError) || error.fields.where !== undefined) return error;
+  const index = fields.findIndex((field) => error.message.includes(`"${textOf(field)}"`));
+  const place = index < 0 ? '' : `, column ${columnName(index)}: "${textOf(fields[index] ?? null)}"`;
+  return new PgError(error.sqlstate, error.message, {
+    ...error.fields,
+    where: `COPY ${relation}, line ${line}${place}`,
+  });
+}
+
+function textOf(field: KeyField | null): string {
+  return field === null ? '' : field.bytes.toString('utf8', field.start, field.end);
 }
 
 async function readOutcome(exchange: Exchange): Promise<number | PgError> {

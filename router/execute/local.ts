@@ -1,6 +1,7 @@
 /** Session and transaction commands: what they do to the session, and to the shards the transaction is open on. */
 
 import { unreachable } from '../../base/assert.js';
+import { PgError, sqlstate } from '../../base/errors.js';
 import type { LocalCommand } from '../../planner/plan.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
@@ -53,6 +54,12 @@ export async function executeLocal(
 
 async function endTransaction(context: ExecutionContext, how: 'commit' | 'rollback', chain: boolean): Promise<string> {
   const { transaction } = context;
+  if (!transaction.isExplicit && chain) {
+    throw new PgError(
+      sqlstate.noActiveSqlTransaction,
+      `${how.toUpperCase()} AND CHAIN can only be used in transaction blocks`,
+    );
+  }
   if (!transaction.isExplicit) await warn(context, noTransaction);
   if (!transaction.isOpen) return how === 'commit' ? 'COMMIT' : 'ROLLBACK';
   const { beginSql } = transaction;

@@ -25,12 +25,16 @@ export function shardOf(topology: Topology, id: ShardId): Shard {
 export class SessionBackends {
   readonly settings = new SessionSettings();
   readonly #connections = new Map<ShardId, BackendConnection>();
+  readonly #borrowed = new Set<BackendConnection>();
   readonly #pool: BackendPool;
   readonly #identity: BackendIdentity;
   readonly #topology: () => Topology;
   readonly #prepareDatabase: (shard: Shard, database: string) => Promise<void>;
   readonly #oidMap: (shard: ShardId) => OidMap | undefined;
   readonly #listener: SessionListener;
+  /** The topology that the connections' addresses were compared with. */
+  #seen: Topology | undefined;
+  #ended = false;
 
   /**
    * `prepareDatabase` makes sure that schema pgring is there before a shard's database is first used, and that its
@@ -61,8 +65,14 @@ export class SessionBackends {
     return this.#connections;
   }
 
+  /** Connections on which something runs now, borrowed ones too. */
+  get busy(): readonly BackendConnection[] {
+    return [...this.#connections.values(), ...this.#borrowed].filter((connection) => connection.outstandingReady > 0);
+  }
+
   /** The open connection to a shard, whether it has caught up or not. */
   peek(shard: ShardId): BackendConnection | undefined {
+    if (this.#topology() !== this.#seen) this.#leaveOldAddresses();
     const connection = this.#connections.get(shard);
     if (connection?.closed !== true) return connection;
     this.#connections.delete(shard);
@@ -76,13 +86,37 @@ export class SessionBackends {
     return connection;
   }
 
+  /** Gives up connections to where a shard is no more, unless a transaction is open on them. */
+  #leaveOldAddresses(): void {
+    const topology = this.#topology();
+    let all = true;
+    for (const [id, connection] of this.#connections) {
+      const shard = topology.shards.find((candidate) => candidate.id === id);
+      if (shard?.host === connection.address.host && shard.port === connection.address.port) continue;
+      if (connection.clean) {
+        this.#connections.delete(id);
+        connection.end();
+      } else all = false;
+    }
+    if (all) this.#seen = topology;
+  }
+
+  /** Lends a connection; one that comes after the session's end goes back at once. */
+  async #acquire(shard: ShardId): Promise<BackendConnection> {
+    const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity);
+    connection.oidMap = () => this.#oidMap(shard);
+    if (!this.#ended) return connection;
+    await this.#pool.release(connection);
+    throw new PgError(sqlstate.adminShutdown, 'the session has ended');
+  }
+
   /** The connection to a shard, opened if need be, with the session's settings and no transaction. */
   async connect(shard: ShardId): Promise<BackendConnection> {
     let connection = this.peek(shard);
     assert(connection === undefined || connection.status === 'I', 'a transaction was left open on a connection');
     if (connection === undefined) {
       const target = shardOf(this.#topology(), shard);
-      connection = await this.#pool.acquire(target, this.#identity);
+      connection = await this.#acquire(shard);
       this.#adopt(shard, connection);
       try {
         await this.#prepareDatabase(target, this.#identity.database);
@@ -101,12 +135,19 @@ export class SessionBackends {
 
   /** A connection of its own beside the session's, with the session's settings. `giveBack` returns it. */
   async borrow(shard: ShardId): Promise<BackendConnection> {
-    const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity);
-    await this.catchUp(connection);
+    const connection = await this.#acquire(shard);
+    this.#borrowed.add(connection);
+    try {
+      await this.catchUp(connection);
+    } catch (error) {
+      await this.giveBack(connection);
+      throw error;
+    }
     return connection;
   }
 
   async giveBack(connection: BackendConnection): Promise<void> {
+    this.#borrowed.delete(connection);
     await this.#pool.release(connection);
   }
 
@@ -114,12 +155,17 @@ export class SessionBackends {
   async catchUp(connection: BackendConnection): Promise<void> {
     const version = this.settings.version;
     if (connection.appliedSettings === version) return;
+    // What it reports on the way is no news to the client, who has SET it before.
+    const { onParameter } = connection;
+    connection.onParameter = undefined;
     for (const statement of this.settings.since(connection.appliedSettings)) await runCommand(connection, statement);
+    connection.onParameter = onParameter;
     connection.appliedSettings = version;
   }
 
-  /** Destroys connections that something unfinished is on, and gives the others back. */
+  /** The session's end: destroys connections that something unfinished is on, and gives the others back. */
   async releaseAll(): Promise<void> {
+    this.#ended = true;
     const connections = [...this.#connections.values()];
     this.#connections.clear();
     await Promise.all(connections.map(async (connection) => await this.#pool.release(connection)));
@@ -128,7 +174,6 @@ export class SessionBackends {
   /** The session's own parts of a connection's life. */
   #adopt(shard: ShardId, connection: BackendConnection): void {
     this.#connections.set(shard, connection);
-    connection.oidMap = () => this.#oidMap(shard);
     connection.onParameter = (name, value) => {
       this.#listener.onParameter(connection, name, value);
     };

@@ -174,6 +174,12 @@ export async function converse(client: RawClient, turns: readonly Turn[], writin
   return messages;
 }
 
+/**
+ * Over several shards a parameter's value is read when the portal runs, where one server reads it when it is bound:
+ * the error is the same, but BindComplete comes before it.
+ */
+const lateParameterError = /^E C=(?:22P02|22P03|08P01) /;
+
 /** The messages as text; ParameterStatus, which may come at any time, right before ReadyForQuery. */
 export function comparable(frames: readonly Buffer[]): string[] {
   const lines: string[] = [];
@@ -187,7 +193,9 @@ export function comparable(frames: readonly Buffer[]): string[] {
       lines.push(...statuses.sort());
       statuses = [];
     }
-    lines.push(describeMessage(frame));
+    const line = describeMessage(frame);
+    if (lateParameterError.test(line) && lines.at(-1)?.startsWith('2 ') === true) lines.pop();
+    lines.push(line);
   }
   return [...lines, ...statuses.sort()];
 }

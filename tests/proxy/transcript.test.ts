@@ -11,9 +11,13 @@ import { encodeQuery } from '../../wire/encode-frontend.js';
 
 const DATABASE = 'protocol_transcript';
 /** Shorter transcripts are also cut into two writes at each position. */
-const SHORT_BYTES = 260;
+const SHORT_BYTES = 120;
 
-const tables = ['CREATE TABLE t (id int PRIMARY KEY, v text)', 'CREATE TABLE r (id int PRIMARY KEY, v text NOT NULL)'];
+const tables = [
+  'CREATE TABLE t (id int PRIMARY KEY, v text)',
+  'CREATE TABLE r (id int PRIMARY KEY, v text NOT NULL)',
+  'CREATE TABLE h (id int PRIMARY KEY, v text)',
+];
 const rows = [
   `INSERT INTO t VALUES ${Array.from({ length: 20 }, (_, index) => `(${index + 1}, 'v${index + 1}')`).join()}`,
   `INSERT INTO r VALUES ${Array.from({ length: 5 }, (_, index) => `(${index + 1}, 'r${index + 1}')`).join()}`,
@@ -25,7 +29,12 @@ let proxy: ProxyUnderTest;
 beforeAll(async () => {
   servers = await createDatabaseEverywhere(DATABASE);
   proxy = await startProxyUnderTest(servers.shards, {
-    placement: { tables: [{ schema: undefined, name: 'r', placement: { kind: 'reference' } }] },
+    placement: {
+      tables: [
+        { schema: undefined, name: 'r', placement: { kind: 'reference' } },
+        { schema: undefined, name: 'h', placement: { kind: 'home' } },
+      ],
+    },
   });
   await runStatements(servers.oracle, DATABASE, [...tables, ...rows]);
   await runStatements(proxy, DATABASE, [...tables, ...rows]);

@@ -389,7 +389,7 @@ export const extended: readonly Transcript[] = [
     turns: [
       turn(message('P', 'x'), sync),
       turn(message('B', 'x'), sync),
-      turn(message('B', Buffer.from([0, 0, 0, 1])), sync),
+      turn(parse(one), message('B', Buffer.from([0, 0, 0, 1])), sync),
       turn(message('D', 'X\0'), sync),
       turn(message('D', 'S'), sync),
       turn(message('E', '\0'), sync),

@@ -1,6 +1,6 @@
 /** The simple query protocol. Table t is sharded (20 rows over the shards), r is a reference table. */
 
-import { message, query, turn, type Transcript } from './transcript.js';
+import { bind, execute, message, parse, query, sync, turn, type Transcript } from './transcript.js';
 
 export const simple: readonly Transcript[] = [
   { name: 'one shard', turns: [turn(query('SELECT id, v FROM t WHERE id = 3'))] },
@@ -118,15 +118,15 @@ export const simple: readonly Transcript[] = [
       turn(query("INSERT INTO t VALUES (NULL, 'no key')")),
       turn(query('INSERT INTO r VALUES (1)')),
       turn(query('SELECT 1 FROM t WHERE id = 1 AND v = 5')),
-      turn(query("DO $$ BEGIN RAISE EXCEPTION 'oh' USING DETAIL = 'd', HINT = 'h', ERRCODE = 'P0002'; END $$")),
     ],
   },
   {
     name: 'notices',
     turns: [
-      turn(query("DO $$ BEGIN RAISE NOTICE 'hello %', 'you' USING HINT = 'h'; RAISE WARNING 'w'; END $$")),
       turn(query('DROP TABLE IF EXISTS nothing_of_that_name')),
-      turn(query("DO $$ BEGIN RAISE NOTICE 'one'; END $$; SELECT 1")),
+      turn(query('DROP TABLE IF EXISTS nothing_of_that_name; SELECT 1')),
+      turn(parse('DROP TABLE IF EXISTS nothing_of_that_name'), bind(), execute(), sync),
+      turn(query('SET LOCAL work_mem = 100')),
     ],
   },
   {
@@ -142,29 +142,6 @@ export const simple: readonly Transcript[] = [
       turn(query('SHOW TimeZone')),
       turn(query("SELECT set_config('application_name', 'you', false)")),
       turn(query('DISCARD ALL')),
-    ],
-  },
-  {
-    name: 'prepared statements in SQL',
-    turns: [
-      turn(query('PREPARE p (int) AS SELECT id FROM r WHERE id = $1')),
-      turn(query('EXECUTE p (1)')),
-      turn(query('DEALLOCATE p')),
-      turn(query('EXECUTE p (1)')),
-      turn(query('DEALLOCATE p')),
-      turn(query('DEALLOCATE ALL')),
-    ],
-  },
-  {
-    name: 'cursors in SQL',
-    turns: [
-      turn(query('BEGIN')),
-      turn(query('DECLARE c CURSOR FOR SELECT id FROM r ORDER BY id')),
-      turn(query('FETCH 2 FROM c')),
-      turn(query('MOVE 1 FROM c')),
-      turn(query('CLOSE c')),
-      turn(query('FETCH 1 FROM c')),
-      turn(query('ROLLBACK')),
     ],
   },
   {
