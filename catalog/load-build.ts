@@ -42,6 +42,7 @@ export function buildRelations(
   const keys = buildKeys(rows.keys, columns);
   const findPlacement = makePlacementFinder(rows, columns, placements);
   const findReads = makeReadsFinder(rows);
+  const definitions = new Map(rows.definitions);
   const triggered = new Set(rows.triggered);
   const ruled = new Set(rows.ruled);
   return rows.relations.map(([oid, schema, name, kind, hasRowSecurity, isPartition, isTemporary]) =>
@@ -54,6 +55,7 @@ export function buildRelations(
       uniqueKeys: keys.get(oid) ?? nothing,
       placement: findPlacement(oid),
       reads: kind === 'v' || kind === 'm' ? findReads(oid) : nothing,
+      definition: definitions.get(oid),
       hasTriggers: triggered.has(oid),
       hasRules: ruled.has(oid),
       hasRowSecurity,

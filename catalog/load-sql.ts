@@ -59,6 +59,7 @@ export interface CatalogRows {
   readonly defaults: readonly (readonly [relation: number, column: number, expression: string])[];
   readonly keys: readonly KeyRow[];
   readonly reads: readonly (readonly [view: number, relation: number])[];
+  readonly definitions: readonly (readonly [view: number, sql: string])[];
   readonly triggered: readonly number[];
   readonly ruled: readonly number[];
   readonly partitions: readonly (readonly [partition: number, parent: number])[];
@@ -132,6 +133,10 @@ export function catalogSql(part: CatalogPart): string {
           pg_catalog.regexp_matches(w.ev_action::pg_catalog.text, ':relid ([1-9][0-9]*)', 'g') AS m (ids)
         WHERE m.ids[1] <> w.ev_class::pg_catalog.text
       ) AS edge`,
+    ),
+    definitions: list(
+      `pg_catalog.json_build_array(r.oid::int8, ${printed('pg_catalog.pg_get_viewdef(r.oid)')})`,
+      `FROM relation r WHERE r.kind = 'v' AND r.oid >= ${firstNormalObjectId}`,
     ),
     triggered: list(
       'DISTINCT t.tgrelid::int8',

@@ -91,7 +91,7 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     return { kind: 'pass', routing: pinned, access, sql: 'client', computed: [] };
   }
-  return tryScatter(select, query, spread, binder) ?? planCombine(select, spread, binder);
+  return tryScatter(select, query, spread, binder) ?? planCombine(select, query, spread, binder);
 }
 
 /** Rungs 3 and 4; undefined where they are not exact. */

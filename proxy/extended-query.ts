@@ -47,6 +47,11 @@ export class ExtendedQuery {
     return this.#pipeline.failed && frame[0] !== frontendType.sync && frame[0] !== frontendType.terminate;
   }
 
+  /** Messages were gathered and not carried out. */
+  get waiting(): boolean {
+    return this.#frames.length > 0;
+  }
+
   /** Gathers a message. True: so much was gathered that it must be carried out now. */
   add(frame: Buffer): boolean {
     this.#frames.push(frame);
@@ -108,12 +113,13 @@ export class ExtendedQuery {
         case frontendType.bind: {
           const bind = readBind(frame);
           const statement = parsed.get(bind.statement) ?? scope.prepared.get(bind.statement);
-          const { plan, sql, slots } = planPrepared(scope, statement);
+          const { plan, sql, slots, expanded } = planPrepared(scope, statement);
           if (plan.kind !== 'pass' || plan.sql !== 'client' || plan.computed.length > 0) return undefined;
           if (bind.portal !== '' && scope.prepared.findPortal(bind.portal) !== undefined) return undefined;
           const values = new StatementValues({
             sql,
             slots,
+            expanded,
             parameters: { formats: bind.parameterFormats, values: bind.parameters, types: statement.parameterTypes },
             resultFormats: bind.resultFormats,
             describe: false,

@@ -57,6 +57,8 @@ export class Session implements RelayListener {
   #paused = false;
   #draining = false;
   #wakeCopy: (() => void) | undefined;
+  /** A message that waits until what was gathered before it is done. */
+  #held: Buffer | undefined;
   /** What runs while the session is busy. */
   #work: Promise<void> = Promise.resolve();
 
@@ -151,7 +153,8 @@ export class Session implements RelayListener {
     while (this.#state.kind === 'idle') {
       let frame: Buffer | undefined;
       try {
-        frame = this.#reader.next();
+        frame = this.#held ?? this.#reader.next();
+        this.#held = undefined;
         if (frame === undefined) return;
         this.#handle(frame);
       } catch (error) {
@@ -165,7 +168,8 @@ export class Session implements RelayListener {
     if (this.#extended.skips(frame)) return;
     switch (frame[0]) {
       case frontendType.query:
-        this.#query(frame);
+        if (this.#extended.waiting) this.#finishGathered(frame);
+        else this.#query(frame);
         return;
       case frontendType.parse:
       case frontendType.bind:
@@ -185,6 +189,10 @@ export class Session implements RelayListener {
         void this.#leave();
         return;
       case frontendType.functionCall:
+        if (this.#extended.waiting) {
+          this.#finishGathered(frame);
+          return;
+        }
         this.#socket.write(
           encodeErrorResponse(
             new PgError(
@@ -209,6 +217,12 @@ export class Session implements RelayListener {
           severity: 'FATAL',
         });
     }
+  }
+
+  /** What was sent before this message without a Sync comes first, and may fail, so that this is discarded. */
+  #finishGathered(frame: Buffer): void {
+    this.#held = frame;
+    this.#run(async () => await this.#extended.process('flush'));
   }
 
   #query(frame: Buffer): void {

@@ -26,6 +26,8 @@ export interface PlannedStatement {
   /** The text of this statement alone. */
   readonly sql: Buffer;
   readonly slots: readonly Slot[];
+  /** The text that the slots are of, where it is another: views were expanded in it. */
+  readonly expanded?: Buffer | undefined;
   /** Where it begins in the client's text, in characters. */
   readonly offset: number;
 }
@@ -63,10 +65,16 @@ export class StatementPlanner {
       const text = sql.toString('utf8');
       const [statement, ...others] = parseStatements(text);
       if (statement !== undefined && others.length === 0) {
-        const { plan, reusable, slots } = this.#planOne(statement, sql, normalized.slots, session, parameterTypes);
+        const { plan, reusable, slots, expanded } = this.#planOne(
+          statement,
+          sql,
+          normalized.slots,
+          session,
+          parameterTypes,
+        );
         if (this.#crossCheck !== 'off') this.#askSecondParser(text);
         if (reusable) this.#cache.put(key, plan);
-        return [{ plan, sql, slots, offset: 0 }];
+        return [{ plan, sql, slots, expanded, offset: 0 }];
       }
     }
     return this.#planUncached(sql, session, parameterTypes);
@@ -82,8 +90,8 @@ export class StatementPlanner {
       const offset = sql.toString('utf8', 0, start).length;
       const [alone] = parseStatements(text.toString('utf8'));
       if (alone === undefined) return { plan: { kind: 'empty' }, sql: text, slots: [], offset };
-      const { plan, slots } = this.#planOne(alone, text, normalize(text)?.slots, session, parameterTypes);
-      return { plan, sql: text, slots, offset };
+      const { plan, slots, expanded } = this.#planOne(alone, text, normalize(text)?.slots, session, parameterTypes);
+      return { plan, sql: text, slots, expanded, offset };
     });
     const [only] = planned;
     if (

@@ -35,7 +35,7 @@ function show(random: RandomCase, outcome: Outcome): string {
       ? 'simple'
       : `extended, types [${parameters.types.join()}] formats [${parameters.formats.join()}] results [${parameters.resultFormats.join()}] ${values?.join(', ')}`;
   const text = outcome.kind === 'different' ? outcome.text : outcome.kind;
-  return `${sql}\n(${sent})\n${text.slice(0, 3_000)}`;
+  return `${random.change === undefined ? '' : `BEGIN; ${random.change}; `}${sql}\n(${sent})\n${text.slice(0, 3_000)}`;
 }
 
 describe('random SELECTs answer as on one PostgreSQL', () => {

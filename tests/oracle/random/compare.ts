@@ -17,6 +17,8 @@ export interface RandomCase {
   readonly ordered: boolean;
   /** Undefined: by the simple protocol. */
   readonly parameters: Parameters | undefined;
+  /** Runs before it, in a transaction that is rolled back. */
+  readonly change: string | undefined;
   readonly choices: readonly number[];
 }
 
@@ -41,10 +43,24 @@ const typeOids: Readonly<Record<ColumnType, number>> = {
   timestamptz: 1184,
 };
 
+/** What a transaction may have done before its query. */
+const changes: readonly string[] = [
+  'INSERT INTO si (id, a, t) VALUES (100, 1, NULL), (101, 2, $$a$$), (102, 3, $$b$$)',
+  'UPDATE sj SET a = a + 1 WHERE k < 10',
+  'DELETE FROM su WHERE a > 1',
+  'UPDATE rf SET a = 3',
+  'UPDATE hm SET t = $$new$$ WHERE id < 4',
+  'SET TRANSACTION READ ONLY',
+  'SET LOCAL TimeZone = $$Asia/Tokyo$$',
+  'TRUNCATE si',
+  'ALTER TABLE sj ALTER COLUMN t SET DEFAULT $$x$$',
+];
+
 export function makeCase(choices: Choices): RandomCase {
   const { sql, parameters, ordered } = randomQuery(choices);
+  const change = choices.percent(12) ? choices.pick(changes) : undefined;
   const isExtended = parameters.length > 0 || choices.percent(40);
-  if (!isExtended) return { sql, ordered, parameters: undefined, choices: choices.taken };
+  if (!isExtended) return { sql, ordered, parameters: undefined, change, choices: choices.taken };
   const binary = choices.percent(40);
   const known = choices.percent(50);
   const values = parameters.map((parameter) => encode(parameter, binary));
@@ -57,6 +73,7 @@ export function makeCase(choices: Choices): RandomCase {
       values: values.map(({ bytes }) => bytes),
       resultFormats: choices.pick([[], [1], [0]]),
     },
+    change,
     choices: choices.taken,
   };
 }
@@ -99,9 +116,16 @@ function encodeBinary(type: ColumnType, text: string): Buffer | undefined {
 }
 
 export async function runCase(pgring: RawClient, oracle: RawClient, random: RandomCase): Promise<Outcome> {
-  const { sql, parameters, ordered } = random;
-  const ask = async (client: RawClient): Promise<readonly Buffer[]> =>
-    parameters === undefined ? await client.simple(sql) : await client.pipeline(sql, parameters.types, [parameters], 0);
+  const { sql, parameters, ordered, change } = random;
+  const ask = async (client: RawClient): Promise<readonly Buffer[]> => {
+    if (change === undefined) return await send(client, sql, parameters);
+    const begun = readAnswer(await client.simple(`BEGIN; ${change}`));
+    const failed = begun.parts.find((part) => part.kind === 'error');
+    if (failed !== undefined) throw new Error(`${change}: ${JSON.stringify(failed)}`);
+    const answer = await send(client, sql, parameters);
+    await client.simple('ROLLBACK');
+    return answer;
+  };
   const expected = readAnswer(await ask(oracle));
   if (expected.parts.some((part) => part.kind === 'error' && part.sqlstate === '57014')) return { kind: 'skipped' };
   const actual = readAnswer(await ask(pgring));
@@ -109,6 +133,12 @@ export async function runCase(pgring: RawClient, oracle: RawClient, random: Rand
   if (construct !== undefined) return { kind: 'refused', construct };
   const text = difference(loosened(actual, sql), loosened(expected, sql), ordered ? 'ordered' : 'any order');
   return text === undefined ? { kind: 'equal' } : { kind: 'different', text };
+}
+
+async function send(client: RawClient, sql: string, parameters: Parameters | undefined): Promise<readonly Buffer[]> {
+  return parameters === undefined
+    ? await client.simple(sql)
+    : await client.pipeline(sql, parameters.types, [parameters], 0);
 }
 
 /**

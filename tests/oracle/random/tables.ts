@@ -117,7 +117,29 @@ const sources: readonly TableSource[] = [
   },
 ];
 
-export const tables: readonly TestTable[] = sources;
+/** Views over sharded tables: of some rows, of a join, of an aggregate, of a view. */
+const views: readonly (TestTable & { readonly query: string })[] = [
+  {
+    name: 'vi',
+    query: 'SELECT id, a, t, upper(t) AS big FROM si WHERE a >= 0',
+    columns: columnsOf('id int8, a int4, t text, big text'),
+    identity: ['id'],
+  },
+  {
+    name: 'vj',
+    query: 'SELECT si.id, sj.k, si.n, sj.t FROM si JOIN sj USING (id) WHERE sj.a IS NOT NULL',
+    columns: columnsOf('id int8, k int4, n numeric, t text'),
+    identity: ['id', 'k'],
+  },
+  {
+    name: 'vg',
+    query: 'SELECT a, count(*) AS v, max(big) AS t FROM vi GROUP BY a',
+    columns: columnsOf('a int4, v int8, t text'),
+    identity: ['a'],
+  },
+];
+
+export const tables: readonly TestTable[] = [...sources, ...views];
 
 export const words: readonly string[] = ['', 'a', 'b', 'B', 'ab', 'Ä', "o'k", 'zz'];
 
@@ -185,5 +207,6 @@ export function setUpStatements(seed: number): SetUp {
     oracle.push(insert);
     pgring.push(insert);
   }
-  return { oracle, pgring };
+  const made = views.map(({ name, query }) => `CREATE VIEW ${name} AS ${query}`);
+  return { oracle: [...oracle, ...made], pgring: [...pgring, ...made] };
 }
