@@ -78,6 +78,7 @@ export class Session implements RelayListener {
     this.#wakeCopy?.();
     if (kind === 'relaying') await this.cancel();
     if (kind === 'busy') await this.#interruptWork();
+    await this.scope.prepared.forgetPortals();
     await this.scope.backends.releaseAll();
     this.#onClosed();
   }
@@ -107,7 +108,7 @@ export class Session implements RelayListener {
     }
     this.#state = idle;
     this.scope.transaction.noteAnswer(connection);
-    if (!this.scope.transaction.isExplicit) this.scope.prepared.forgetPortals();
+    if (!this.scope.transaction.isExplicit) void this.scope.prepared.forgetPortals();
     this.#afterStatement();
   }
 
