@@ -67,6 +67,7 @@ export const sqlstate = {
   invalidAuthorization: '28000',
   invalidPassword: '28P01',
   invalidCursorName: '34000',
+  transactionRollback: '40000',
   invalidCatalogName: '3D000',
   savepointException: '3B001',
   syntaxError: '42601',

@@ -29,12 +29,8 @@ export const limitRanges = {
   clients: count(1000),
   /** The longest message that a client or a server may send. */
   messageBytes: bytes(256 * mebibyte, 64 * kibibyte),
-  /** The longest statement that is parsed; a longer one is refused unless it needs no parse. */
-  parseBytes: bytes(4 * mebibyte),
   /** From accepting a connection to its complete startup packet. */
   startupTimeoutMs: timeMs(10_000),
-  /** From the startup packet to the end of authentication (PostgreSQL's authentication_timeout). */
-  authenticationTimeoutMs: timeMs(60_000),
   /** Opening a connection to a server, authentication included. */
   connectTimeoutMs: timeMs(5000),
   /** One query that pgring sends for itself: introspection, recovery, health. */
@@ -51,8 +47,6 @@ export const limitRanges = {
   pipelineBytes: bytes(16 * mebibyte),
   /** Bytes that wait for one slow client before the servers that feed it are paused. */
   clientBufferBytes: bytes(mebibyte),
-  /** Bytes that wait of one shard's answer before that shard is paused. */
-  shardBufferBytes: bytes(mebibyte),
   /** Bytes of rows that one statement may bring together on one server when the shards cannot answer it alone. */
   combineBytes: { default: 1024 * mebibyte, minimum: kibibyte, maximum: 1024 * 1024 * mebibyte },
   planCacheEntries: count(10_000, 0),

@@ -139,7 +139,13 @@ export function parseConfig(text: string, path: string, environment: NodeJS.Proc
     if ('env' in source) {
       const value = environment[source.env];
       if (value === undefined)
-        problems.push(report([...at, 'env'], `the environment variable ${source.env} to be set`));
+        problems.push(
+          report(
+            [...at, 'env'],
+            `the environment variable ${source.env} to be set`,
+            `Set it: ${source.env}=… pgring start`,
+          ),
+        );
       return value ?? '';
     }
     try {

@@ -42,6 +42,7 @@ export function buildRelations(
   const keys = buildKeys(rows.keys, columns);
   const findPlacement = makePlacementFinder(rows, columns, placements);
   const findReads = makeReadsFinder(rows);
+  const definitions = new Map(rows.definitions);
   const triggered = new Set(rows.triggered);
   const ruled = new Set(rows.ruled);
   return rows.relations.map(([oid, schema, name, kind, hasRowSecurity, isPartition, isTemporary]) =>
@@ -54,6 +55,7 @@ export function buildRelations(
       uniqueKeys: keys.get(oid) ?? nothing,
       placement: findPlacement(oid),
       reads: kind === 'v' || kind === 'm' ? findReads(oid) : nothing,
+      definition: definitions.get(oid),
       hasTriggers: triggered.has(oid),
       hasRules: ruled.has(oid),
       hasRowSecurity,
@@ -79,7 +81,8 @@ function buildColumns(rows: CatalogRows, textOrder: (collation: number) => TextO
   const domains = new Map(rows.domains.map((row) => [row[0], row]));
   const columns = new Map<number, Column[]>();
   for (const row of rows.columns) {
-    const [relation, name, number, typeOid, typeName, typeModifier, notNull, generated, identity, collation] = row;
+    const [relation, name, number, typeOid, typeName, typeModifier, notNull, generated, identity] = row;
+    const [, , , , , , , , , collation, collationName] = row;
     let baseTypeOid = typeOid;
     let domainNotNull = false;
     let domainDefault: string | null = null;
@@ -105,6 +108,7 @@ function buildColumns(rows: CatalogRows, textOrder: (collation: number) => TextO
         generated: generated === 's' ? 'stored' : generated === 'v' ? 'virtual' : 'no',
         identity: identity === 'a' ? 'always' : identity === 'd' ? 'by default' : 'no',
         textOrder: textOrder(collation),
+        collation: collationName ?? undefined,
         // A default that only mentions a sequence (`'x' || nextval(…)`) is an expression like any other.
         sequence: identity !== '' || isPlainNextval(ownDefault) ? sequence : undefined,
       }),

@@ -27,6 +27,8 @@ export type ColumnRow = readonly [
   generated: string,
   identity: string,
   collation: number,
+  /** Qualified and quoted; null for that of the type. */
+  collationName: string | null,
 ];
 
 export type KeyRow = readonly [
@@ -57,6 +59,7 @@ export interface CatalogRows {
   readonly defaults: readonly (readonly [relation: number, column: number, expression: string])[];
   readonly keys: readonly KeyRow[];
   readonly reads: readonly (readonly [view: number, relation: number])[];
+  readonly definitions: readonly (readonly [view: number, sql: string])[];
   readonly triggered: readonly number[];
   readonly ruled: readonly number[];
   readonly partitions: readonly (readonly [partition: number, parent: number])[];
@@ -94,8 +97,13 @@ export function catalogSql(part: CatalogPart): string {
     columns: list(
       `pg_catalog.json_build_array(a.attrelid::int8, a.attname, a.attnum, a.atttypid::int8,
         ${printed('pg_catalog.format_type(a.atttypid, a.atttypmod)')}, a.atttypmod, a.attnotnull,
-        a.attgenerated, a.attidentity, a.attcollation::int8)`,
+        a.attgenerated, a.attidentity, a.attcollation::int8,
+        CASE WHEN a.attcollation <> t.typcollation
+          THEN pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(o.collname)) END)`,
       `FROM relation r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid
+       JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+       LEFT JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation
+       LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace
        WHERE r.kind IN ('r', 'p', 'v', 'm', 'f', 'c') AND a.attnum > 0 AND NOT a.attisdropped`,
     ),
     defaults: list(
@@ -125,6 +133,10 @@ export function catalogSql(part: CatalogPart): string {
           pg_catalog.regexp_matches(w.ev_action::pg_catalog.text, ':relid ([1-9][0-9]*)', 'g') AS m (ids)
         WHERE m.ids[1] <> w.ev_class::pg_catalog.text
       ) AS edge`,
+    ),
+    definitions: list(
+      `pg_catalog.json_build_array(r.oid::int8, ${printed('pg_catalog.pg_get_viewdef(r.oid)')})`,
+      `FROM relation r WHERE r.kind = 'v' AND r.oid >= ${firstNormalObjectId}`,
     ),
     triggered: list(
       'DISTINCT t.tgrelid::int8',

@@ -88,6 +88,17 @@ function pairUp(
   return { toHome, toShard, differ };
 }
 
+/** record, regproc, regclass and their kin, and arrays of them: built-in types whose values hold oids of user objects. */
+const oidTypes: ReadonlySet<number> = new Set([
+  24, 1008, 2202, 2203, 2204, 2205, 2206, 2207, 2208, 2209, 2210, 2211, 2249, 2287, 3734, 3735, 3769, 3770, 4089, 4090,
+  4096, 4097, 4191, 4192,
+]);
+
+/** True for a type whose values in binary may hold oids that differ between servers: all user types, to be sure. */
+export function mayHoldOids(type: number): boolean {
+  return type >= firstUserOid || oidTypes.has(type);
+}
+
 const inDatabase = `n.nspname NOT IN ('pgring', 'pg_toast') AND n.oid <> pg_catalog.pg_my_temp_schema()
     AND NOT pg_catalog.pg_is_other_temp_schema(n.oid)`;
 

@@ -34,6 +34,8 @@ export interface Column {
   readonly generated: 'no' | 'stored' | 'virtual';
   readonly identity: 'no' | 'always' | 'by default';
   readonly textOrder: TextOrder;
+  /** The collation, qualified and quoted, where it is not that of the column's type. */
+  readonly collation: string | undefined;
   /** The sequence that serial or identity columns take their values from, qualified and quoted. */
   readonly sequence: string | undefined;
 }
@@ -60,6 +62,8 @@ export interface Relation {
   readonly placement: Placement;
   /** For a view or materialized view: oids of the relations it reads, through other views too; no views among them. */
   readonly reads: readonly number[];
+  /** For a view of the user's: its query, with every name qualified. */
+  readonly definition: string | undefined;
   /** Enabled user triggers (not those of constraints). */
   readonly hasTriggers: boolean;
   /** Rewrite rules other than a view's own. */

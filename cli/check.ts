@@ -5,7 +5,7 @@ import { ConfigError } from '../catalog/config-error.js';
 import { probeConnections } from './check/connection.js';
 import type { Finding } from './check/finding.js';
 import { probeLikeness } from './check/likeness.js';
-import { probePrimaries, probeRights } from './check/role.js';
+import { probePrimaries, probeRights, probeSuperuser } from './check/role.js';
 import { askServers } from './check/server-facts.js';
 import { probeSettings } from './check/settings.js';
 import { probeUsers } from './check/users.js';
@@ -38,6 +38,7 @@ export async function checkServers(config: Config): Promise<readonly Finding[]> 
     ...probePrimaries(servers),
     ...probeSettings(servers),
     ...probeRights(servers),
+    ...probeSuperuser(servers),
     ...probeLikeness(servers),
     ...(await probeUsers(config, servers)),
   ];

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeConfig } from '../catalog/config.js';
 import { type ListenAddress, parseListenAddress } from '../catalog/listen-address.js';
 import type { EmbeddedServer } from './embedded/server.js';
+import { maximumConnections } from './embedded/settings.js';
 import { type Shards, openShards } from './embedded/shards.js';
 import { Failure, exitCode, messageOf } from './failure.js';
 import { type Interrupt, aborted, watchInterrupt } from './interrupt.js';
@@ -29,6 +30,8 @@ export interface DevOptions {
 }
 
 const DRAIN_MS = 5_000;
+/** Connections to each server that are left to its superuser, to pgring itself, and to whoever looks at it directly. */
+const SPARE_CONNECTIONS = 50;
 const FIRST_RESTART_MS = 1_000;
 const LAST_RESTART_MS = 30_000;
 
@@ -108,6 +111,7 @@ async function startProxyBefore(shards: Shards, listen: ListenAddress): Promise<
       port,
     })),
     control: { user: 'postgres', password: undefined, database: 'postgres' },
+    limits: { serverConnectionsPerShard: maximumConnections - SPARE_CONNECTIONS },
     store: { kind: 'file', path: join(shards.folder, 'topology.json') },
   });
   return await openProxy(config, openLog(config.log.level, join(shards.folder, 'logs', 'proxy.log')));

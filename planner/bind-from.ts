@@ -6,6 +6,7 @@ import { refuse } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
 import type { Binding, BoundFrom } from './binding.js';
 import { conditionFacts, equalityOf } from './bind-facts.js';
+import { checkExpandable, ViewFound } from './expand-view.js';
 import type { Fact } from './facts.js';
 import type { Entry, FromNode, JoinKind, Query, Scope, VisibleColumn } from './query.js';
 import { entryKind, resolveRelation, undefinedRelation } from './scope.js';
@@ -54,8 +55,8 @@ function ofRelation(binder: Binding, relation: Relation, alias: string, range: R
   const kind = entryKind(relation, binder.context.catalog);
   if (kind === 'view over shards') {
     throw refuse(
-      `the view "${relation.name}" over a sharded table`,
-      'Select from the tables that the view reads instead.',
+      `a write to the view "${relation.name}" over a sharded table`,
+      'Write to the table that the view reads instead.',
       { position: binder.text.position(location) },
     );
   }
@@ -97,6 +98,12 @@ export function bindFromItem(binder: Binding, node: Node, scope: Scope): BoundFr
     if (common !== undefined) {
       const entry = common.bind(alias ?? range.relname ?? '', range.location ?? 0);
       return boundEntry({ ...entry, columns: renamed(entry.columns, range.alias?.colnames) }, undefined);
+    }
+    const found = resolveRelation(rangeVarName(range), binder.context);
+    if (found !== undefined && found !== 'catalog' && entryKind(found, binder.context.catalog) === 'view over shards') {
+      const location = range.location ?? 0;
+      checkExpandable(found, binder.context.catalog, binder.text.position(location));
+      throw new ViewFound(found, location, alias !== undefined);
     }
     const entry = relationEntry(binder, range, alias);
     return boundEntry(entry, alias === undefined ? entry.relation?.schema : undefined);
@@ -189,12 +196,21 @@ function bindJoin(binder: Binding, join: JoinExpr, scope: Scope): BoundFrom {
     ...right.columns.filter((column) => !isMerged(column)),
   ];
   const visible: BoundFrom = { node: left.node, columns, qualifiers: [...left.qualifiers, ...right.qualifiers] };
+  let on: { readonly condition: Node; readonly scope: Scope } | undefined;
   if (join.quals !== undefined) {
     const onScope = binder.childScope(scope, [visible]);
     facts.push(...conditionFacts(join.quals, onScope, binder.text));
     binder.bindExpressions([join.quals], onScope);
+    on = { condition: join.quals, scope: onScope };
   }
-  const node: FromNode = { kind: 'join', join: kind, left: left.node, right: right.node, facts };
+  const node: FromNode = {
+    kind: 'join',
+    join: kind,
+    left: left.node,
+    right: right.node,
+    facts,
+    ...(on === undefined ? {} : { on }),
+  };
   const alias = join.alias?.aliasname;
   if (alias === undefined) return { node, columns, qualifiers: visible.qualifiers };
   const aliased = renamed(columns, join.alias?.colnames);

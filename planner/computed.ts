@@ -75,11 +75,14 @@ const afterTarget: ReadonlySet<string> = new Set(
   ', ) from where group having window order limit offset fetch for union intersect except into'.split(' '),
 );
 
+/** Words after which those do not begin a clause: AS "from", IS DISTINCT FROM, WITHIN GROUP. */
+const notBeforeClause: ReadonlySet<string> = new Set(['.', 'as', 'distinct', 'within']);
+
 /** Where a target list item ends. */
 function targetEnd(location: number, text: StatementText): number {
   const end = text.findTopLevel(text.tokenIndexAt(location), (word, index) => {
     const before = text.word(index - 1);
-    return afterTarget.has(word) && before !== '.' && before !== 'as' && before !== 'distinct';
+    return afterTarget.has(word) && !notBeforeClause.has(before);
   });
   return text.endOf(end - 1);
 }

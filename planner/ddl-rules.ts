@@ -67,7 +67,7 @@ export function checkForeignKey(
   const name = rangeVarName(range);
   const isSelf = name.name === table.name && (name.schema === undefined || name.schema === table.schema);
   const found = resolveRelation(name, context);
-  if (!isSelf && (found === undefined || found === 'catalog')) throw undefinedRelation(name, fields.position ?? 1);
+  if (!isSelf && (found === undefined || found === 'catalog')) throw undefinedRelation(name);
   const referenced = found === 'catalog' ? undefined : found;
   const placement = isSelf ? table.placement : (referenced?.placement ?? table.placement);
   if (placement.kind === 'reference') return;

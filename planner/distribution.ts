@@ -44,7 +44,14 @@ export class DistributionCheck {
    */
   check(query: Query): { readonly ungrouped: boolean; readonly anchors: readonly Entry[] } {
     const { distribution, ungrouped } = this.#query(query, [], true);
-    return { ungrouped, anchors: (distribution ?? []).filter((key) => !key.nullable).map((key) => key.entry) };
+    if (distribution === undefined) {
+      // Its sharded tables stand only where they make no rows of the answer (a WITH query that nothing reads).
+      throw refuse(
+        'rows that every shard would give, over several shards',
+        'Leave out the WITH query that is not read.',
+      );
+    }
+    return { ungrouped, anchors: distribution.filter((key) => !key.nullable).map((key) => key.entry) };
   }
 
   #query(

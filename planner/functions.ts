@@ -86,7 +86,9 @@ export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
       return 'plain';
     case 'stable':
       // A set is no value; what returns one is stable only for time zones' sake (generate_series).
-      if (!readsColumns(call) && !known.traits.returnsSet) return isSteady(call, context) ? 'once' : 'plain';
+      // So is the value of an aggregate: it depends on the rows, whatever its arguments are.
+      if (!readsColumns(call) && !known.traits.returnsSet && known.traits.kind === 'function')
+        return isSteady(call, context) ? 'once' : 'plain';
       if (name.name === 'age' && call.args?.length === 1) return 'local';
       return serverStable.test(name.name) && !conversionStable.test(name.name) ? 'local' : 'plain';
     case 'volatile':

@@ -35,6 +35,7 @@ class ValuesPlanner {
   readonly #isReference: boolean;
   readonly #reach: RowReach;
   readonly #keys: readonly Column[];
+  #castsKeys = false;
 
   constructor(relation: Relation, binder: Binder, rows: number) {
     this.#relation = relation;
@@ -79,6 +80,7 @@ class ValuesPlanner {
       head,
       rows: planned.map(({ sql, key }) => ({ sql, key })),
       tail,
+      castsKeys: this.#castsKeys,
       computed: this.#computed.expressions,
       returning,
     };
@@ -184,6 +186,7 @@ class ValuesPlanner {
         where(),
       );
     }
+    this.#castsKeys ||= isKey;
     return this.#computedCell(written, column, isKey);
   }
 
@@ -284,6 +287,7 @@ export function planValues(
   relation: Relation,
   binder: Binder,
 ): Plan {
+  checkLengths(rows, binder);
   if (
     relation.columns.some((column) => column.identity === 'always') &&
     insert.override !== 'OVERRIDING_SYSTEM_VALUE'
@@ -291,6 +295,15 @@ export function planValues(
     return planIdentityAlways(insert, rows, relation, binder);
   }
   return new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
+}
+
+/** As PostgreSQL checks them (transformInsertStmt): the shards see other lists than the client has written. */
+function checkLengths(rows: readonly (readonly Node[])[], binder: Binder): void {
+  const other = rows.find((row) => row.length !== rows[0]?.length);
+  if (other === undefined) return;
+  throw new PgError(sqlstate.syntaxError, 'VALUES lists must all be the same length', {
+    position: binder.text.position(leftmostLocation(other) ?? 0),
+  });
 }
 
 /**

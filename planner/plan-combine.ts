@@ -6,13 +6,15 @@
 import type { Node, SelectStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
-import { qualifiedName, quoteIdentifier, type Relation } from '../catalog/schema.js';
+import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { checkCalls, checkSystemColumns } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
-import type { Spread } from './plan-select.js';
+import type { Spread } from './spread.js';
 import type { Plan, Routing, Shipment, SqlPiece } from './plan.js';
+import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
+import type { Query } from './query.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
@@ -25,7 +27,7 @@ interface Place {
   readonly occurrences: readonly Occurrence[];
 }
 
-export function planCombine(select: SelectStmt, spread: Spread, binder: Binder): Plan {
+export function planCombine(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan {
   const { text, context } = binder;
   const root: Node = { SelectStmt: select };
   checkCombinable(root, select, text);
@@ -35,13 +37,15 @@ export function planCombine(select: SelectStmt, spread: Spread, binder: Binder):
   const relations = [...new Set(places.map(({ relation }) => relation))];
   const named = new NamedColumns(root);
   const aliased = aliasedLocations(root);
+  const conditions = conditionsByEntry(query);
   const shipments = relations.map((relation) =>
     shipmentOf(
       relation,
       places.filter((place) => place.relation === relation),
       named,
       aliased,
-      text,
+      conditions,
+      binder,
     ),
   );
   const computed = new ComputedList();
@@ -120,7 +124,8 @@ function shipmentOf(
   places: readonly Place[],
   named: NamedColumns,
   aliased: Aliased,
-  text: StatementText,
+  conditions: EntryConditions,
+  binder: Binder,
 ): Shipment {
   const isSharded = relation.placement.kind === 'sharded' && places.some((place) => isShardedPlace(place));
   const renamed = places.some(({ location }) => aliased.renamed.has(location));
@@ -133,14 +138,41 @@ function shipmentOf(
   // count(*) names no column, but its rows must be shipped all the same.
   const shipped = columns.length > 0 ? columns : [...keyColumns(relation), ...relation.columns].slice(0, 1);
   const list = shipped.map(({ name }) => quoteIdentifier(name));
+  const filter = shipmentFilter(places, conditions, binder);
   return {
     relation: qualifiedName(relation),
     columns: list,
-    routing: isSharded ? shipmentRouting(places, text) : unshardedRouting(relation),
-    sql: [`SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`],
+    definition: shipped.map(columnDefinition).join(', '),
+    routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
+    sql: [
+      `SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`,
+      ...(filter === undefined ? [] : [' WHERE ', ...filter]),
+    ],
     primaryKey: dependent.map(quoteIdentifier),
     always: isSharded,
   };
+}
+
+/** A row is shipped when some place may need it; undefined when one of them may need any. */
+function shipmentFilter(
+  places: readonly Place[],
+  conditions: EntryConditions,
+  binder: Binder,
+): readonly SqlPiece[] | undefined {
+  const filters: (readonly SqlPiece[])[] = [];
+  for (const { occurrences } of places) {
+    // A WITH query that is bound twice has the same conditions in both.
+    const entry = occurrences[0]?.entry;
+    const filter = entry === undefined ? undefined : ownConditions(entry, conditions.get(entry) ?? [], binder);
+    if (filter === undefined) return undefined;
+    filters.push(filter);
+  }
+  if (filters.length === 1) return filters[0];
+  return filters.flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
+}
+
+function columnDefinition({ name, typeName, collation }: Column): string {
+  return `${quoteIdentifier(name)} ${typeName}${collation === undefined ? '' : ` COLLATE ${collation}`}`;
 }
 
 function isShardedPlace(place: Place): boolean {

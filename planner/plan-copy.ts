@@ -12,7 +12,8 @@ import { usesSequence } from './insert-defaults.js';
 import type { CopyFormat, Plan, Routing } from './plan.js';
 import { keyColumns } from './routing.js';
 import { planSelect } from './plan-select.js';
-import { nameParts, selectOf, stringValue } from './tree.js';
+import { resolveRelation, undefinedRelation } from './scope.js';
+import { nameParts, rangeVarName, selectOf, stringValue } from './tree.js';
 
 function optionText(node: Node | undefined): string | undefined {
   if (node === undefined) return undefined;
@@ -62,6 +63,8 @@ export function planCopy(copy: CopyStmt, binder: Binder): Plan {
   const format = formatOf(copy);
   if (copy.query !== undefined) return copyQuery(copy, format, binder);
   if (copy.relation === undefined) throw refuse('this COPY', 'Name a table.', position);
+  const name = rangeVarName(copy.relation);
+  if (resolveRelation(name, context) === undefined) throw undefinedRelation(name);
   const entry = relationEntry(binder, copy.relation, undefined);
   const relation = entry.relation;
   if (relation === undefined || entry.kind === 'home' || entry.kind === 'catalog') {

@@ -9,6 +9,8 @@ import { stringValue } from './tree.js';
 
 const formats = ['text', 'json', 'xml', 'yaml'] as const;
 
+const explainable: ReadonlySet<Plan['kind']> = new Set(['pass', 'scatter', 'combine', 'insert', 'modify']);
+
 /** `planInner` plans the statement that begins at a byte. */
 export function planExplain(explain: ExplainStmt, text: StatementText, planInner: (start: number) => Plan): Plan {
   let analyze = false;
@@ -30,7 +32,7 @@ export function planExplain(explain: ExplainStmt, text: StatementText, planInner
   else while (['analyze', 'analyse', 'verbose'].includes(text.word(index))) index += 1;
   const start = text.startOf(index);
   const inner = planInner(start);
-  if (inner.kind !== 'pass' && inner.kind !== 'scatter' && inner.kind !== 'insert' && inner.kind !== 'modify') {
+  if (!explainable.has(inner.kind)) {
     throw refuse('EXPLAIN of this statement', 'Explain a SELECT, INSERT, UPDATE or DELETE.');
   }
   const prefix = text.slice(text.start, start);

@@ -1,4 +1,4 @@
-/** SELECT: on one shard if it can be, else scattered if that is exact, else refused. */
+/** SELECT: on one shard if it can be, else scattered if that is exact, else finished by PostgreSQL over shipped rows. */
 
 import type { SelectStmt } from 'libpg-query';
 
@@ -6,29 +6,16 @@ import { PgError, refuse, sqlstate } from '../base/errors.js';
 import type { Binder } from './bind.js';
 import { checkCalls, checkSystemColumns } from './checks.js';
 import { ComputedList } from './computed.js';
-import { DistributionCheck, isSharded } from './distribution.js';
+import { DistributionCheck } from './distribution.js';
 import { callsOf } from './functions.js';
-import { occurrencesOf, type Occurrence } from './pins.js';
+
 import type { Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
 import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
+import { spreadOf, type Spread } from './spread.js';
 import { someNode } from './tree.js';
-
-/** How a statement's tables are spread. */
-export interface Spread {
-  readonly all: readonly Occurrence[];
-  readonly sharded: readonly Occurrence[];
-  readonly home: boolean;
-  readonly reference: boolean;
-}
-
-export function spreadOf(query: Query): Spread {
-  const all = occurrencesOf(query);
-  const has = (...kinds: string[]): boolean => all.some(({ entry }) => kinds.includes(entry.kind));
-  return { all, sharded: all.filter(isSharded), home: has('home', 'catalog'), reference: has('reference') };
-}
 
 /** Sharded tables and those of the home shard in one statement. */
 export function refuseMixture(spread: Spread, binder: Binder): void {
@@ -104,7 +91,7 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     return { kind: 'pass', routing: pinned, access, sql: 'client', computed: [] };
   }
-  return tryScatter(select, query, spread, binder) ?? planCombine(select, spread, binder);
+  return tryScatter(select, query, spread, binder) ?? planCombine(select, query, spread, binder);
 }
 
 /** Rungs 3 and 4; undefined where they are not exact. */

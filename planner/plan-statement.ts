@@ -5,6 +5,7 @@ import type { Node, SelectStmt } from 'libpg-query';
 import { PgError, refuse } from '../base/errors.js';
 import { Binder } from './bind.js';
 import type { PlanInput } from './context.js';
+import { expandView, MAX_EXPANSIONS, ViewFound } from './expand-view.js';
 import { planCopy } from './plan-copy.js';
 import { planDdl } from './plan-ddl.js';
 import { planExplain } from './plan-explain.js';
@@ -24,6 +25,8 @@ export interface PlannedStatement {
   readonly reusable: boolean;
   /** The literals that the plan's slots number. Of a plan that is reusable, those of normalize(). */
   readonly slots: readonly Slot[];
+  /** The text that the slots are of, where views were expanded in it; else it is the statement's own. */
+  readonly expanded: Buffer | undefined;
 }
 
 export function planStatement(input: PlanInput): Plan {
@@ -31,15 +34,37 @@ export function planStatement(input: PlanInput): Plan {
 }
 
 export function planReusable(input: PlanInput): PlannedStatement {
-  const text = new StatementText(input);
   try {
-    const plan = planNode(input.statement.node, input, text);
-    return { plan, reusable: input.slots !== undefined && !text.dependsOnLiterals, slots: text.slots };
+    return planExpanded(input, 0);
   } catch (error) {
     if (!(error instanceof PgError)) throw error;
     // Positions and what was looked at belong to this text.
-    return { plan: { kind: 'refuse', error }, reusable: false, slots: [] };
+    return { plan: { kind: 'refuse', error }, reusable: false, slots: [], expanded: undefined };
   }
+}
+
+/** Plans a statement in which so many views have been expanded. */
+function planExpanded(input: PlanInput, expansions: number): PlannedStatement {
+  const text = new StatementText(input);
+  try {
+    const plan = planNode(input.statement.node, input, text);
+    if (expansions > 0) return { plan, reusable: false, slots: text.slots, expanded: input.sql };
+    const reusable = input.slots !== undefined && !text.dependsOnLiterals;
+    return { plan, reusable, slots: text.slots, expanded: undefined };
+  } catch (error) {
+    if (error instanceof ViewFound) {
+      if (expansions < MAX_EXPANSIONS) return planExpanded(expandView(input, error), expansions + 1);
+      throw refuse('a statement with so many views over sharded tables', 'Select from fewer views at a time.');
+    }
+    // A position in the expanded text is none in the client's.
+    if (expansions > 0 && error instanceof PgError) throw withoutPosition(error);
+    throw error;
+  }
+}
+
+function withoutPosition(error: PgError): PgError {
+  const { position: _position, ...fields } = error.fields;
+  return new PgError(error.sqlstate, error.message, fields);
 }
 
 function planNode(node: Node, input: PlanInput, text: StatementText): Plan {

@@ -132,6 +132,11 @@ export interface Shipment {
   readonly relation: string;
   /** The columns that are shipped, in the relation's order, quoted. */
   readonly columns: readonly string[];
+  /**
+   * The columns with their types, as CREATE TABLE takes them: the copy is made without a look at the relation, which
+   * the transaction may have created, changed or locked.
+   */
+  readonly definition: string;
   /** Where its rows are: for a sharded relation its owners, else any shard that has them. */
   readonly routing: Routing;
   /** The query that each of these shards runs; its rows travel in binary. */
@@ -231,6 +236,8 @@ export type Plan =
       readonly head: readonly SqlPiece[];
       readonly rows: readonly { readonly sql: readonly SqlPiece[]; readonly key: readonly ValueSource[] }[];
       readonly tail: readonly SqlPiece[];
+      /** Computed keys hold explicit casts of the client's expressions, which take more than an assignment does. */
+      readonly castsKeys: boolean;
       readonly computed: readonly ComputedExpression[];
       readonly returning: boolean;
     }

@@ -3,7 +3,7 @@
  * (planner/bind.ts makes them, the rest of the planner reads them).
  */
 
-import type { ColumnRef, SelectStmt } from 'libpg-query';
+import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 
 import type { Relation, TextOrder } from '../catalog/schema.js';
 import type { Fact, Term } from './facts.js';
@@ -125,6 +125,8 @@ export type FromNode =
       readonly right: FromNode;
       /** What its ON, USING or NATURAL says. */
       readonly facts: readonly Fact[];
+      /** Its ON. */
+      readonly on?: { readonly condition: Node; readonly scope: Scope };
     };
 
 /** A query inside an expression. */

@@ -29,10 +29,14 @@ function existsOnPath(name: string, context: PlanContext): boolean {
   return context.searchPath.some((schema) => context.catalog.relation(schema, name) !== undefined);
 }
 
-/** What PostgreSQL says of a relation that is not there. */
-export function undefinedRelation(name: QualifiedName, position: number): PgError {
+/** What PostgreSQL says of a relation that is not there; utility statements tell no position. */
+export function undefinedRelation(name: QualifiedName, position?: number): PgError {
   const shown = name.schema === undefined ? name.name : `${name.schema}.${name.name}`;
-  return new PgError(sqlstate.undefinedTable, `relation "${shown}" does not exist`, { position });
+  return new PgError(
+    sqlstate.undefinedTable,
+    `relation "${shown}" does not exist`,
+    position === undefined ? {} : { position },
+  );
 }
 
 /** Where a relation's rows are: for a view, where the rows of what it reads are. */

@@ -16,6 +16,9 @@ import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { describeAddress } from '../router/backend/connection.js';
 import { DatabaseOids } from './database-oids.js';
 
+/** However often statements name what does not exist, the catalog is read again no oftener than that. */
+const REFRESH_INTERVAL_MS = 1_000;
+
 /** Proxies tell each other of DDL on this channel of the home shard. */
 const CHANNEL = 'pgring_catalog';
 
@@ -40,6 +43,7 @@ export class Databases {
   /** They outlive the catalog, which is forgotten when the home shard's connection is lost. */
   readonly #oids = new Map<string, DatabaseOids>();
   readonly #readings = new Map<string, Promise<void>>();
+  readonly #refreshed = new Map<string, number>();
   #closed = false;
 
   constructor(config: Config, topology: () => Topology, log: Logger) {
@@ -107,9 +111,17 @@ export class Databases {
     return this.#oids.get(name)?.mapOf(shard);
   }
 
+  /** Reads the catalog again, unless that was done a moment ago: for what a statement names and the catalog lacks. */
+  async refresh(name: string): Promise<void> {
+    const now = Date.now();
+    if (now - (this.#refreshed.get(name) ?? 0) < REFRESH_INTERVAL_MS) return;
+    this.#refreshed.set(name, now);
+    await this.reload(name, false);
+  }
+
   /** Makes sure that a server's database has the schema pgring, and that its oids are known. */
   async prepare(shard: Shard, name: string): Promise<void> {
-    const key = `${shard.id} ${name}`;
+    const key = keyOf(shard, name);
     let installing = this.#installed.get(key);
     if (installing === undefined) {
       installing = this.#install(shard, name);
@@ -192,7 +204,7 @@ export class Databases {
   /** Shards other than the home shard whose database of that name was used before. */
   #shardsInUse(name: string): readonly Shard[] {
     const { shards, home } = this.#topology();
-    return shards.filter((shard) => shard.id !== home && this.#installed.has(`${shard.id} ${name}`));
+    return shards.filter((shard) => shard.id !== home && this.#installed.has(keyOf(shard, name)));
   }
 
   #oidsOf(name: string): DatabaseOids {
@@ -228,6 +240,10 @@ export class Databases {
     const client = await this.connect(shard, name);
     try {
       await client.query(installSql());
+      // A server that takes another's place at the same shard has oids of its own.
+      if (shard.id !== this.#topology().home) {
+        await this.#oidsOf(name).readShard(shard.id, async () => await readOidList(textQuery(client)));
+      }
     } finally {
       await client.end();
     }
@@ -294,6 +310,11 @@ function connectError(shard: Shard, error: unknown): unknown {
   const code = 'severity' in error && 'code' in error ? String(error.code) : undefined;
   if (code !== undefined) return new PgError(code, error.message, { detail: `Reported by ${describeAddress(shard)}.` });
   return new PgError(sqlstate.connectionFailure, `connection to ${describeAddress(shard)} failed: ${error.message}`);
+}
+
+/** A database of one server; a shard that moves to another address is another server. */
+function keyOf(shard: Shard, name: string): string {
+  return `${shard.id} ${shard.host} ${shard.port} ${name}`;
 }
 
 function textQuery(client: Client): RunQuery {

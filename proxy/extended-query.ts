@@ -113,12 +113,13 @@ export class ExtendedQuery {
         case frontendType.bind: {
           const bind = readBind(frame);
           const statement = parsed.get(bind.statement) ?? scope.prepared.get(bind.statement);
-          const { plan, sql, slots } = planPrepared(scope, statement);
+          const { plan, sql, slots, expanded } = planPrepared(scope, statement);
           if (plan.kind !== 'pass' || plan.sql !== 'client' || plan.computed.length > 0) return undefined;
           if (bind.portal !== '' && scope.prepared.findPortal(bind.portal) !== undefined) return undefined;
           const values = new StatementValues({
             sql,
             slots,
+            expanded,
             parameters: { formats: bind.parameterFormats, values: bind.parameters, types: statement.parameterTypes },
             resultFormats: bind.resultFormats,
             describe: false,

@@ -1,7 +1,7 @@
 /** A pipeline of the extended protocol, message by message: for statements that several shards or pgring itself run. */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { Plan } from '../planner/plan.js';
+import type { LocalCommand, Plan } from '../planner/plan.js';
 import {
   bindComplete,
   closeComplete,
@@ -25,6 +25,7 @@ import { executePlan } from '../router/execute/execute.js';
 import { planPrepared } from './plan-prepared.js';
 import type { ClientPortal, PreparedStatement } from './prepared.js';
 import { checkFormats } from './bind-formats.js';
+import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { checkNotFailed, inClientsText, runsInTransaction } from './simple-query.js';
@@ -106,9 +107,15 @@ export class Pipeline {
       plannedFor: '',
     };
     if (parse.name === '') this.#scope.prepared.remove('');
-    const { plan } = planPrepared(this.#scope, statement);
+    const { plan } = await this.#scope.replanIfStale(
+      planPrepared(this.#scope, statement),
+      statement.plannedFor,
+      statement.parameterTypes,
+    );
     if (plan.kind !== 'empty') checkNotFailed(this.#scope, plan);
-    if (plan.kind === 'refuse') throw plan.error;
+    if (plan.kind === 'refuse') {
+      throw await reasonToRefuse(this.#scope, statement.sql, statement.parameterTypes, plan.error);
+    }
     this.#scope.prepared.add(statement);
     try {
       await this.#shape(statement);
@@ -190,7 +197,10 @@ export class Pipeline {
     const { plan } = planned;
     checkNotFailed(scope, plan);
     if (portal.finished) {
-      if (plan.kind !== 'scatter' && !(plan.kind === 'pass' && plan.access === 'read')) {
+      // A query that has given all its rows gives none from then on (pquery.c, PortalRun).
+      const isQuery =
+        plan.kind === 'scatter' || plan.kind === 'combine' || (plan.kind === 'pass' && plan.access === 'read');
+      if (!isQuery) {
         throw new PgError(sqlstate.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
       }
       await deliverTag(scope.output, 'SELECT 0');
@@ -200,6 +210,7 @@ export class Pipeline {
     const statement: BoundStatement = {
       sql: planned.sql,
       slots: planned.slots,
+      expanded: planned.expanded,
       parameters: portal.parameters,
       resultFormats: portal.resultFormats,
       describe: false,
@@ -232,13 +243,14 @@ export class Pipeline {
   async #shape(statement: PreparedStatement): Promise<StatementShape> {
     const { plan } = planPrepared(this.#scope, statement);
     switch (plan.kind) {
-      case 'empty':
       case 'local':
+        return setsConfig(plan.command) ? await this.#inferred(plan, statement) : noShape;
+      case 'empty':
       case 'ddl':
       case 'copyFrom':
       case 'copyTo':
       case 'refuse':
-        return { parameterTypes: [], rowDescription: undefined };
+        return noShape;
       case 'explain':
         return {
           parameterTypes: (await this.#inferred(plan, statement)).parameterTypes,
@@ -284,6 +296,13 @@ export class Pipeline {
     this.#state = 'closed';
     await send(output, encodeReadyForQuery(this.#scope.status));
   }
+}
+
+const noShape: StatementShape = { parameterTypes: [], rowDescription: undefined };
+
+/** SELECT set_config(…), which gives a row. */
+function setsConfig(command: LocalCommand): boolean {
+  return command.kind === 'set' && command.tag === 'SELECT';
 }
 
 const VOID_OID = 2278;

@@ -53,6 +53,7 @@ export async function startProxy(options: {
     connectTimeoutMs: limits.connectTimeoutMs,
     connectionsPerShard: limits.serverConnectionsPerShard,
     queueTimeoutMs: limits.queueTimeoutMs,
+    idleTimeoutMs: limits.serverIdleTimeoutMs,
   });
   const recovery = new Recovery(databases, () => topology, log);
   recovery.start();

@@ -2,7 +2,7 @@
 
 import type { Logger } from '../base/log.js';
 import { assert } from '../base/assert.js';
-import { PgError, refuse } from '../base/errors.js';
+import { PgError, refuse, sqlstate } from '../base/errors.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
@@ -38,6 +38,9 @@ export interface ProxyParts {
   readonly topology: () => Topology;
   readonly shardMap: () => ShardMap;
 }
+
+/** undefined_table and undefined_column: what a newer catalog may know. */
+const unknownStates: ReadonlySet<string> = new Set([sqlstate.undefinedTable, sqlstate.undefinedColumn]);
 
 const BACKSLASH = 0x5c;
 
@@ -147,6 +150,26 @@ export class SessionScope implements ExecutionContext {
       throw refuse(`client_encoding ${encoding}`, 'SET client_encoding = UTF8.');
     }
     return planned;
+  }
+
+  /**
+   * A plan as good as one made now: a statement before it may have changed the catalog, and a relation that pgring does
+   * not know may have been created behind its back.
+   */
+  async replanIfStale(
+    planned: PlannedStatement,
+    plannedFor: string,
+    parameterTypes: readonly number[],
+  ): Promise<PlannedStatement> {
+    const { plan } = planned;
+    const isUnknown = plan.kind === 'refuse' && unknownStates.has(plan.error.sqlstate);
+    if (isUnknown && !this.transaction.isFailed) {
+      if (this.#catalogBefore === undefined) await this.#parts.databases.refresh(this.database);
+      else await this.noteCatalogChange();
+    }
+    if (this.contextKey === plannedFor) return planned;
+    const [again] = this.plan(planned.sql, parameterTypes);
+    return again === undefined ? planned : { ...again, offset: planned.offset };
   }
 
   #takeNewestCatalog(): void {

@@ -16,22 +16,8 @@ import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
 import type { PreparedStatement } from './prepared.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
+import { idle, type SessionState } from './session-state.js';
 import { executeSimpleQuery, findRelay } from './simple-query.js';
-
-type State =
-  | { readonly kind: 'idle' }
-  /** A server's answer passes through; `statements` became known to it unless it says otherwise. */
-  | {
-      readonly kind: 'relaying';
-      readonly connection: BackendConnection;
-      readonly statements: readonly PreparedStatement[];
-      readonly copyIn: boolean;
-      readonly extended: boolean;
-    }
-  | { readonly kind: 'busy' }
-  | { readonly kind: 'closed' };
-
-const idle: State = { kind: 'idle' };
 
 /** What a client that is gone has left running is cancelled again and again: a statement may begin after the first. */
 const CANCEL_AGAIN_MS = 250;
@@ -53,7 +39,7 @@ export class Session implements RelayListener {
   readonly #onClosed: () => void;
   readonly #relay: Relay;
   readonly #extended: ExtendedQuery;
-  #state: State = idle;
+  #state: SessionState = idle;
   #paused = false;
   #draining = false;
   #wakeCopy: (() => void) | undefined;
@@ -99,8 +85,7 @@ export class Session implements RelayListener {
 
   /** Cancels what runs now, on every shard it runs on. */
   async cancel(): Promise<void> {
-    const running = [...this.scope.backends.open].filter(([, connection]) => connection.outstandingReady > 0);
-    await Promise.all(running.map(async ([, connection]) => await connection.cancel()));
+    await Promise.all(this.scope.backends.busy.map(async (connection) => await connection.cancel()));
   }
 
   /** Resolves when the work has ended. Until then it uses the connections, so that no other session may have them. */

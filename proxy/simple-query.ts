@@ -9,6 +9,7 @@ import { executePlan } from '../router/execute/execute.js';
 import { locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import type { ImmediateEntry } from '../router/transaction/session-transaction.js';
+import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import type { PlannedStatement } from './statement-planner.js';
@@ -35,7 +36,11 @@ export async function executeSimpleQuery(
   try {
     if (refusal !== undefined) throw refusal;
     if (planned.length === 0) await send(output, emptyQueryResponse);
-    for (const each of planned) await executeOne(scope, each, planned.length > 1);
+    const plannedFor = scope.contextKey;
+    for (const each of planned) {
+      const current = await scope.replanIfStale(each, plannedFor, []);
+      await executeOne(scope, current, planned.length > 1);
+    }
     if (transaction.isOpen && !transaction.isExplicit) {
       await transaction.commit();
       await scope.noteTransactionEnd();
@@ -67,6 +72,7 @@ async function executeOne(scope: SessionScope, planned: PlannedStatement, oneOfM
   }
   const statement: BoundStatement = { ...planned, parameters: noParameters, resultFormats: [], describe: true };
   try {
+    if (planned.plan.kind === 'refuse') throw await reasonToRefuse(scope, planned.sql, [], planned.plan.error);
     await executePlan(scope, statement, planned.plan);
   } catch (error) {
     throw inClientsText(toClientError(error), planned);
@@ -105,6 +111,7 @@ export function inClientsText(error: PgError, planned: PlannedStatement): PgErro
 /** How many characters at the beginning of the SQL that was sent are the client's own. */
 function clientsOwnCharacters(planned: PlannedStatement): number {
   const { plan } = planned;
+  if (plan.kind === 'insert') return 0;
   if (plan.kind === 'refuse' || !('sql' in plan) || plan.sql === 'client') return Number.POSITIVE_INFINITY;
   const values = new StatementValues({ ...planned, parameters: noParameters, resultFormats: [], describe: false });
   const sent = fill(plan.sql, { ...generated, slotText: (slot) => values.slotText(slot) });

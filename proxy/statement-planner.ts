@@ -8,7 +8,6 @@ import { ruleFor } from '../catalog/config-rules.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { parseStatements, type ParsedStatement } from '../planner/parse/parser.js';
 import { crossCheck } from '../planner/parse/second-opinion.js';
-import { tokens } from '../planner/parse/tokens.js';
 import { normalize, type Slot } from '../planner/parse/tokenizer.js';
 import { PlanCache } from '../planner/plan-cache.js';
 import { planReusable, type PlannedStatement as ReusablePlan } from '../planner/plan-statement.js';
@@ -27,6 +26,8 @@ export interface PlannedStatement {
   /** The text of this statement alone. */
   readonly sql: Buffer;
   readonly slots: readonly Slot[];
+  /** The text that the slots are of, where it is another: views were expanded in it. */
+  readonly expanded?: Buffer | undefined;
   /** Where it begins in the client's text, in characters. */
   readonly offset: number;
 }
@@ -64,10 +65,16 @@ export class StatementPlanner {
       const text = sql.toString('utf8');
       const [statement, ...others] = parseStatements(text);
       if (statement !== undefined && others.length === 0) {
-        const { plan, reusable } = this.#planOne(statement, sql, normalized.slots, session, parameterTypes);
+        const { plan, reusable, slots, expanded } = this.#planOne(
+          statement,
+          sql,
+          normalized.slots,
+          session,
+          parameterTypes,
+        );
         if (this.#crossCheck !== 'off') this.#askSecondParser(text);
         if (reusable) this.#cache.put(key, plan);
-        return [{ plan, sql, slots: normalized.slots, offset: 0 }];
+        return [{ plan, sql, slots, expanded, offset: 0 }];
       }
     }
     return this.#planUncached(sql, session, parameterTypes);
@@ -80,11 +87,11 @@ export class StatementPlanner {
     const statements = parseStatements(sql.toString('utf8'));
     const planned = statements.map(({ start, end }): PlannedStatement => {
       const text = sql.subarray(start, end);
-      const slots = slotsOf(text);
+      const offset = sql.toString('utf8', 0, start).length;
       const [alone] = parseStatements(text.toString('utf8'));
-      const plan: Plan =
-        alone === undefined ? { kind: 'empty' } : this.#planOne(alone, text, slots, session, parameterTypes).plan;
-      return { plan, sql: text, slots, offset: sql.toString('utf8', 0, start).length };
+      if (alone === undefined) return { plan: { kind: 'empty' }, sql: text, slots: [], offset };
+      const { plan, slots, expanded } = this.#planOne(alone, text, normalize(text)?.slots, session, parameterTypes);
+      return { plan, sql: text, slots, expanded, offset };
     });
     const [only] = planned;
     if (
@@ -115,7 +122,7 @@ export class StatementPlanner {
   #planOne(
     statement: ParsedStatement,
     sql: Buffer,
-    slots: readonly Slot[],
+    slots: readonly Slot[] | undefined,
     session: PlanningSession,
     parameterTypes: readonly number[],
   ): ReusablePlan {
@@ -137,25 +144,4 @@ export class StatementPlanner {
       throw error;
     }
   }
-}
-
-const dataVerbs: ReadonlySet<string> = new Set([
-  'select',
-  'insert',
-  'update',
-  'delete',
-  'values',
-  'with',
-  'table',
-  'merge',
-]);
-
-/** The literals of a statement; of EXPLAIN, those of the statement in it. */
-function slotsOf(text: Buffer): readonly Slot[] {
-  const whole = normalize(text);
-  if (whole !== undefined) return whole.slots;
-  const list = tokens(text);
-  if (list[0]?.text !== 'explain') return [];
-  const inner = list.find((token) => token.kind === 'word' && dataVerbs.has(token.text ?? ''));
-  return (inner === undefined ? undefined : normalize(text, inner.start))?.slots ?? [];
 }

@@ -8,11 +8,11 @@ import type { BackendConnection } from '../router/backend/connection.js';
 import { describeAsHome, describesTypes, typesForShard } from '../router/backend/shard-oids.js';
 import { Exchange } from '../router/backend/exchange.js';
 import type { StatementShape } from '../router/execute/context.js';
-import type { SessionScope } from './session-scope.js';
+import type { ExecutionContext } from '../router/execute/context.js';
 
 /** Asks a server. Errors: what it has against the statement. */
 export async function inferShape(
-  scope: SessionScope,
+  scope: Pick<ExecutionContext, 'transaction' | 'topology'>,
   sql: Buffer,
   parameterTypes: readonly number[],
 ): Promise<StatementShape> {

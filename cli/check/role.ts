@@ -46,3 +46,21 @@ export function probeRights(servers: readonly ProbedServer[]): readonly Finding[
     ];
   });
 }
+
+/** A transaction that its owner left prepared can be finished by the role that prepared it, or by a superuser. */
+export function probeSuperuser(servers: readonly ProbedServer[]): readonly Finding[] {
+  return servers.flatMap(({ shard, answer }): readonly Finding[] =>
+    answer.kind === 'failure' || answer.facts.superuser
+      ? []
+      : [
+          {
+            severity: 'warning',
+            path: 'control.user',
+            subject: subjectOf(shard),
+            expected: 'a superuser, which may finish transactions that a lost proxy left prepared for any role',
+            found: `role "${answer.facts.user}" is no superuser`,
+            advice: `Run on that server: ALTER ROLE "${answer.facts.user}" SUPERUSER; or let clients use that role only.`,
+          },
+        ],
+  );
+}

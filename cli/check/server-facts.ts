@@ -11,6 +11,7 @@ export interface ServerFacts {
   readonly inRecovery: boolean;
   readonly mayCreateSchema: boolean;
   readonly schemaOwned: boolean | undefined;
+  readonly superuser: boolean;
   readonly user: string;
   readonly database: string;
   readonly encoding: string;
@@ -37,6 +38,7 @@ SELECT version() AS version,
        pg_is_in_recovery() AS in_recovery,
        has_database_privilege(current_database(), 'CREATE') AS may_create_schema,
        (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'pgring') AS schema_owned,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
        current_user::text AS user,
        current_database()::text AS database,
        pg_encoding_to_char(encoding) AS encoding,
@@ -56,6 +58,7 @@ interface Answer {
   readonly in_recovery: boolean;
   readonly may_create_schema: boolean;
   readonly schema_owned: boolean | null;
+  readonly superuser: boolean;
   readonly user: string;
   readonly database: string;
   readonly encoding: string;
@@ -117,6 +120,7 @@ async function ask(config: Config, shard: ShardConfig): Promise<ServerFacts> {
       inRecovery: row.in_recovery,
       mayCreateSchema: row.may_create_schema,
       schemaOwned: row.schema_owned ?? undefined,
+      superuser: row.superuser,
       user: row.user,
       database: row.database,
       encoding: row.encoding,

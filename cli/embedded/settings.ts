@@ -4,6 +4,9 @@ import { join } from 'node:path';
 
 export type Settings = Readonly<Record<string, string | number>>;
 
+/** Client connections that an embedded server takes. */
+export const maximumConnections = 300;
+
 export interface ServerSettings {
   readonly name: string;
   readonly dataFolder: string;
@@ -33,8 +36,8 @@ export function configurationFile(server: ServerSettings): string {
     listen_addresses: '127.0.0.1',
     port: server.port,
     unix_socket_directories: server.socketDirectory ?? '',
-    max_connections: 300,
-    max_prepared_transactions: 300,
+    max_connections: maximumConnections,
+    max_prepared_transactions: maximumConnections,
     wal_level: 'logical',
     shared_buffers: '64MB',
     cluster_name: server.name,

@@ -28,8 +28,6 @@ import {
 } from './keywords.js';
 import * as scan from './scanner.js';
 
-export { literalOf, literalText } from './literal.js';
-
 /** `integer` fits int8 (the key tells int4 from int8); a larger one is a `float`, as is one with a point or exponent. */
 export type SlotKind = 'integer' | 'float' | 'string' | 'bit';
 

@@ -16,6 +16,8 @@ export interface PoolLimits {
   readonly connectionsPerShard: number;
   /** How long a session waits for a free place. */
   readonly queueTimeoutMs: number;
+  /** A connection that nobody used for so long is ended. */
+  readonly idleTimeoutMs: number;
 }
 
 interface Waiter {
@@ -40,6 +42,7 @@ export class BackendPool {
   readonly #limits: PoolLimits;
   readonly #shards = new Map<ShardId, ShardPool>();
   readonly #homes = new Map<BackendConnection, ShardPool>();
+  readonly #idleTimers = new Map<BackendConnection, NodeJS.Timeout>();
   #closed = false;
 
   constructor(limits: PoolLimits) {
@@ -64,6 +67,7 @@ export class BackendPool {
       if (this.#closed) throw new PgError(sqlstate.adminShutdown, 'pgring is shutting down', { severity: 'FATAL' });
       const idle = pool.idle.get(key)?.pop();
       if (idle !== undefined) {
+        clearTimeout(this.#idleTimers.get(idle));
         if (idle.clean && idle.address.host === shard.host && idle.address.port === shard.port) return idle;
         idle.destroy();
         continue;
@@ -105,6 +109,12 @@ export class BackendPool {
     const idle = pool.idle.get(key);
     if (idle === undefined) pool.idle.set(key, [connection]);
     else idle.push(connection);
+    this.#idleTimers.set(
+      connection,
+      setTimeout(() => {
+        connection.end();
+      }, this.#limits.idleTimeoutMs).unref(),
+    );
     this.#admitNext(pool);
   }
 
@@ -133,6 +143,8 @@ export class BackendPool {
       this.#homes.set(connection, pool);
       connection.onClose = () => {
         this.#homes.delete(connection);
+        clearTimeout(this.#idleTimers.get(connection));
+        this.#idleTimers.delete(connection);
         pool.size -= 1;
         const idle = pool.idle.get(identityKey(connection.identity));
         const place = idle?.indexOf(connection) ?? -1;

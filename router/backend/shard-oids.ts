@@ -19,21 +19,20 @@ export function describesTypes(type: number | undefined): boolean {
 
 /** Replaces, in place, the oids of a RowDescription or ParameterDescription; other messages stay as they are. */
 export function describeAsHome(frame: Buffer, oids: OidMap): void {
-  try {
-    if (frame[0] === backendType.rowDescription) replaceInFields(frame, oids);
-    else if (frame[0] === backendType.parameterDescription) replaceInParameters(frame, oids);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new PgError(sqlstate.protocolViolation, 'a server sent a description that ends early');
-  }
+  if (!describesTypes(frame[0])) return;
+  const start = frameHeaderBytes + COUNT_BYTES;
+  if (frame.length < start) throw endsEarly();
+  const count = frame.readUInt16BE(frameHeaderBytes);
+  if (frame[0] === backendType.rowDescription) replaceInFields(frame, start, count, oids);
+  else replaceInParameters(frame, start, count, oids);
 }
 
-function replaceInFields(frame: Buffer, oids: OidMap): void {
-  let position = frameHeaderBytes + COUNT_BYTES;
-  for (let count = frame.readUInt16BE(frameHeaderBytes); count > 0; count -= 1) {
+function replaceInFields(frame: Buffer, start: number, count: number, oids: OidMap): void {
+  let position = start;
+  for (let left = count; left > 0; left -= 1) {
     const end = frame.indexOf(0, position);
-    if (end < 0) throw new RangeError('a name without its end');
     const table = end + 1;
+    if (end < 0 || table + FIELD_BYTES > frame.length) throw endsEarly();
     frame.writeUInt32BE(oids.relationToHome(frame.readUInt32BE(table)), table);
     const type = table + TYPE_OFFSET;
     frame.writeUInt32BE(oids.typeToHome(frame.readUInt32BE(type)), type);
@@ -41,12 +40,15 @@ function replaceInFields(frame: Buffer, oids: OidMap): void {
   }
 }
 
-function replaceInParameters(frame: Buffer, oids: OidMap): void {
-  let position = frameHeaderBytes + COUNT_BYTES;
-  for (let count = frame.readUInt16BE(frameHeaderBytes); count > 0; count -= 1) {
+function replaceInParameters(frame: Buffer, start: number, count: number, oids: OidMap): void {
+  if (start + count * OID_BYTES > frame.length) throw endsEarly();
+  for (let position = start; position < start + count * OID_BYTES; position += OID_BYTES) {
     frame.writeUInt32BE(oids.typeToHome(frame.readUInt32BE(position)), position);
-    position += OID_BYTES;
   }
+}
+
+function endsEarly(): PgError {
+  return new PgError(sqlstate.protocolViolation, 'a server sent a description that ends early');
 }
 
 /** Parameter types as a shard knows them. */

@@ -6,6 +6,9 @@
  */
 
 import { PgError, sqlstate } from '../../base/errors.js';
+import { mayHoldOids } from '../../catalog/oid-map.js';
+import { qualifiedName } from '../../catalog/schema.js';
+import type { ShardId } from '../../catalog/topology.js';
 import type { Plan, Shipment } from '../../planner/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import { formatTag } from '../../wire/command-tag.js';
@@ -21,12 +24,14 @@ import { describeInFormats } from './describe.js';
 import { startShards, type Gathered } from './gather.js';
 import { bindValues, renderSql, routeStatement } from './route.js';
 import { ShardRows } from './shard-rows.js';
+import { TextLines } from './text-lines.js';
 import { TupleFrames } from './tuple-frames.js';
 import type { StatementValues } from './values.js';
 
 type CombinePlan = Extract<Plan, { readonly kind: 'combine' }>;
 
 const wholeAnswer = { portal: '', batchRows: 0 } as const;
+const TEXT = 0;
 const BINARY = 1;
 /** More rows than that are worth statistics, without which PostgreSQL plans for very few. */
 const ANALYZED_ROWS = 1_000;
@@ -43,12 +48,14 @@ export async function openCombine(
   const ownTransaction = openSnapshot(context, plan);
   const connection = await context.backends.borrow(context.topology.home);
   try {
-    await runCommand(connection, 'BEGIN READ WRITE');
-    for (const setting of context.transaction.settings) await runCommand(connection, setting);
     const shipped = new Shipments(context, statement, values, parameters, connection);
     for (const [index, shipment] of plan.shipments.entries()) {
-      if (shipment.always || (context.transaction.isOpen && !ownTransaction)) await shipped.ship(index, shipment);
+      if (shipment.always || (context.transaction.isOpen && !ownTransaction)) shipped.add(index, shipment);
     }
+    // READ WRITE once more: SET TRANSACTION READ ONLY may be among the settings, and temporary tables are made here.
+    const opening = ['BEGIN', ...context.transaction.settings, 'SET TRANSACTION READ WRITE', ...shipped.creation()];
+    await runCommand(connection, opening.join(';'));
+    await shipped.ship();
     if (ownTransaction) await context.transaction.commit();
     const sql = fill(plan.sql, {
       ...noPieces,
@@ -121,6 +128,7 @@ class Shipments {
   readonly #parameters: BoundParameters;
   readonly #target: BackendConnection;
   readonly #names = new Map<number, string>();
+  readonly #added: { readonly index: number; readonly shipment: Shipment }[] = [];
   #bytes = 0;
 
   constructor(
@@ -142,30 +150,38 @@ class Shipments {
     return this.#names.get(index);
   }
 
-  async ship(index: number, shipment: Shipment): Promise<void> {
-    const name = `pg_temp.pgring_shipped_${index}`;
-    const columns = shipment.columns.join(', ');
-    await runCommand(
-      this.#target,
-      `CREATE TEMPORARY TABLE pgring_shipped_${index} ON COMMIT DROP AS SELECT ${columns} FROM ${shipment.relation} WITH NO DATA`,
-    );
-    if (shipment.primaryKey.length > 0) {
-      await runCommand(this.#target, `ALTER TABLE ${name} ADD PRIMARY KEY (${shipment.primaryKey.join(', ')})`);
+  /** A relation that is to be shipped. */
+  add(index: number, shipment: Shipment): void {
+    this.#names.set(index, `pg_temp.pgring_shipped_${index}`);
+    this.#added.push({ index, shipment });
+  }
+
+  /** Statements that make the temporary tables. */
+  creation(): readonly string[] {
+    return this.#added.map(({ index, shipment: { definition, primaryKey } }) => {
+      const key = primaryKey.length === 0 ? '' : `, PRIMARY KEY (${primaryKey.join(', ')})`;
+      return `CREATE TEMPORARY TABLE pgring_shipped_${index} (${definition}${key}) ON COMMIT DROP`;
+    });
+  }
+
+  async ship(): Promise<void> {
+    for (const { index, shipment } of this.#added) {
+      const name = `pg_temp.pgring_shipped_${index}`;
+      const rows = await this.#copy(name, shipment);
+      if (rows > ANALYZED_ROWS) await runCommand(this.#target, `ANALYZE ${name}`);
     }
-    this.#names.set(index, name);
-    const rows = await this.#copy(name, shipment);
-    if (rows > ANALYZED_ROWS) await runCommand(this.#target, `ANALYZE ${name}`);
   }
 
   async #copy(name: string, shipment: Shipment): Promise<number> {
     const context = this.#context;
     const shards = await routeStatement(context, shipment.routing, this.#values);
     const sql = renderSql(shipment.sql, this.#statement, this.#values);
-    const query = { sql, parameters: this.#parameters, resultFormats: [BINARY] };
+    const binary = await this.#travelsInBinary(shipment, shards);
+    const query = { sql, parameters: this.#parameters, resultFormats: [binary ? BINARY : TEXT] };
     const parts = await startShards(context, shards, false, query, wholeAnswer);
     try {
       await Promise.all(parts.map(async (part) => await part.describe()));
-      const count = await this.#pipe(name, parts, shipment);
+      const count = await this.#pipe(name, parts, shipment, binary);
       await Promise.all(parts.map(async (part) => await part.close()));
       return count;
     } catch (error) {
@@ -174,11 +190,24 @@ class Shipments {
     }
   }
 
+  /**
+   * In binary a regclass or the like is an oid, alone or inside an array or a composite value, and would be another thing
+   * on the home shard; before PostgreSQL 14 a server also refuses arrays and composite values whose parts are of types
+   * with other oids. So where oids differ, what may hold such travels as text.
+   */
+  async #travelsInBinary(shipment: Shipment, shards: readonly ShardId[]): Promise<boolean> {
+    const { catalog, transaction } = this.#context;
+    const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false)));
+    if (connections.every((connection) => connection.oidMap() === undefined)) return true;
+    const relation = [...catalog.relations()].find((each) => qualifiedName(each) === shipment.relation);
+    return relation?.columns.every((column) => !mayHoldOids(column.typeOid)) ?? false;
+  }
+
   /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
-  async #pipe(name: string, parts: readonly ShardRows[], shipment: Shipment): Promise<number> {
+  async #pipe(name: string, parts: readonly ShardRows[], shipment: Shipment, binary: boolean): Promise<number> {
     const exchange = new Exchange(this.#target);
-    exchange.send([encodeQuery(`COPY ${name} FROM STDIN (FORMAT binary)`)], 1);
-    const frames = new TupleFrames();
+    exchange.send([encodeQuery(`COPY ${name} FROM STDIN (FORMAT ${binary ? 'binary' : 'text'})`)], 1);
+    const frames = binary ? new TupleFrames() : new TextLines();
     let count = 0;
     const rows = concatenate(parts);
     for (let run = await rows.next(); run !== undefined; run = await rows.next()) {

@@ -22,6 +22,8 @@ export interface BoundStatement {
   /** The client's text of this one statement. */
   readonly sql: Buffer;
   readonly slots: readonly Slot[];
+  /** The text that the slots are of, where it is another than the client's: views were expanded in it. */
+  readonly expanded?: Buffer | undefined;
   readonly parameters: BoundParameters;
   /** Bind's result format codes; empty: all text. */
   readonly resultFormats: readonly number[];

@@ -60,8 +60,9 @@ class CopyIn {
     try {
       await this.#readClient();
     } catch (error) {
-      await this.#giveUp(error instanceof Error ? error.message : String(error));
-      throw error;
+      // A row before may be one that its shard refuses, and its error is the first.
+      this.#buffers.flush();
+      throw (await this.#giveUp(error instanceof Error ? error.message : String(error))) ?? error;
     }
     return await this.#finish();
   }
@@ -186,28 +187,42 @@ class CopyIn {
   #checkRefusals(): void {
     for (const exchange of this.#exchanges.values()) {
       const item = exchange.poll();
-      if (item?.kind === 'message' && item.type === backendType.errorResponse) throw readErrorResponse(item.frame);
+      if (item?.kind === 'message' && item.type === backendType.errorResponse) {
+        throw this.#inClientsLines(readErrorResponse(item.frame));
+      }
     }
+  }
+
+  /** A shard counts the lines that it gets: those of a row's owner are not the client's. */
+  #inClientsLines(error: PgError): PgError {
+    const { where } = error.fields;
+    if (where === undefined || this.#plan.target === 'reference') return error;
+    return new PgError(error.sqlstate, error.message, {
+      ...error.fields,
+      where: where.replace(/^(COPY .*), line \d+/m, '$1'),
+    });
   }
 
   async #finish(): Promise<number> {
     for (const exchange of this.#exchanges.values()) exchange.send([copyDoneFrame], 0);
+    // Every answer is read to its end, also when one of the servers is lost.
     const counts = await Promise.all([...this.#exchanges.values()].map(readOutcome));
     const failure = counts.find((count) => count instanceof PgError);
-    if (failure instanceof PgError) throw failure;
+    if (failure instanceof PgError) throw this.#inClientsLines(failure);
     const numbers = counts.filter((count) => typeof count === 'number');
     return this.#plan.target === 'reference' ? (numbers[0] ?? 0) : numbers.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Ends COPY on every shard without its rows. */
-  async #giveUp(reason: string): Promise<void> {
-    await Promise.all(
+  /** Ends COPY on every shard without its rows. Returns what a shard has against the rows it got. */
+  async #giveUp(reason: string): Promise<PgError | undefined> {
+    const errors = await Promise.all(
       [...this.#exchanges.values()].map(async (exchange) => {
-        if (exchange.connection.closed) return;
+        if (exchange.connection.closed) return undefined;
         if (exchange.connection.outstandingReady > 0) exchange.send([encodeCopyFail(reason)], 0);
-        await exchange.finish();
+        return await exchange.finish();
       }),
     );
+    return errors.find((error) => error !== undefined && error.sqlstate !== sqlstate.queryCanceled);
   }
 }
 
@@ -234,11 +249,16 @@ function textOf(field: KeyField | null): string {
 
 async function readOutcome(exchange: Exchange): Promise<number | PgError> {
   let outcome: number | PgError = 0;
-  while (exchange.connection.outstandingReady > 0) {
-    const item = await exchange.next();
-    if (item.kind === 'rows') continue;
-    if (item.type === backendType.errorResponse) outcome = readErrorResponse(item.frame);
-    if (item.type === backendType.commandComplete) outcome = readTagRows(readCommandComplete(item.frame)) ?? 0;
+  try {
+    while (exchange.connection.outstandingReady > 0) {
+      const item = await exchange.next();
+      if (item.kind === 'rows') continue;
+      if (item.type === backendType.errorResponse) outcome = readErrorResponse(item.frame);
+      if (item.type === backendType.commandComplete) outcome = readTagRows(readCommandComplete(item.frame)) ?? 0;
+    }
+  } catch (error) {
+    if (error instanceof PgError) return error;
+    throw error;
   }
   exchange.release();
   return outcome;

@@ -29,6 +29,10 @@ export async function executeExplain(
 ): Promise<void> {
   const { inner } = plan;
   if (inner.kind === 'refuse') throw inner.error;
+  if (inner.kind === 'combine') {
+    await explainCombine(context, statement, plan, inner);
+    return;
+  }
   const shardSql = shardStatement(plan, inner);
   if (shardSql === undefined) throw cannotExplain(inner.kind);
   if (inner.kind === 'insert' && plan.analyze) {
@@ -56,9 +60,42 @@ export async function executeExplain(
     return texts.flat();
   };
   const shardLines = writes && shards.length > 1 ? await inTransaction(context, explainAll) : await explainAll();
+  await deliverLines(context, statement, [...describePlan(inner), ...shardLines]);
+}
+
+async function deliverLines(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  lines: readonly string[],
+): Promise<void> {
   if (statement.describe) await send(context.output, explainDescription);
-  for (const line of [...describePlan(inner), ...shardLines]) await send(context.output, encodeDataRow([line]));
+  for (const line of lines) await send(context.output, encodeDataRow([line]));
   await deliverTag(context.output, 'EXPLAIN');
+}
+
+/** What is shipped, and how each shard reads it. The rest is planned when the rows are there. */
+async function explainCombine(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ExplainPlan,
+  inner: Extract<Plan, { readonly kind: 'combine' }>,
+): Promise<void> {
+  if (plan.analyze || plan.format !== 'text') {
+    throw refuse('EXPLAIN ANALYZE, or in another format than text, of a combined statement', 'Use plain EXPLAIN.');
+  }
+  const values = await bindValues(context, statement, inner.computed);
+  const parameters = await parametersFor(context, statement, []);
+  const lines = [...describePlan(inner)];
+  for (const [index, shipment] of inner.shipments.entries()) {
+    if (!shipment.always && !context.transaction.isOpen) continue;
+    const shards = await routeStatement(context, shipment.routing, values);
+    const sql = `${plan.prefix}${renderSql(shipment.sql, statement, values)}`;
+    lines.push(`Shipping {relation ${index}}:`);
+    for (const shard of shards) {
+      lines.push(...(await explainOn(context, shard, false, { sql, parameters, resultFormats: [] })));
+    }
+  }
+  await deliverLines(context, statement, lines);
 }
 
 /** The statement that goes to the shards; undefined for plans that PostgreSQL has no EXPLAIN for. */

@@ -1,5 +1,6 @@
 /** From a plan's routing and a statement's values to the shards that run it. */
 
+import { PgError, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { ComputedExpression, Routing, SqlTemplate, ValueSource } from '../../planner/plan.js';
@@ -77,7 +78,7 @@ export function readCount(source: ValueSource | undefined, values: StatementValu
   if (source === undefined) return undefined;
   const value = values.value(source);
   if (value.kind === 'null') return undefined;
-  if (value.kind === 'text') return BigInt(value.bytes.toString('utf8'));
+  if (value.kind === 'text') return parseCount(value.bytes.toString('utf8'));
   switch (value.bytes.length) {
     case 2:
       return BigInt(value.bytes.readInt16BE(0));
@@ -86,4 +87,23 @@ export function readCount(source: ValueSource | undefined, values: StatementValu
     default:
       return value.bytes.readBigInt64BE(0);
   }
+}
+
+/** As PostgreSQL's int8in; errors: its own. */
+function parseCount(text: string): bigint {
+  const [, sign, digits] =
+    /^\s*([+-]?)(0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|\d+(?:_\d+)*)\s*$/.exec(text) ?? [
+      undefined,
+      '',
+      undefined,
+    ];
+  if (digits === undefined) {
+    throw new PgError(sqlstate.invalidTextRepresentation, `invalid input syntax for type bigint: "${text}"`);
+  }
+  const magnitude = BigInt(digits.replaceAll('_', ''));
+  const count = sign === '-' ? -magnitude : magnitude;
+  if (BigInt.asIntN(64, count) !== count) {
+    throw new PgError(sqlstate.numericValueOutOfRange, `value "${text}" is out of range for type bigint`);
+  }
+  return count;
 }

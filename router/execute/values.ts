@@ -57,7 +57,7 @@ export class StatementValues implements BoundValues {
         return { kind: 'null' };
       case 'slot': {
         const slot = present(this.#statement.slots[source.slot], 'a slot that the statement does not have');
-        const text = literalText(this.#statement.sql, slot);
+        const text = literalText(this.#statement.expanded ?? this.#statement.sql, slot);
         const bytes = source.negative ? Buffer.concat([minus, text]) : text;
         const isNumber = slot.kind === 'integer' || slot.kind === 'float';
         return { kind: 'text', bytes, typeOid: isNumber ? typeOfNumber(bytes.toString('latin1')) : 0 };
@@ -86,7 +86,7 @@ export class StatementValues implements BoundValues {
   /** The literal as the client wrote it. */
   slotText(slot: number): string {
     const { start, end } = present(this.#statement.slots[slot], 'a slot that the statement does not have');
-    return this.#statement.sql.toString('utf8', start, end);
+    return (this.#statement.expanded ?? this.#statement.sql).toString('utf8', start, end);
   }
 
   /** A computed value as a typed literal. */

@@ -36,6 +36,8 @@ export async function executeInsert(
   statement: BoundStatement,
   plan: InsertPlan,
 ): Promise<void> {
+  // A server that reads the statement as it was written says what an assignment does not take.
+  if (plan.castsKeys) await context.inferShape(statement);
   const values = await bindValues(context, statement, plan.computed);
   const parts = await splitByOwner(context, statement, plan, values);
   const parameters = await parametersFor(context, statement, []);

@@ -112,7 +112,7 @@ export class Recovery implements TransactionResolver {
     for (let sweep = 0; !this.#stopped.signal.aborted; sweep += 1) {
       try {
         await this.#sweep();
-        if (sweep % SWEEPS_PER_CLEANING === SWEEPS_PER_CLEANING - 1) await this.#clean();
+        if (sweep % SWEEPS_PER_CLEANING === SWEEPS_PER_CLEANING - 1) await this.clean();
       } catch (error) {
         this.#log.debug({ error: messageOf(error) }, 'a sweep for prepared transactions did not reach every shard');
       }
@@ -139,7 +139,7 @@ export class Recovery implements TransactionResolver {
   }
 
   /** Removes old rows of the commit log, when no shard has anything of ours prepared. */
-  async #clean(): Promise<void> {
+  async clean(): Promise<void> {
     const databases = new Set<string>();
     for (const shard of this.#topology().shards) {
       const client = await this.#access.connect(shard, this.#access.controlDatabase);

@@ -1,5 +1,6 @@
 /** The server connections of one client session: lent for the session's life, one a shard, opened when first needed. */
 
+import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { OidMap } from '../../catalog/oid-map.js';
 import type { Shard, ShardId, Topology } from '../../catalog/topology.js';
@@ -24,6 +25,7 @@ export function shardOf(topology: Topology, id: ShardId): Shard {
 export class SessionBackends {
   readonly settings = new SessionSettings();
   readonly #connections = new Map<ShardId, BackendConnection>();
+  readonly #borrowed = new Set<BackendConnection>();
   readonly #pool: BackendPool;
   readonly #identity: BackendIdentity;
   readonly #topology: () => Topology;
@@ -63,6 +65,11 @@ export class SessionBackends {
     return this.#connections;
   }
 
+  /** Connections on which something runs now, borrowed ones too. */
+  get busy(): readonly BackendConnection[] {
+    return [...this.#connections.values(), ...this.#borrowed].filter((connection) => connection.outstandingReady > 0);
+  }
+
   /** The open connection to a shard, whether it has caught up or not. */
   peek(shard: ShardId): BackendConnection | undefined {
     if (this.#topology() !== this.#seen) this.#leaveOldAddresses();
@@ -75,7 +82,8 @@ export class SessionBackends {
   /** An open connection that can be used at once, or undefined: then `connect` is needed. */
   ready(shard: ShardId): BackendConnection | undefined {
     const connection = this.peek(shard);
-    return connection !== undefined && connection.appliedSettings === this.settings.version ? connection : undefined;
+    if (connection?.status !== 'I' || connection.appliedSettings !== this.settings.version) return undefined;
+    return connection;
   }
 
   /** Gives up connections to where a shard is no more, unless a transaction is open on them. */
@@ -96,14 +104,16 @@ export class SessionBackends {
   /** Lends a connection; one that comes after the session's end goes back at once. */
   async #acquire(shard: ShardId): Promise<BackendConnection> {
     const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity);
+    connection.oidMap = () => this.#oidMap(shard);
     if (!this.#ended) return connection;
     await this.#pool.release(connection);
     throw new PgError(sqlstate.adminShutdown, 'the session has ended');
   }
 
-  /** The connection to a shard, opened if need be. It has the session's settings unless a transaction is open on it. */
+  /** The connection to a shard, opened if need be, with the session's settings and no transaction. */
   async connect(shard: ShardId): Promise<BackendConnection> {
     let connection = this.peek(shard);
+    assert(connection === undefined || connection.status === 'I', 'a transaction was left open on a connection');
     if (connection === undefined) {
       const target = shardOf(this.#topology(), shard);
       connection = await this.#acquire(shard);
@@ -119,18 +129,25 @@ export class SessionBackends {
         throw error;
       }
     }
-    if (connection.status === 'I') await this.catchUp(connection);
+    await this.catchUp(connection);
     return connection;
   }
 
   /** A connection of its own beside the session's, with the session's settings. `giveBack` returns it. */
   async borrow(shard: ShardId): Promise<BackendConnection> {
     const connection = await this.#acquire(shard);
-    await this.catchUp(connection);
+    this.#borrowed.add(connection);
+    try {
+      await this.catchUp(connection);
+    } catch (error) {
+      await this.giveBack(connection);
+      throw error;
+    }
     return connection;
   }
 
   async giveBack(connection: BackendConnection): Promise<void> {
+    this.#borrowed.delete(connection);
     await this.#pool.release(connection);
   }
 
@@ -157,7 +174,6 @@ export class SessionBackends {
   /** The session's own parts of a connection's life. */
   #adopt(shard: ShardId, connection: BackendConnection): void {
     this.#connections.set(shard, connection);
-    connection.oidMap = () => this.#oidMap(shard);
     connection.onParameter = (name, value) => {
       this.#listener.onParameter(connection, name, value);
     };

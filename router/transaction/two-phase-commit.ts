@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { PgError, sqlstate } from '../../base/errors.js';
+import { faultPoint } from '../../base/fault-point.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { runCommand } from '../backend/command.js';
@@ -12,6 +13,7 @@ import type { BackendConnection } from '../backend/connection.js';
 import { formatGlobalId } from './global-id.js';
 
 const GLOBAL_ID_BYTES = 12;
+const UNIQUE_VIOLATION = '23505';
 
 /** A shard on which the transaction is open. */
 export interface Participant {
@@ -36,19 +38,13 @@ export async function commitEverywhere(
 ): Promise<void> {
   const writers = participants.filter((participant) => participant.wrote);
   const readers = participants.filter((participant) => !participant.wrote);
-  if (writers.length > 1) {
-    await commitInTwoPhases(writers, database, resolver);
-    await Promise.all(readers.map(async (reader) => await tell(reader, 'COMMIT')));
-    return;
-  }
-  const writer = writers[0];
-  if (writer !== undefined) {
-    const answer = await tell(writer, 'COMMIT');
-    if (answer.kind === 'lost') throw unknownOutcome(answer.error);
-    if (answer.kind === 'refused') {
-      await rollbackEverywhere(readers);
-      throw answer.error;
-    }
+  const [first, ...others] = writers;
+  try {
+    if (others.length > 0) await commitInTwoPhases(writers, database, resolver);
+    else if (first !== undefined) await commitOne(first);
+  } catch (error) {
+    await rollbackEverywhere(readers);
+    throw error;
   }
   await Promise.all(readers.map(async (reader) => await tell(reader, 'COMMIT')));
 }
@@ -56,6 +52,12 @@ export async function commitEverywhere(
 /** Rolls back on every participant; a lost connection has been rolled back by its server. */
 export async function rollbackEverywhere(participants: readonly Participant[]): Promise<void> {
   await Promise.all(participants.map(async (participant) => await tell(participant, 'ROLLBACK')));
+}
+
+async function commitOne(writer: Participant): Promise<void> {
+  const answer = await tell(writer, 'COMMIT');
+  if (answer.kind === 'lost') throw unknownOutcome(answer.error);
+  if (answer.kind === 'refused') throw answer.error;
 }
 
 async function commitInTwoPhases(
@@ -69,7 +71,14 @@ async function commitInTwoPhases(
   );
   const name = quoteLiteral(globalId);
   const prepare = `INSERT INTO pgring.commit_log (gid) VALUES (${name}); PREPARE TRANSACTION ${name}`;
-  const answers = await Promise.all(writers.map(async (writer) => await tell(writer, prepare)));
+  const answers = await Promise.all(
+    writers.map(async (writer, index) => {
+      if (index === 1) faultPoint('first prepare sent');
+      const answer = await tell(writer, prepare);
+      faultPoint('first prepared');
+      return answer;
+    }),
+  );
   const refusal = answers.find((answer) => answer.kind === 'refused');
   const loss = answers.find((answer) => answer.kind === 'lost');
   if (refusal?.kind === 'refused') {
@@ -80,14 +89,23 @@ async function commitInTwoPhases(
       }),
     );
     if (loss !== undefined) await resolver.resolve(globalId, database);
-    throw refusal.error;
+    throw isFenced(refusal.error) ? fenced() : refusal.error;
   }
   if (loss?.kind === 'lost') {
     const outcome = await resolver.resolve(globalId, database);
     if (outcome === 'committed') return;
     throw outcome === 'aborted' ? loss.error : unknownOutcome(loss.error);
   }
-  const outcomes = await Promise.all(writers.map(async (writer) => await tell(writer, `COMMIT PREPARED ${name}`)));
+  faultPoint('all prepared');
+  const outcomes = await Promise.all(
+    writers.map(async (writer, index) => {
+      if (index === 1) faultPoint('first commit sent');
+      const outcome = await tell(writer, `COMMIT PREPARED ${name}`);
+      faultPoint('first committed');
+      return outcome;
+    }),
+  );
+  faultPoint('all committed');
   if (outcomes.some((outcome) => outcome.kind !== 'done')) await resolver.resolve(globalId, database);
 }
 
@@ -99,6 +117,18 @@ async function tell(participant: Participant, sql: string): Promise<Answer> {
     if (!(error instanceof PgError)) throw error;
     return { kind: participant.connection.closed ? 'lost' : 'refused', error };
   }
+}
+
+/** A recoverer was there first: the row that the participant was to insert is its abort. */
+function isFenced(error: PgError): boolean {
+  return error.sqlstate === UNIQUE_VIOLATION && error.fields.schema === 'pgring' && error.fields.table === 'commit_log';
+}
+
+function fenced(): PgError {
+  return new PgError(sqlstate.transactionRollback, 'the transaction was rolled back: its COMMIT took too long', {
+    detail: 'Another pgring took the owner of the transaction for dead and ended it.',
+    hint: 'Repeat the transaction.',
+  });
 }
 
 function unknownOutcome(error: PgError): PgError {

@@ -2,10 +2,16 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, makeConfig } from '../../catalog/config.js';
 import { checkServers, formatFindings } from '../../cli/check.js';
+import type { Finding } from '../../cli/check/finding.js';
 import { type TestServer, type TestServers, startServers } from '../support/cluster.js';
 import { chooseFreePort } from '../support/ports.js';
 import { runPsql } from '../support/psql.js';
 import { describeWithTools } from '../support/requirement.js';
+
+/** The findings that keep pgring from working. */
+async function errorsOf(checked: Config): Promise<readonly Finding[]> {
+  return (await checkServers(checked)).filter(({ severity }) => severity === 'error');
+}
 
 describeWithTools(['psql'], 'pgring check', () => {
   let own: TestServers;
@@ -99,29 +105,39 @@ describeWithTools(['psql'], 'pgring check', () => {
     await run(second, 'SELECT pg_reload_conf() \\g /dev/null');
     const control = (password: string | undefined) => ({ user: 'controller', password, database: 'postgres' });
 
-    expect(await checkServers(config({ control: control('wrong') }))).toEqual([
+    expect(await errorsOf(config({ control: control('wrong') }))).toEqual([
       expect.objectContaining({
         severity: 'error',
         path: 'control.password',
         subject: expect.stringContaining('"b"') as string,
       }),
     ]);
-    expect(await checkServers(config({ control: control(undefined) }))).toEqual([
+    expect(await errorsOf(config({ control: control(undefined) }))).toEqual([
       expect.objectContaining({ path: 'control.password', advice: expect.stringContaining('Give it') as string }),
     ]);
-    expect(await checkServers(config({ control: control('right') }))).toEqual([
+    expect(await errorsOf(config({ control: control('right') }))).toEqual([
       expect.objectContaining({
         path: 'control.user',
         advice: 'Run on that server: GRANT CREATE ON DATABASE "postgres" TO "controller";',
       }),
     ]);
     await run(second, 'GRANT CREATE ON DATABASE postgres TO controller');
-    expect(await checkServers(config({ control: control('right') }))).toEqual([]);
+    expect(await checkServers(config({ control: control('right') }))).toEqual(
+      ['"a"', '"b"'].map((name): unknown =>
+        expect.objectContaining({
+          severity: 'warning',
+          path: 'control.user',
+          subject: expect.stringContaining(name) as string,
+          found: 'role "controller" is no superuser',
+        }),
+      ),
+    );
+    expect(await errorsOf(config({ control: control('right') }))).toEqual([]);
     const users = [{ name: 'controller', password: 'wrong' }];
-    expect(await checkServers(config({ control: control('right'), users }))).toEqual([
+    expect(await errorsOf(config({ control: control('right'), users }))).toEqual([
       expect.objectContaining({ path: 'users[0].password' }),
     ]);
-    const missing = await checkServers(config({ control: { ...control('right'), database: 'absent' } }));
+    const missing = await errorsOf(config({ control: { ...control('right'), database: 'absent' } }));
     expect(missing.map(({ path }) => path)).toEqual(['control.database', 'control.database']);
     await writeFile(join(second.dataFolder, 'pg_hba.conf'), 'local all all trust\nhost all all 127.0.0.1/32 trust\n');
     await run(second, 'SELECT pg_reload_conf() \\g /dev/null');

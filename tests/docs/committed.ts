@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { repositoryRoot } from '../support/repo.js';
 
 /** How a person brings generated documents up to date. */
-export const updateCommand = 'npm run -s build && UPDATE_DOCS=1 npm test -- docs';
+export const updateCommand = 'UPDATE_DOCS=1 npm test -- tests/docs';
 
 export function readDocument(path: string): string {
   return readFileSync(join(repositoryRoot, path), 'utf8');

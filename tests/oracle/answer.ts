@@ -132,13 +132,22 @@ export type Order = 'ordered' | 'any order';
 
 /** What differs between the two answers, for a person to read; undefined when nothing does. */
 export function difference(actual: Answer, expected: Answer, order: Order): string | undefined {
-  const left = present(actual, order);
+  const left = present(withKnownPositions(actual, expected), order);
   const right = present(expected, order);
   return left === right ? undefined : `pgring:\n${indent(left)}\nPostgreSQL:\n${indent(right)}`;
 }
 
+/** Where pgring has written the SQL itself, it may not know the position in the client's; but it must not tell a wrong one. */
+function withKnownPositions(actual: Answer, expected: Answer): Answer {
+  const positions = expected.parts.flatMap((part) => (part.kind === 'error' ? [part.position] : []));
+  const parts = actual.parts.map((part) =>
+    part.kind === 'error' && part.position === undefined ? { ...part, position: positions.shift() } : part,
+  );
+  return { ...actual, parts };
+}
+
 function present(answer: Answer, order: Order): string {
-  const lines = answer.parts.flatMap((part) => {
+  const lines = settled(answer.parts).flatMap((part) => {
     switch (part.kind) {
       case 'said':
         return [part.text];
@@ -147,12 +156,29 @@ function present(answer: Answer, order: Order): string {
       case 'error':
         return [
           `error ${part.sqlstate} ${part.message}`,
-          `  at ${part.position} detail ${part.detail} hint ${part.hint}`,
+          `  position ${part.position}, detail ${part.detail}, hint ${part.hint}`,
         ];
     }
   });
-  const reported = [...answer.reported].sort().map(([name, value]) => `${name} = ${value}`);
+  const reported = [...answer.reported].map(([name, value]) => `${name} = ${value}`).sort();
   return [...lines, ...reported, `status ${answer.status}`].join('\n');
+}
+
+/**
+ * Without what was said of a statement that then failed: a server may have sent some of its rows, and pgring learns of
+ * some errors at Bind or Execute that a server finds at Parse. A client acts on the error alone.
+ */
+function settled(parts: readonly Part[]): readonly Part[] {
+  return parts.flatMap((part, index): readonly Part[] => {
+    const later = parts.slice(index + 1);
+    const end = later.find((next) => next.kind === 'error' || (next.kind === 'said' && next.text.startsWith('tag ')));
+    const warned = part.kind === 'said' && /^(NOTICE|WARNING|INFO) /.test(part.text);
+    return end?.kind === 'error' && part.kind !== 'error' && !isTag(part) && !warned ? [] : [part];
+  });
+}
+
+function isTag(part: Part): boolean {
+  return part.kind === 'said' && part.text.startsWith('tag ');
 }
 
 function indent(text: string): string {

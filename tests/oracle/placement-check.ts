@@ -52,7 +52,7 @@ export async function checkPlacement(
     const copies = new Set<string>();
     for (const { id, client } of shards) {
       if (table.placement === 'sharded') {
-        const keys = table.keys.map((key) => ({ sql: quoteIdentifier(key.name), typeOid: Number(key.typeOid) }));
+        const keys = table.keys.map((key) => ({ sql: quoteIdentifier(key.name), typeOid: key.typeOid }));
         const own = ownedBy(map.arcsOf(id), keys);
         const strays = await client.query(`SELECT * FROM ${name} WHERE NOT ${own} LIMIT 3`);
         if (strays.rows.length > 0) throw new Error(`rows of ${name} astray on ${id}: ${JSON.stringify(strays.rows)}`);

@@ -8,7 +8,7 @@ import { dirname, join, relative } from 'node:path';
 import { repositoryRoot } from '../support/repo.js';
 
 const FOLDERS = ['base', 'wire', 'catalog', 'planner', 'router', 'proxy', 'cli'];
-const ROUTER_FOLDERS = ['ring', 'backend', 'transaction', 'merge', 'execute'];
+const ROUTER_FOLDERS = ['ring', 'backend', 'transaction', 'merge', 'copy', 'execute'];
 /** Folders that may import everything. */
 const FREE = ['tests', 'bench'];
 const MAX_LINES = 400;

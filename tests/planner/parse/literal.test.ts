@@ -1,5 +1,6 @@
 import { PgError } from '../../../base/errors.js';
-import { literalOf, literalText, normalize } from '../../../planner/parse/tokenizer.js';
+import { normalize } from '../../../planner/parse/tokenizer.js';
+import { literalOf, literalText } from '../../../planner/parse/literal.js';
 
 function textOf(literal: string): Buffer {
   const sql = Buffer.from(`SELECT ${literal}`);

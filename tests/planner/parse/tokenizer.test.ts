@@ -1,6 +1,7 @@
 import { array, assert as assertProperty, constantFrom, nat, property } from 'fast-check';
 import { loadParser } from '../../../planner/parse/parser.js';
-import { literalOf, normalize } from '../../../planner/parse/tokenizer.js';
+import { normalize } from '../../../planner/parse/tokenizer.js';
+import { literalOf } from '../../../planner/parse/literal.js';
 import { readCorpus } from './corpus.js';
 import { constantText, maskedTree } from './masked-tree.js';
 

@@ -1,0 +1,218 @@
+/**
+ * Writes conditions anew from their trees, with other names for their columns: DESIGN.md's rule for SQL that is not the
+ * client's own text. What is printed is parsed again, and must give the tree that it was printed from.
+ */
+
+import type { A_Expr, Node, TypeName } from 'libpg-query';
+
+import { PgError } from '../base/errors.js';
+import { quoteIdentifier } from '../catalog/schema.js';
+import type { PlanContext } from './context.js';
+import { effectOf } from './functions.js';
+import { parseStatements } from './parse/parser.js';
+import { fill, noPieces } from './parse/splice.js';
+import type { SqlPiece } from './plan.js';
+import type { StatementText } from './text.js';
+import { functionName, nameParts, operatorName, selectOf, typeNameParts } from './tree.js';
+
+/** The SQL of a column; undefined for one that must not occur. */
+export type ColumnPrinter = (reference: Extract<Node, { ColumnRef: unknown }>['ColumnRef']) => string | undefined;
+
+/** What is written around and between the parts of an expression; undefined for what is not printed. */
+type Printed = readonly SqlPiece[] | undefined;
+
+/**
+ * The condition with its columns as the printer gives them; undefined when it holds anything that might not mean the
+ * same elsewhere: subqueries, functions that are not immutable, operators and types of the user's.
+ */
+export function printCondition(
+  condition: Node,
+  column: ColumnPrinter,
+  context: PlanContext,
+  text: StatementText,
+): readonly SqlPiece[] | undefined {
+  const asWritten = new Printer((reference) => writtenColumn(reference), context, text).print(condition);
+  if (asWritten === undefined || !meansTheSame(asWritten, condition, text)) return undefined;
+  return new Printer(column, context, text).print(condition);
+}
+
+function writtenColumn(reference: Parameters<ColumnPrinter>[0]): string | undefined {
+  const parts = nameParts(reference.fields);
+  return parts.length === reference.fields?.length ? parts.map(quoteIdentifier).join('.') : undefined;
+}
+
+function meansTheSame(pieces: readonly SqlPiece[], condition: Node, text: StatementText): boolean {
+  const sql = `SELECT WHERE ${fill(pieces, { ...noPieces, slotText: (slot) => text.slotText(slot) })}`;
+  try {
+    const parsed = selectOf(parseStatements(sql)[0]?.node)?.whereClause;
+    return JSON.stringify(parsed, withoutPlaces) === JSON.stringify(condition, withoutPlaces);
+  } catch (error) {
+    if (error instanceof PgError) return false;
+    throw error;
+  }
+}
+
+const places: ReadonlySet<string> = new Set([
+  'location',
+  'list_start',
+  'list_end',
+  'rexpr_list_start',
+  'rexpr_list_end',
+]);
+
+function withoutPlaces(key: string, value: unknown): unknown {
+  return places.has(key) ? undefined : value;
+}
+
+/** PostgreSQL's own operators that compute from their operands alone. */
+const operators: ReadonlySet<string> = new Set(
+  '= <> < <= > >= + - * / % || ~~ !~~ ~~* !~~* ~ !~ ~* !~* & | # && @> <@ ^ -> ->> #> #>> ?'.split(' '),
+);
+
+const infix: Readonly<Record<string, (operator: string) => string>> = {
+  AEXPR_OP: (operator) => operator,
+  AEXPR_DISTINCT: () => 'IS DISTINCT FROM',
+  AEXPR_NOT_DISTINCT: () => 'IS NOT DISTINCT FROM',
+  AEXPR_LIKE: (operator) => (operator === '~~' ? 'LIKE' : 'NOT LIKE'),
+  AEXPR_ILIKE: (operator) => (operator === '~~*' ? 'ILIKE' : 'NOT ILIKE'),
+};
+
+const between: Readonly<Record<string, string>> = {
+  AEXPR_BETWEEN: 'BETWEEN',
+  AEXPR_NOT_BETWEEN: 'NOT BETWEEN',
+  AEXPR_BETWEEN_SYM: 'BETWEEN SYMMETRIC',
+  AEXPR_NOT_BETWEEN_SYM: 'NOT BETWEEN SYMMETRIC',
+};
+
+const booleanTests: Readonly<Record<string, string>> = {
+  IS_TRUE: 'IS TRUE',
+  IS_NOT_TRUE: 'IS NOT TRUE',
+  IS_FALSE: 'IS FALSE',
+  IS_NOT_FALSE: 'IS NOT FALSE',
+  IS_UNKNOWN: 'IS UNKNOWN',
+  IS_NOT_UNKNOWN: 'IS NOT UNKNOWN',
+};
+
+class Printer {
+  readonly #column: ColumnPrinter;
+  readonly #context: PlanContext;
+  readonly #text: StatementText;
+
+  constructor(column: ColumnPrinter, context: PlanContext, text: StatementText) {
+    this.#column = column;
+    this.#context = context;
+    this.#text = text;
+  }
+
+  /** Every operation stands in parentheses, so that no precedence matters. */
+  print(node: Node | undefined): Printed {
+    if (node === undefined) return undefined;
+    if ('ColumnRef' in node) return joined([this.#column(node.ColumnRef)]);
+    if ('ParamRef' in node) return [`$${node.ParamRef.number ?? 0}`];
+    if ('A_Const' in node) return this.#constant(node.A_Const);
+    if ('A_Expr' in node) return this.#operation(node.A_Expr);
+    if ('BoolExpr' in node) {
+      const { boolop, args } = node.BoolExpr;
+      if (boolop === 'NOT_EXPR') return joined(['(NOT ', this.print(args?.[0]), ')']);
+      return joined(['(', this.#list(args, boolop === 'AND_EXPR' ? ' AND ' : ' OR '), ')']);
+    }
+    if ('NullTest' in node) {
+      const test = node.NullTest.nulltesttype === 'IS_NULL' ? ' IS NULL)' : ' IS NOT NULL)';
+      return joined(['(', this.print(node.NullTest.arg), test]);
+    }
+    if ('BooleanTest' in node) {
+      const test = booleanTests[node.BooleanTest.booltesttype ?? ''];
+      return test === undefined ? undefined : joined(['(', this.print(node.BooleanTest.arg), ` ${test})`]);
+    }
+    if ('CoalesceExpr' in node) return joined(['COALESCE(', this.#list(node.CoalesceExpr.args, ', '), ')']);
+    if ('MinMaxExpr' in node) {
+      const name = node.MinMaxExpr.op === 'IS_LEAST' ? 'LEAST(' : 'GREATEST(';
+      return joined([name, this.#list(node.MinMaxExpr.args, ', '), ')']);
+    }
+    if ('A_ArrayExpr' in node) return joined(['ARRAY[', this.#list(node.A_ArrayExpr.elements, ', '), ']']);
+    if ('TypeCast' in node) {
+      return joined(['(', this.print(node.TypeCast.arg), '::', typeSql(node.TypeCast.typeName), ')']);
+    }
+    return 'FuncCall' in node ? this.#call(node) : undefined;
+  }
+
+  #constant(constant: Extract<Node, { A_Const: unknown }>['A_Const']): Printed {
+    if (constant.isnull === true) return ['NULL'];
+    if (constant.boolval !== undefined) return [constant.boolval.boolval === true ? 'TRUE' : 'FALSE'];
+    const slot = this.#text.slotAt(constant.location ?? 0);
+    if (slot === undefined) return undefined;
+    const piece = { kind: 'slot', slot: slot.slot } as const;
+    return slot.negative ? ['(-', piece, ')'] : [piece];
+  }
+
+  #operation(expression: A_Expr): Printed {
+    const { kind = '', lexpr, rexpr } = expression;
+    const range = between[kind];
+    if (range !== undefined) {
+      const bounds = rexpr !== undefined && 'List' in rexpr ? rexpr.List.items : undefined;
+      return joined(['(', this.print(lexpr), ` ${range} `, this.#list(bounds, ' AND '), ')']);
+    }
+    const operator = operatorName(expression.name);
+    if (operator === undefined || !operators.has(operator)) return undefined;
+    switch (kind) {
+      case 'AEXPR_IN': {
+        const items = rexpr !== undefined && 'List' in rexpr ? rexpr.List.items : undefined;
+        return joined([
+          '(',
+          this.print(lexpr),
+          operator === '=' ? ' IN (' : ' NOT IN (',
+          this.#list(items, ', '),
+          '))',
+        ]);
+      }
+      case 'AEXPR_OP_ANY':
+      case 'AEXPR_OP_ALL': {
+        const quantifier = kind === 'AEXPR_OP_ANY' ? 'ANY' : 'ALL';
+        return joined(['(', this.print(lexpr), ` ${operator} ${quantifier} (`, this.print(rexpr), '))']);
+      }
+      case 'AEXPR_NULLIF':
+        return joined(['NULLIF(', this.print(lexpr), ', ', this.print(rexpr), ')']);
+      default: {
+        const word = infix[kind]?.(operator);
+        if (word === undefined) return undefined;
+        if (lexpr === undefined) return joined([`(${word} `, this.print(rexpr), ')']);
+        return joined(['(', this.print(lexpr), ` ${word} `, this.print(rexpr), ')']);
+      }
+    }
+  }
+
+  #call(node: Extract<Node, { FuncCall: unknown }>): Printed {
+    const call = node.FuncCall;
+    const name = functionName(call);
+    const traits = this.#context.catalog.functions('pg_catalog', name.name);
+    const isPlain = effectOf(call, this.#context) === 'plain' && traits?.volatility === 'immutable';
+    if (!isPlain || traits.kind !== 'function' || call.funcformat !== 'COERCE_EXPLICIT_CALL') return undefined;
+    const names = nameParts(call.funcname).map(quoteIdentifier).join('.');
+    return joined([`${names}(`, call.args === undefined ? [] : this.#list(call.args, ', '), ')']);
+  }
+
+  #list(nodes: readonly Node[] | undefined, separator: string): Printed {
+    if (nodes === undefined || nodes.length === 0) return undefined;
+    return joined(nodes.flatMap((node, index) => [index === 0 ? [] : separator, this.print(node)]));
+  }
+}
+
+/** All parts as one; undefined when one of them is. */
+function joined(parts: readonly (string | Printed)[]): Printed {
+  const pieces: SqlPiece[] = [];
+  for (const part of parts) {
+    if (part === undefined) return undefined;
+    if (typeof part === 'string') pieces.push(part);
+    else pieces.push(...part);
+  }
+  return pieces;
+}
+
+/** A type of PostgreSQL's own without modifiers. What regclass and its like mean differs between servers. */
+function typeSql(type: TypeName | undefined): string | undefined {
+  const { schema, name } = typeNameParts(type);
+  if (type === undefined || (schema !== undefined && schema !== 'pg_catalog') || name.startsWith('reg'))
+    return undefined;
+  if (type.typmods !== undefined || type.setof === true || type.pct_type === true) return undefined;
+  return `${nameParts(type.names).map(quoteIdentifier).join('.')}${'[]'.repeat(type.arrayBounds?.length ?? 0)}`;
+}

@@ -1,0 +1,26 @@
+/** Why a statement is not carried out: PostgreSQL's reason, if it has one, before pgring's. */
+
+import { PgError, sqlstate } from '../base/errors.js';
+import type { SessionScope } from './session-scope.js';
+import { inferShape } from './statement-shape.js';
+
+/** These exist in pgring alone, so of them no server can tell more. */
+const ownFunctions = /\b(create_distributed_table|create_reference_table|undistribute_table)\b/;
+
+/** The error for the client: a statement that is wrong is told so, and not that it is not supported. */
+export async function reasonToRefuse(
+  scope: SessionScope,
+  sql: Buffer,
+  parameterTypes: readonly number[],
+  refusal: PgError,
+): Promise<PgError> {
+  if (refusal.sqlstate !== sqlstate.featureNotSupported) return refusal;
+  try {
+    await inferShape(scope, sql, parameterTypes);
+    return refusal;
+  } catch (error) {
+    // Class 42: syntax, names and types. Whatever else went wrong says nothing about the statement.
+    const isReason = error instanceof PgError && error.sqlstate.startsWith('42') && !ownFunctions.test(error.message);
+    return isReason ? error : refusal;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Random SELECTs through pgring and on one PostgreSQL. PGRING_FUZZ_SEED and PGRING_FUZZ_MINUTES choose where to begin
+ * and how long to go on (`npm run fuzz -- --seed S --minutes N`); what fails is printed made small, with its seed.
+ */
+
+import { readAnswer } from './answer.js';
+import { Choices, shrink } from './random/choices.js';
+import { makeCase, runCase, type Outcome, type RandomCase } from './random/compare.js';
+import { setUpStatements } from './random/tables.js';
+import { RawClient, type Address } from './raw-client.js';
+import { startRig, type Rig } from './rig.js';
+
+const firstSeed = Number(process.env['PGRING_FUZZ_SEED'] ?? 1);
+const runMs = Number(process.env['PGRING_FUZZ_MINUTES'] ?? 1) * 60_000;
+const MAXIMUM_FAILURES = Number(process.env['PGRING_FUZZ_FAILURES'] ?? 3);
+const SHRINK_ATTEMPTS = 400;
+const DATA_SEED = 20_240_229;
+
+async function open(address: Address, timeoutSeconds: number): Promise<RawClient> {
+  const client = await RawClient.connect(address);
+  await run(client, `SET statement_timeout = '${timeoutSeconds}s'`);
+  return client;
+}
+
+async function run(client: RawClient, sql: string): Promise<void> {
+  const failed = readAnswer(await client.simple(sql)).parts.find((part) => part.kind === 'error');
+  if (failed !== undefined) throw new Error(`${sql}: ${JSON.stringify(failed)}`);
+}
+
+function show(random: RandomCase, outcome: Outcome): string {
+  const { sql, parameters } = random;
+  const values = parameters?.values.map((value, index) => `$${index + 1} = ${value?.toString('latin1')}`);
+  const sent =
+    parameters === undefined
+      ? 'simple'
+      : `extended, types [${parameters.types.join()}] formats [${parameters.formats.join()}] results [${parameters.resultFormats.join()}] ${values?.join(', ')}`;
+  const text = outcome.kind === 'different' ? outcome.text : outcome.kind;
+  return `${random.change === undefined ? '' : `BEGIN; ${random.change}; `}${sql}\n(${sent})\n${text.slice(0, 3_000)}`;
+}
+
+describe('random SELECTs answer as on one PostgreSQL', () => {
+  let rig: Rig;
+  let pgring: RawClient;
+  let oracle: RawClient;
+
+  beforeAll(async () => {
+    rig = await startRig('select_random', 3);
+    pgring = await open(rig.pgring, 30);
+    oracle = await open(rig.oracle, 2);
+    const statements = setUpStatements(DATA_SEED);
+    for (const sql of statements.pgring) await run(pgring, sql);
+    for (const sql of statements.oracle) await run(oracle, sql);
+  });
+
+  afterAll(async () => {
+    pgring.close();
+    oracle.close();
+    await rig.close();
+  });
+
+  it(
+    `from seed ${firstSeed} on`,
+    async () => {
+      const end = Date.now() + runMs;
+      const failures: string[] = [];
+      const refusals = new Map<string, { count: number; example: string }>();
+      const counts = { equal: 0, refused: 0, skipped: 0, different: 0 };
+      const attempt = async (choices: readonly number[]): Promise<Outcome> =>
+        await runCase(pgring, oracle, makeCase(Choices.replay(choices)));
+      let seed = firstSeed;
+      for (; Date.now() < end && failures.length < MAXIMUM_FAILURES; seed += 1) {
+        const random = makeCase(Choices.random(seed));
+        const outcome = await runCase(pgring, oracle, random);
+        counts[outcome.kind] += 1;
+        if (outcome.kind === 'refused') {
+          const known = refusals.get(outcome.construct);
+          refusals.set(outcome.construct, { count: (known?.count ?? 0) + 1, example: known?.example ?? random.sql });
+        }
+        if (outcome.kind !== 'different') continue;
+        const smallest = await shrink(
+          random.choices,
+          async (candidate) => (await attempt(candidate)).kind === 'different',
+          SHRINK_ATTEMPTS,
+        );
+        const shrunk = makeCase(Choices.replay(smallest));
+        failures.push(`seed ${seed}: ${show(shrunk, await runCase(pgring, oracle, shrunk))}`);
+      }
+      const listed = [...refusals].map(([construct, { count, example }]) => `  ${count} × ${construct}: ${example}`);
+      process.stderr.write(
+        `random SELECTs, seeds ${firstSeed} to ${seed - 1}: ${JSON.stringify(counts)}\n${listed.join('\n')}\n`,
+      );
+      expect(failures.join('\n\n')).toBe('');
+    },
+    runMs + 300_000,
+  );
+});
