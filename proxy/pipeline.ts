@@ -292,7 +292,7 @@ export class Pipeline {
         await send(output, encodeErrorResponse(toClientError(error)));
       }
     }
-    if (!transaction.isExplicit) prepared.forgetPortals();
+    if (!transaction.isExplicit) await prepared.forgetPortals();
     this.#state = 'closed';
     await send(output, encodeReadyForQuery(this.#scope.status));
   }

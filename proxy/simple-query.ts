@@ -48,7 +48,7 @@ export async function executeSimpleQuery(
   } catch (error) {
     await reportFailure(scope, error);
   }
-  if (!transaction.isExplicit) scope.prepared.forgetPortals();
+  if (!transaction.isExplicit) await scope.prepared.forgetPortals();
   await send(output, encodeReadyForQuery(scope.status));
 }
 

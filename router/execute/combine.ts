@@ -88,18 +88,31 @@ function answer(
   rows: ShardRows,
   rowDescription: Buffer | undefined,
 ): Gathered {
+  // A portal that was read to its end is closed again later, when the connection may be another session's.
+  let ended = false;
+  const end = async (endRows: () => Promise<void>): Promise<void> => {
+    if (ended) return;
+    ended = true;
+    await endRows();
+    await endSession(context, connection);
+  };
+  const giveUp = async (): Promise<void> => {
+    await end(async () => {
+      await rows.abort();
+    });
+  };
   return {
     description: rowDescription === undefined ? undefined : describeInFormats(rowDescription, statement.resultFormats),
     rows,
     tag: (count) => formatTag('SELECT', count),
     close: async () => {
-      await rows.close();
-      await endSession(context, connection);
+      await end(async () => {
+        await rows.close();
+      });
     },
-    abort: async () => {
-      await rows.abort();
-      await endSession(context, connection);
-    },
+    abort: giveUp,
+    // The session is not the transaction's own and outlives it.
+    forget: giveUp,
   };
 }
 

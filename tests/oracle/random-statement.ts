@@ -195,7 +195,7 @@ export class StatementMaker {
     });
     const again = (): Parameters =>
       execution(sent.map((value) => ({ ...value, ...randomValue(dice, value.type, value.nullable) })));
-    const isQuery = /^SELECT/.test(sql[0] ?? '') && order === 'ordered';
+    const isQuery = sql[0]?.startsWith('SELECT') === true && order === 'ordered';
     return {
       sql: sql.join(''),
       protocol: isExtended ? 'extended' : 'simple',
