@@ -13,25 +13,10 @@ import type { BackendConnection } from '../router/backend/connection.js';
 import { Relay, type RelayListener, type Told } from '../router/backend/relay.js';
 import type { ClientSocket } from './client-socket.js';
 import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
-import type { PreparedStatement } from './prepared.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
+import { idle, type SessionState } from './session-state.js';
 import { executeSimpleQuery, findRelay } from './simple-query.js';
-
-type State =
-  | { readonly kind: 'idle' }
-  /** A server's answer passes through; `statements` became known to it unless it says otherwise. */
-  | {
-      readonly kind: 'relaying';
-      readonly connection: BackendConnection;
-      readonly statements: readonly PreparedStatement[];
-      readonly copyIn: boolean;
-      readonly extended: boolean;
-    }
-  | { readonly kind: 'busy' }
-  | { readonly kind: 'closed' };
-
-const idle: State = { kind: 'idle' };
 
 /** What a client that is gone has left running is cancelled again and again: a statement may begin after the first. */
 const CANCEL_AGAIN_MS = 250;
@@ -53,7 +38,7 @@ export class Session implements RelayListener {
   readonly #onClosed: () => void;
   readonly #relay: Relay;
   readonly #extended: ExtendedQuery;
-  #state: State = idle;
+  #state: SessionState = idle;
   #paused = false;
   #draining = false;
   #wakeCopy: (() => void) | undefined;

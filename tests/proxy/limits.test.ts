@@ -158,23 +158,31 @@ it.each([
   ['a scatter', 'SELECT id FROM blocked ORDER BY id', 4],
   ['a write over several shards', "UPDATE blocked SET v = 'x'", 4],
 ])('cancel of %s reaches it and nothing else', async (_name, sql, shards) => {
-  const unlock = await lockTable(servers.shards, DATABASE, 'blocked');
   const client = await connectClient(proxy, DATABASE);
   const other = await connectClient(proxy, DATABASE);
-  const slept = other.query('SELECT pg_sleep(1) FROM t WHERE id = 1');
-  const failed = sqlstateOf(client.query(sql));
-  const running = async (): Promise<number> =>
-    (await onShards(activity)).filter((line) => /^active .*blocked/.test(line)).length;
-  expect(await eventually(running, (count) => count === shards)).toBe(shards);
-  await cancel(client);
-  expect(await failed).toBe('57014');
-  expect(await eventually(running, (count) => count === 0)).toBe(0);
-  expect((await client.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: '40' }]);
-  expect((await slept).rowCount).toBe(1);
-  await client.end();
-  await other.end();
-  await unlock();
+  // Planned and described before, so that it goes to all its shards at once.
+  await client.query(sql);
+  const unlock = await lockTable(servers.shards, DATABASE, 'blocked');
+  try {
+    const slept = other.query('SELECT pg_sleep(1) FROM t WHERE id = 1');
+    const failed = sqlstateOf(client.query(sql));
+    expect(await eventually(blockedStatements, (count) => count === shards)).toBe(shards);
+    await cancel(client);
+    expect(await failed).toBe('57014');
+    expect(await eventually(blockedStatements, (count) => count === 0)).toBe(0);
+    expect((await client.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: '40' }]);
+    expect((await slept).rowCount).toBe(1);
+  } finally {
+    await unlock();
+    await client.end();
+    await other.end();
+  }
 });
+
+/** How many statements wait for the lock. */
+async function blockedStatements(): Promise<number> {
+  return (await onShards(activity)).filter((line) => /^active .*blocked/.test(line)).length;
+}
 
 it.each([
   ['a query on one shard', ['SELECT id FROM blocked WHERE id = 1']],
@@ -187,28 +195,23 @@ it.each([
 ])('a client that vanishes in %s leaves nothing behind', async (_name, statements) => {
   const unlock = await lockTable(servers.shards, DATABASE, 'blocked');
   const client = await logIn(proxy.port, DATABASE);
-  for (const [index, statement] of statements.entries()) {
-    client.write(encodeQuery(statement));
-    if (index < statements.length - 1) await client.answer(1);
-    else if (statement.startsWith('COPY')) {
-      await client.answer({ types: 'G', count: 1 });
-      client.write(encodeCopyData(Buffer.from('1001\tx\n1002\ty\n1003')));
+  const work = async (): Promise<string[]> =>
+    (await onShards(activity)).filter((line) => !/LOCK TABLE/.test(line) && /blocked|COPY|UPDATE|1\/0/.test(line));
+  try {
+    for (const [index, statement] of statements.entries()) {
+      client.write(encodeQuery(statement));
+      if (index < statements.length - 1) await client.answer(1);
+      else if (statement.startsWith('COPY')) {
+        await client.answer({ types: 'G', count: 1 });
+        client.write(encodeCopyData(Buffer.from('1001\tx\n1002\ty\n1003')));
+      }
     }
+    expect(await eventually(work, (lines) => lines.length > 0)).not.toEqual([]);
+    client.destroy();
+    expect(await eventually(work, (lines) => lines.length === 0)).toEqual([]);
+  } finally {
+    await unlock();
   }
-  expect(
-    await eventually(
-      async () => await onShards(activity),
-      (lines) => lines.some((line) => /^active.* blocked|COPY|UPDATE|1\/0/.test(line)),
-    ),
-  ).not.toEqual([]);
-  client.destroy();
-  expect(
-    await eventually(
-      async () => (await onShards(activity)).filter((line) => !/LOCK TABLE/.test(line)),
-      (lines) => lines.length === 0,
-    ),
-  ).toEqual([]);
-  await unlock();
   await expectReleased();
   const after = await connectClient(proxy, DATABASE);
   expect((await after.query("SELECT count(*) AS n FROM t WHERE v <> 'x'")).rows).toEqual([{ n: '40' }]);
