@@ -80,7 +80,14 @@ class Queries implements Subqueries {
     this.#withParameters = this.choices.percent(35);
     const withClause = this.choices.percent(22) ? this.#with() : '';
     const made = this.#select(noNames, undefined, true);
-    return { sql: withClause + made.sql, parameters: this.#parameters, ordered: made.ordered };
+    // Expressions that were made and then left out take their parameters with them.
+    const used: ParameterValue[] = [];
+    const sql = (withClause + made.sql).replaceAll(/\$(\d+)::/g, (_, number: string) => {
+      const value = this.#parameters[Number(number) - 1];
+      if (value !== undefined && !used.includes(value)) used.push(value);
+      return value === undefined ? 'NULL::' : `$${used.indexOf(value) + 1}::`;
+    });
+    return { sql, parameters: used, ordered: made.ordered };
   }
 
   columnOf(type: ColumnType, names: Names): string {
