@@ -287,7 +287,7 @@ export function planValues(
   relation: Relation,
   binder: Binder,
 ): Plan {
-  checkLengths(rows, binder);
+  checkLengths(rows);
   if (
     relation.columns.some((column) => column.identity === 'always') &&
     insert.override !== 'OVERRIDING_SYSTEM_VALUE'
@@ -297,13 +297,11 @@ export function planValues(
   return new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
 }
 
-/** As PostgreSQL checks them (transformInsertStmt): the shards see other lists than the client has written. */
-function checkLengths(rows: readonly (readonly Node[])[], binder: Binder): void {
-  const other = rows.find((row) => row.length !== rows[0]?.length);
-  if (other === undefined) return;
-  throw new PgError(sqlstate.syntaxError, 'VALUES lists must all be the same length', {
-    position: binder.text.position(leftmostLocation(other) ?? 0),
-  });
+/** The shards see other lists than the client has written, so a server has to tell what is wrong with these. */
+function checkLengths(rows: readonly (readonly Node[])[]): void {
+  if (rows.some((row) => row.length !== rows[0]?.length)) {
+    throw refuse('INSERT of VALUES lists that differ in length', 'Give every row the same number of values.');
+  }
 }
 
 /**

@@ -121,7 +121,7 @@ export class Databases {
 
   /** Makes sure that a server's database has the schema pgring, and that its oids are known. */
   async prepare(shard: Shard, name: string): Promise<void> {
-    const key = `${shard.id} ${name}`;
+    const key = keyOf(shard, name);
     let installing = this.#installed.get(key);
     if (installing === undefined) {
       installing = this.#install(shard, name);
@@ -204,7 +204,7 @@ export class Databases {
   /** Shards other than the home shard whose database of that name was used before. */
   #shardsInUse(name: string): readonly Shard[] {
     const { shards, home } = this.#topology();
-    return shards.filter((shard) => shard.id !== home && this.#installed.has(`${shard.id} ${name}`));
+    return shards.filter((shard) => shard.id !== home && this.#installed.has(keyOf(shard, name)));
   }
 
   #oidsOf(name: string): DatabaseOids {
@@ -240,6 +240,10 @@ export class Databases {
     const client = await this.connect(shard, name);
     try {
       await client.query(installSql());
+      // A server that takes another's place at the same shard has oids of its own.
+      if (shard.id !== this.#topology().home) {
+        await this.#oidsOf(name).readShard(shard.id, async () => await readOidList(textQuery(client)));
+      }
     } finally {
       await client.end();
     }
@@ -306,6 +310,11 @@ function connectError(shard: Shard, error: unknown): unknown {
   const code = 'severity' in error && 'code' in error ? String(error.code) : undefined;
   if (code !== undefined) return new PgError(code, error.message, { detail: `Reported by ${describeAddress(shard)}.` });
   return new PgError(sqlstate.connectionFailure, `connection to ${describeAddress(shard)} failed: ${error.message}`);
+}
+
+/** A database of one server; a shard that moves to another address is another server. */
+function keyOf(shard: Shard, name: string): string {
+  return `${shard.id} ${shard.host} ${shard.port} ${name}`;
 }
 
 function textQuery(client: Client): RunQuery {

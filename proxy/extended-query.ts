@@ -47,6 +47,11 @@ export class ExtendedQuery {
     return this.#pipeline.failed && frame[0] !== frontendType.sync && frame[0] !== frontendType.terminate;
   }
 
+  /** Messages were gathered and not carried out. */
+  get waiting(): boolean {
+    return this.#frames.length > 0;
+  }
+
   /** Gathers a message. True: so much was gathered that it must be carried out now. */
   add(frame: Buffer): boolean {
     this.#frames.push(frame);

@@ -59,6 +59,7 @@ export class Pipeline {
     const executes = frames.filter((frame) => frame[0] === frontendType.execute).length;
     const several = executes > 1 || this.#state === 'open' || (executes > 0 && end === 'flush');
     if (this.#state === 'closed') this.#state = 'open';
+    this.#scope.takeCopied();
     try {
       for (const frame of frames) {
         if (this.#state === 'open') await this.#carryOut(frame, several);
@@ -111,7 +112,7 @@ export class Pipeline {
       statement.plannedFor,
       statement.parameterTypes,
     );
-    checkNotFailed(this.#scope, plan);
+    if (plan.kind !== 'empty') checkNotFailed(this.#scope, plan);
     if (plan.kind === 'refuse') {
       throw await reasonToRefuse(this.#scope, statement.sql, statement.parameterTypes, plan.error);
     }
@@ -130,7 +131,6 @@ export class Pipeline {
     const bind = readBind(frame);
     const statement = prepared.get(bind.statement);
     const { plan } = planPrepared(this.#scope, statement);
-    checkNotFailed(this.#scope, plan);
     const { parameterTypes, rowDescription } = await this.#shape(statement);
     checkFormats(bind, rowDescription);
     if (bind.parameters.length !== parameterTypes.length) {
@@ -139,6 +139,7 @@ export class Pipeline {
         `bind message supplies ${bind.parameters.length} parameters, but prepared statement "${bind.statement}" requires ${parameterTypes.length}`,
       );
     }
+    checkNotFailed(this.#scope, plan);
     if (bind.portal === '') await prepared.closePortal('');
     this.#portalNumber += 1;
     prepared.bind(bind.portal, {
@@ -196,7 +197,10 @@ export class Pipeline {
     const { plan } = planned;
     checkNotFailed(scope, plan);
     if (portal.finished) {
-      if (plan.kind !== 'scatter' && !(plan.kind === 'pass' && plan.access === 'read')) {
+      // A query that has given all its rows gives none from then on (pquery.c, PortalRun).
+      const isQuery =
+        plan.kind === 'scatter' || plan.kind === 'combine' || (plan.kind === 'pass' && plan.access === 'read');
+      if (!isQuery) {
         throw new PgError(sqlstate.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
       }
       await deliverTag(scope.output, 'SELECT 0');
@@ -229,7 +233,7 @@ export class Pipeline {
         return;
       }
       await executePlan(scope, statement, plan);
-      portal.finished = plan.kind !== 'local';
+      portal.finished = true;
     } catch (error) {
       throw inClientsText(toClientError(error), planned);
     }
@@ -288,7 +292,7 @@ export class Pipeline {
         await send(output, encodeErrorResponse(toClientError(error)));
       }
     }
-    if (!transaction.isExplicit) prepared.forgetPortals();
+    if (!transaction.isExplicit) await prepared.forgetPortals();
     this.#state = 'closed';
     await send(output, encodeReadyForQuery(this.#scope.status));
   }

@@ -114,8 +114,11 @@ export class PreparedStatements {
     if (portal?.kind === 'local') await portal.cursor?.close();
   }
 
-  /** The end of the transaction closes all portals; the servers close theirs themselves. */
-  forgetPortals(): void {
+  /** The end of the transaction closes all portals; the servers close theirs themselves. Never throws. */
+  async forgetPortals(): Promise<void> {
+    if (this.#portals.size === 0) return;
+    const cursors = [...this.#portals.values()].map((portal) => (portal.kind === 'local' ? portal.cursor : undefined));
     this.#portals.clear();
+    await Promise.all(cursors.map(async (cursor) => await cursor?.forget()));
   }
 }

@@ -11,7 +11,7 @@ import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
 import type { TransactionStatus } from '../wire/backend.js';
-import { queryRows } from '../router/backend/command.js';
+import { queryRows, withoutTrace } from '../router/backend/command.js';
 import type { BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
@@ -193,15 +193,10 @@ export class SessionScope implements ExecutionContext {
   async noteCatalogChange(): Promise<void> {
     if (this.transaction.isOpen) {
       const connection = await this.transaction.enter(this.topology.home, false);
-      // The reader's own settings are no news to the client.
-      const { onParameter } = connection;
-      connection.onParameter = undefined;
-      let changed: CatalogSnapshot;
-      try {
-        changed = await loadSnapshot(async (sql) => await queryRows(connection, undone(sql)), this.database);
-      } finally {
-        connection.onParameter = onParameter;
-      }
+      const changed = await withoutTrace(
+        connection,
+        async () => await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database),
+      );
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;
       this.#transactionOids = await this.#readOids();
@@ -317,12 +312,4 @@ export class SessionScope implements ExecutionContext {
     const rows = await queryRows(connection, 'SELECT unnest(pg_catalog.current_schemas(false)) AS name');
     this.#searchPath = rows.map((row) => row['name'] ?? '');
   }
-}
-
-/**
- * The query in a subtransaction that leaves nothing behind: reading the catalog sets the search path. In one message,
- * so that the server does not report the setting in between.
- */
-function undone(sql: string): string {
-  return `SAVEPOINT pgring_catalog;${sql};ROLLBACK TO SAVEPOINT pgring_catalog;RELEASE SAVEPOINT pgring_catalog`;
 }

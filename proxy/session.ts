@@ -13,25 +13,10 @@ import type { BackendConnection } from '../router/backend/connection.js';
 import { Relay, type RelayListener, type Told } from '../router/backend/relay.js';
 import type { ClientSocket } from './client-socket.js';
 import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
-import type { PreparedStatement } from './prepared.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
+import { idle, type SessionState } from './session-state.js';
 import { executeSimpleQuery, findRelay } from './simple-query.js';
-
-type State =
-  | { readonly kind: 'idle' }
-  /** A server's answer passes through; `statements` became known to it unless it says otherwise. */
-  | {
-      readonly kind: 'relaying';
-      readonly connection: BackendConnection;
-      readonly statements: readonly PreparedStatement[];
-      readonly copyIn: boolean;
-      readonly extended: boolean;
-    }
-  | { readonly kind: 'busy' }
-  | { readonly kind: 'closed' };
-
-const idle: State = { kind: 'idle' };
 
 /** What a client that is gone has left running is cancelled again and again: a statement may begin after the first. */
 const CANCEL_AGAIN_MS = 250;
@@ -53,10 +38,12 @@ export class Session implements RelayListener {
   readonly #onClosed: () => void;
   readonly #relay: Relay;
   readonly #extended: ExtendedQuery;
-  #state: State = idle;
+  #state: SessionState = idle;
   #paused = false;
   #draining = false;
   #wakeCopy: (() => void) | undefined;
+  /** A message that waits until what was gathered before it is done. */
+  #held: Buffer | undefined;
   /** What runs while the session is busy. */
   #work: Promise<void> = Promise.resolve();
 
@@ -91,6 +78,7 @@ export class Session implements RelayListener {
     this.#wakeCopy?.();
     if (kind === 'relaying') await this.cancel();
     if (kind === 'busy') await this.#interruptWork();
+    await this.scope.prepared.forgetPortals();
     await this.scope.backends.releaseAll();
     this.#onClosed();
   }
@@ -120,7 +108,7 @@ export class Session implements RelayListener {
     }
     this.#state = idle;
     this.scope.transaction.noteAnswer(connection);
-    if (!this.scope.transaction.isExplicit) this.scope.prepared.forgetPortals();
+    if (!this.scope.transaction.isExplicit) void this.scope.prepared.forgetPortals();
     this.#afterStatement();
   }
 
@@ -150,7 +138,8 @@ export class Session implements RelayListener {
     while (this.#state.kind === 'idle') {
       let frame: Buffer | undefined;
       try {
-        frame = this.#reader.next();
+        frame = this.#held ?? this.#reader.next();
+        this.#held = undefined;
         if (frame === undefined) return;
         this.#handle(frame);
       } catch (error) {
@@ -164,7 +153,8 @@ export class Session implements RelayListener {
     if (this.#extended.skips(frame)) return;
     switch (frame[0]) {
       case frontendType.query:
-        this.#query(frame);
+        if (this.#extended.waiting) this.#finishGathered(frame);
+        else this.#query(frame);
         return;
       case frontendType.parse:
       case frontendType.bind:
@@ -184,6 +174,10 @@ export class Session implements RelayListener {
         void this.#leave();
         return;
       case frontendType.functionCall:
+        if (this.#extended.waiting) {
+          this.#finishGathered(frame);
+          return;
+        }
         this.#socket.write(
           encodeErrorResponse(
             new PgError(
@@ -208,6 +202,12 @@ export class Session implements RelayListener {
           severity: 'FATAL',
         });
     }
+  }
+
+  /** What was sent before this message without a Sync comes first, and may fail, so that this is discarded. */
+  #finishGathered(frame: Buffer): void {
+    this.#held = frame;
+    this.#run(async () => await this.#extended.process('flush'));
   }
 
   #query(frame: Buffer): void {

@@ -48,7 +48,7 @@ export async function executeSimpleQuery(
   } catch (error) {
     await reportFailure(scope, error);
   }
-  if (!transaction.isExplicit) scope.prepared.forgetPortals();
+  if (!transaction.isExplicit) await scope.prepared.forgetPortals();
   await send(output, encodeReadyForQuery(scope.status));
 }
 
@@ -115,7 +115,7 @@ function clientsOwnCharacters(planned: PlannedStatement): number {
   if (plan.kind === 'refuse' || !('sql' in plan) || plan.sql === 'client') return Number.POSITIVE_INFINITY;
   const values = new StatementValues({ ...planned, parameters: noParameters, resultFormats: [], describe: false });
   const sent = fill(plan.sql, { ...generated, slotText: (slot) => values.slotText(slot) });
-  const own = [...planned.sql.toString('utf8')];
+  const own = Array.from(planned.sql.toString('utf8'));
   let count = 0;
   for (const character of sent) {
     if (character !== own[count]) break;

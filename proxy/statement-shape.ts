@@ -3,27 +3,32 @@
 import { readErrorResponse, readParameterDescription } from '../wire/backend.js';
 import { encodeDescribe, encodeParse, syncFrame } from '../wire/encode-frontend.js';
 import { backendType } from '../wire/frame.js';
-import type { PgError } from '../base/errors.js';
+import { PgError, sqlstate } from '../base/errors.js';
+import type { BackendConnection } from '../router/backend/connection.js';
+import { describeAsHome, describesTypes, typesForShard } from '../router/backend/shard-oids.js';
 import { Exchange } from '../router/backend/exchange.js';
 import type { StatementShape } from '../router/execute/context.js';
-import type { SessionScope } from './session-scope.js';
+import type { ExecutionContext } from '../router/execute/context.js';
 
 /** Asks a server. Errors: what it has against the statement. */
 export async function inferShape(
-  scope: SessionScope,
+  scope: Pick<ExecutionContext, 'transaction' | 'topology'>,
   sql: Buffer,
   parameterTypes: readonly number[],
 ): Promise<StatementShape> {
-  const connection = await scope.transaction.enter(scope.topology.home, false);
+  const connection = await describingConnection(scope);
+  const oids = connection.oidMap();
+  const sentTypes = typesForShard(parameterTypes, oids);
   connection.prepared.delete('');
   const exchange = new Exchange(connection);
-  exchange.send([encodeParse('', sql, parameterTypes), encodeDescribe('statement', ''), syncFrame], 1);
+  exchange.send([encodeParse('', sql, sentTypes), encodeDescribe('statement', ''), syncFrame], 1);
   let types: readonly number[] = [];
   let rowDescription: Buffer | undefined;
   let failure: PgError | undefined;
   while (connection.outstandingReady > 0) {
     const item = await exchange.next();
     if (item.kind === 'rows') continue;
+    if (oids !== undefined && describesTypes(item.type)) describeAsHome(item.frame, oids);
     switch (item.type) {
       case backendType.parameterDescription:
         types = readParameterDescription(item.frame);
@@ -40,4 +45,27 @@ export async function inferShape(
   exchange.release();
   if (failure !== undefined) throw failure;
   return { parameterTypes: types, rowDescription };
+}
+
+/** The home shard; while that is down, any other: what they say of a statement is the same but for oids. */
+async function describingConnection(scope: SessionScope): Promise<BackendConnection> {
+  const { home, shards } = scope.topology;
+  try {
+    return await scope.transaction.enter(home, false);
+  } catch (error) {
+    if (!isOutage(error) || scope.transaction.isFailed) throw error;
+    for (const shard of shards) {
+      if (shard.id === home) continue;
+      try {
+        return await scope.transaction.enter(shard.id, false);
+      } catch (failure) {
+        if (!isOutage(failure)) throw failure;
+      }
+    }
+    throw error;
+  }
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof PgError && error.sqlstate === sqlstate.connectionFailure;
 }

@@ -14,6 +14,23 @@ export async function runCommand(connection: BackendConnection, sql: string): Pr
   if (error !== undefined) throw error;
 }
 
+/**
+ * Work inside an open transaction of which neither the transaction nor the client sees anything afterwards: what it sets
+ * (the search path, as the catalog's readers do) is undone and not reported.
+ */
+export async function withoutTrace<T>(connection: BackendConnection, work: () => Promise<T>): Promise<T> {
+  const { onParameter } = connection;
+  connection.onParameter = undefined;
+  try {
+    await runCommand(connection, 'SAVEPOINT pgring_without_trace');
+    const result = await work();
+    await runCommand(connection, 'ROLLBACK TO pgring_without_trace; RELEASE pgring_without_trace');
+    return result;
+  } finally {
+    connection.onParameter = onParameter;
+  }
+}
+
 /** The rows of a query, by column name, as text. */
 export async function queryRows(
   connection: BackendConnection,

@@ -29,17 +29,33 @@ export async function openCombine(
       },
     },
   );
+  // A portal that was read to its end is closed again later, when the connection may be another session's.
+  let ended = false;
+  const end = async (endRows: () => Promise<void>): Promise<void> => {
+    if (ended) return;
+    ended = true;
+    try {
+      await endRows();
+    } finally {
+      await endCombineSession(context, connection);
+    }
+  };
+  const giveUp = async (): Promise<void> => {
+    await end(async () => {
+      await rows.abort();
+    });
+  };
   return {
     description: rowDescription === undefined ? undefined : describeInFormats(rowDescription, resultFormats),
     rows,
     tag: (count) => formatTag('SELECT', count),
     close: async () => {
-      await rows.close();
-      await endCombineSession(context, connection);
+      await end(async () => {
+        await rows.close();
+      });
     },
-    abort: async () => {
-      await rows.abort();
-      await endCombineSession(context, connection);
-    },
+    abort: giveUp,
+    // The session is not the transaction's own and outlives it.
+    forget: giveUp,
   };
 }

@@ -220,15 +220,28 @@ class CopyIn {
   #checkRefusals(): void {
     for (const exchange of this.#exchanges.values()) {
       const item = exchange.poll();
-      if (item?.kind === 'message' && item.type === backendType.errorResponse) throw readErrorResponse(item.frame);
+      if (item?.kind === 'message' && item.type === backendType.errorResponse) {
+        throw this.#inClientsLines(readErrorResponse(item.frame));
+      }
     }
+  }
+
+  /** A shard counts the lines that it gets: those of a row's owner are not the client's. */
+  #inClientsLines(error: PgError): PgError {
+    const { where } = error.fields;
+    if (where === undefined || this.#plan.target === 'reference') return error;
+    return new PgError(error.sqlstate, error.message, {
+      ...error.fields,
+      where: where.replace(/^(COPY .*), line \d+/m, '$1'),
+    });
   }
 
   async #finish(): Promise<number> {
     for (const exchange of this.#exchanges.values()) exchange.send([copyDoneFrame], 0);
+    // Every answer is read to its end, also when one of the servers is lost.
     const counts = await Promise.all([...this.#exchanges.values()].map(readOutcome));
     const failure = counts.find((count) => count instanceof PgError);
-    if (failure instanceof PgError) throw failure;
+    if (failure instanceof PgError) throw this.#inClientsLines(failure);
     const numbers = counts.filter((count) => typeof count === 'number');
     return this.#plan.target === 'reference' ? (numbers[0] ?? 0) : numbers.reduce((sum, count) => sum + count, 0);
   }
@@ -269,11 +282,16 @@ function textOf(field: KeyField | null): string {
 
 async function readOutcome(exchange: Exchange): Promise<number | PgError> {
   let outcome: number | PgError = 0;
-  while (exchange.connection.outstandingReady > 0) {
-    const item = await exchange.next();
-    if (item.kind === 'rows') continue;
-    if (item.type === backendType.errorResponse) outcome = readErrorResponse(item.frame);
-    if (item.type === backendType.commandComplete) outcome = readTagRows(readCommandComplete(item.frame)) ?? 0;
+  try {
+    while (exchange.connection.outstandingReady > 0) {
+      const item = await exchange.next();
+      if (item.kind === 'rows') continue;
+      if (item.type === backendType.errorResponse) outcome = readErrorResponse(item.frame);
+      if (item.type === backendType.commandComplete) outcome = readTagRows(readCommandComplete(item.frame)) ?? 0;
+    }
+  } catch (error) {
+    if (error instanceof PgError) return error;
+    throw error;
   }
   exchange.release();
   return outcome;

@@ -62,6 +62,12 @@ export class Cursor {
     return false;
   }
 
+  /** The transaction has ended, and the shards' portals with it; what outlives that is given up. Never throws. */
+  async forget(): Promise<void> {
+    this.#portal.stop();
+    await this.#gathered.forget();
+  }
+
   /** Closes the shards' portals. */
   async close(): Promise<void> {
     this.#portal.stop();

@@ -4,7 +4,7 @@ import { present } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { Plan } from '../../planner/plan.js';
-import { formatTag } from '../../wire/command-tag.js';
+import { formatTag, readTagCommand } from '../../wire/command-tag.js';
 import { readRowDescription } from '../../wire/backend.js';
 import { encodeDescribe, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
@@ -34,6 +34,8 @@ export interface Gathered {
   close(): Promise<void>;
   /** As close, for an answer that is not wanted any more: what still runs is cancelled. Never throws. */
   abort(): Promise<void>;
+  /** The transaction has ended: gives up what does not belong to it. Never throws. */
+  forget(): Promise<void>;
 }
 
 /** Runs work on an answer, which is closed afterwards, or aborted when the work fails. */
@@ -70,14 +72,14 @@ export async function openScatter(
     return {
       description: described ?? visibleDescription(plan, describedBy(context, shards, parts), statement),
       rows: limitRows(gathered, limit, offset),
-      // One shard's own tag (INSERT … RETURNING has another than SELECT).
-      tag: (rows) => (parts.length === 1 && parts[0]?.tag !== undefined ? parts[0].tag : formatTag('SELECT', rows)),
+      tag: (rows) => tagOf(parts, rows),
       close: async () => {
         await Promise.all(parts.map(async (part) => await part.close()));
       },
       abort: async () => {
         await abortAll(parts);
       },
+      forget: async () => await Promise.resolve(),
     };
   } catch (error) {
     await abortAll(parts);
@@ -211,4 +213,13 @@ async function countColumns(
 function checkCount(count: bigint | undefined, code: string, message: string): bigint | undefined {
   if (count !== undefined && count < 0n) throw new PgError(code, message);
   return count;
+}
+
+/**
+ * One shard's own tag (INSERT … RETURNING has another than SELECT). That of SELECT counts the rows of this Execute, and
+ * the shard may have given some of its rows before.
+ */
+function tagOf(parts: readonly ShardRows[], rows: number): string {
+  const own = parts.length === 1 ? parts[0]?.tag : undefined;
+  return own === undefined || readTagCommand(own) === 'SELECT' ? formatTag('SELECT', rows) : own;
 }

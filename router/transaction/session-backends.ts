@@ -104,6 +104,7 @@ export class SessionBackends {
   /** Lends a connection; one that comes after the session's end goes back at once. */
   async #acquire(shard: ShardId): Promise<BackendConnection> {
     const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity);
+    connection.oidMap = () => this.#oidMap(shard);
     if (!this.#ended) return connection;
     await this.#pool.release(connection);
     throw new PgError(sqlstate.adminShutdown, 'the session has ended');
@@ -173,7 +174,6 @@ export class SessionBackends {
   /** The session's own parts of a connection's life. */
   #adopt(shard: ShardId, connection: BackendConnection): void {
     this.#connections.set(shard, connection);
-    connection.oidMap = () => this.#oidMap(shard);
     connection.onParameter = (name, value) => {
       this.#listener.onParameter(connection, name, value);
     };

@@ -75,7 +75,16 @@ export function readAnswer(frames: readonly Buffer[]): Answer {
       case backendType.errorResponse: {
         const error = readErrorResponse(frame);
         const { position, detail, hint } = error.fields;
-        parts.push({ kind: 'error', sqlstate: error.sqlstate, message: error.message, position, detail, hint });
+        // Of several rows that violate a rule, any may be the first.
+        const rows = detail?.startsWith('Failing row contains') === true;
+        parts.push({
+          kind: 'error',
+          sqlstate: error.sqlstate,
+          message: error.message,
+          position,
+          detail: rows ? 'Failing row' : detail,
+          hint,
+        });
         break;
       }
       case backendType.noticeResponse: {

@@ -2,7 +2,7 @@
 
 import type { Dice } from './dice.js';
 import type { RandomColumn, RandomTable } from './random-schema.js';
-import { isNumber, randomValue, type TypeName, type Value } from './random-values.js';
+import { isNumber, likeType, randomValue, type TypeName, type Value } from './random-values.js';
 
 /** SQL with values in it. */
 export type Piece = string | Value;
@@ -48,7 +48,7 @@ export class QueryMaker {
       case 3:
         return this.#window(source, where);
       case 4:
-        return this.#compound();
+        return dice.once(2) ? this.#compound() : this.#correlated();
       default:
         return this.#plain(source, where);
     }
@@ -70,12 +70,16 @@ export class QueryMaker {
     const keys = columns.filter((column) => column.isKey);
     const column = keys.length > 0 && dice.once(2) ? dice.pick(keys) : dice.pick(columns);
     const value = (): Value => randomValue(dice, column.type, dice.once(8));
+    const other = likeType(dice, column.type);
+    const like = (): Value => ({ ...randomValue(dice, other, dice.once(8)), explicit: other !== column.type });
     switch (dice.below(column.isKey ? 7 : 10)) {
       case 0:
       case 1:
-        return [`${column.sql} = `, value()];
+        return [`${column.sql} = `, like()];
       case 2:
-        return dice.once(2) ? [value(), ` = ${column.sql}`] : [`${column.sql} = `, value()];
+        return dice.once(2)
+          ? [value(), ` = ${column.sql}`]
+          : [`(${column.sql}, ${column.sql}) = (`, value(), ', ', value(), ')'];
       case 3:
         return [`${column.sql}${dice.once(5) ? ' NOT' : ''} IN (`, ...separated(dice.some(4, value)), ')'];
       case 4:
@@ -90,7 +94,7 @@ export class QueryMaker {
       case 7:
         return [`${column.sql} BETWEEN `, value(), ' AND ', value()];
       default:
-        return [`${column.sql} ${dice.pick(comparisons)} `, value()];
+        return [`${column.sql} ${dice.pick(comparisons)} `, like()];
     }
   }
 
@@ -175,13 +179,8 @@ export class QueryMaker {
     const limit: readonly Piece[] = dice.once(2)
       ? []
       : dice.once(2)
-        ? [' LIMIT ', { type: 'bigint', text: String(dice.below(6)) }]
-        : [
-            ' LIMIT ',
-            { type: 'bigint', text: String(dice.below(6)) },
-            ' OFFSET ',
-            { type: 'bigint', text: String(dice.below(4)) },
-          ];
+        ? [' LIMIT ', count(dice, 6)]
+        : [' LIMIT ', count(dice, 6), ' OFFSET ', count(dice, 4)];
     return { pieces: [...head, ` ORDER BY ${keys.join(', ')}`, ...limit], ordered: true };
   }
 
@@ -239,6 +238,53 @@ export class QueryMaker {
     return this.#ordered([`SELECT ${by.sql}, ${order.sql}, ${sql} FROM `, ...source.pieces, ...where], 3);
   }
 
+  /** A scalar subquery, a LATERAL join or DISTINCT ON: what depends on another table's row. */
+  #correlated(): RandomQuery {
+    const dice = this.#dice;
+    const outer = dice.pick(this.#tables);
+    const inner = dice.pick(this.#tables);
+    const column = dice.pick(outer.columns);
+    const match = dice.pick([...inner.columns.filter(({ type }) => type === column.type), inner.key]);
+    const chosen = dice.pick(inner.columns);
+    const where = dice.once(2) ? [] : [' WHERE ', ...this.condition(visible(outer.columns, outer, 'x.'), 1)];
+    switch (dice.below(4)) {
+      case 0:
+        return this.#ordered(
+          [
+            `SELECT x.${column.name}, (SELECT count(*) FROM ${inner.name} i WHERE i.${match.name} = x.${column.name}) FROM ${outer.name} x`,
+            ...where,
+          ],
+          2,
+        );
+      case 1:
+        return this.#ordered(
+          [
+            `SELECT x.${column.name}, l.v FROM ${outer.name} x, LATERAL (SELECT i.${chosen.name} AS v FROM ${inner.name} i WHERE i.${match.name} = x.${column.name} ORDER BY 1 LIMIT 2) l`,
+            ...where,
+          ],
+          2,
+        );
+      case 2:
+        return {
+          pieces: [
+            `SELECT DISTINCT ON (${column.name}) ${column.name}, ${outer.key.name} FROM ${outer.name} x`,
+            ...where,
+            ` ORDER BY ${column.name}, ${outer.key.name}`,
+          ],
+          ordered: true,
+        };
+      default:
+        return {
+          pieces: [
+            `WITH w AS (SELECT x.* FROM ${outer.name} x`,
+            ...where,
+            `) SELECT count(*), min(w.${column.name}::text) FROM w JOIN ${inner.name} i ON i.${match.name} = w.${column.name}`,
+          ],
+          ordered: false,
+        };
+    }
+  }
+
   #compound(): RandomQuery {
     const dice = this.#dice;
     const column = dice.pick(dice.pick(this.#tables).columns);
@@ -258,6 +304,10 @@ export class QueryMaker {
 
 function visible(columns: readonly RandomColumn[], table: RandomTable, prefix: string): Visible[] {
   return columns.map((column) => ({ sql: `${prefix}${column.name}`, type: column.type, isKey: column === table.key }));
+}
+
+function count(dice: Dice, most: number): Value {
+  return { type: 'bigint', text: String(dice.below(most)), nullable: false, explicit: false };
 }
 
 export function separated(values: readonly Piece[]): Piece[] {

@@ -145,17 +145,21 @@ export interface Value {
   readonly type: TypeName;
   /** Undefined: NULL. */
   readonly text: string | undefined;
+  readonly nullable: boolean;
+  /** It must be written with its type, which is not that of the column beside it. */
+  readonly explicit: boolean;
 }
 
 export function randomValue(dice: Dice, type: TypeName, nullable: boolean): Value {
-  if (nullable && dice.once(6)) return { type, text: undefined };
-  return { type, text: dice.pick(facts[type].samples) };
+  const text = nullable && dice.once(6) ? undefined : dice.pick(facts[type].samples);
+  return { type, text, nullable, explicit: false };
 }
 
 /** The value as SQL, in one of the forms that mean the same. */
-export function literalSql(dice: Dice, { type, text }: Value): string {
-  if (text === undefined) return 'NULL';
+export function literalSql(dice: Dice, { type, text, explicit }: Value): string {
+  if (text === undefined) return explicit ? `NULL::${type}` : 'NULL';
   const quoted = `'${text.replaceAll("'", "''")}'`;
+  if (explicit && (!isNumber(type) || type === 'float8' || dice.once(2))) return `${quoted}::${type}`;
   if (dice.once(8)) return `${quoted}::${type}`;
   if (dice.once(12)) return `CAST(${quoted} AS ${type})`;
   if (type === 'text' && dice.once(6)) return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
@@ -163,15 +167,36 @@ export function literalSql(dice: Dice, { type, text }: Value): string {
   return facts[type].quoted || dice.once(6) ? quoted : text;
 }
 
-export interface SentParameter {
-  readonly type: number;
-  readonly format: 0 | 1;
-  readonly value: Buffer | null;
+/** Values of another type than the column's, that may be compared with it all the same. */
+const likeTypes: Readonly<Partial<Record<TypeName, readonly TypeName[]>>> = {
+  int: ['bigint', 'smallint', 'numeric', 'float8'],
+  bigint: ['int', 'numeric', 'smallint'],
+  smallint: ['int', 'bigint', 'numeric'],
+  numeric: ['int', 'bigint'],
+  text: ['varchar(20)'],
+  'varchar(20)': ['text'],
+  date: ['timestamptz'],
+  timestamptz: ['date'],
+};
+
+export function likeType(dice: Dice, type: TypeName): TypeName {
+  const others = likeTypes[type];
+  return others !== undefined && dice.once(8) ? dice.pick(others) : type;
 }
 
-export function parameterOf(dice: Dice, { type, text }: Value): SentParameter {
+/** How a value is sent each time that its statement is executed. */
+export interface ParameterForm {
+  readonly type: number;
+  readonly format: 0 | 1;
+}
+
+export function parameterForm(dice: Dice, type: TypeName, declared: boolean): ParameterForm {
   const { oid, binary } = facts[type];
   const isBinary = binary !== undefined && dice.once(2);
-  const value = text === undefined ? null : isBinary ? binary(text) : Buffer.from(text);
-  return { type: isBinary || dice.once(2) ? oid : 0, format: isBinary ? 1 : 0, value };
+  return { type: isBinary || declared || dice.once(2) ? oid : 0, format: isBinary ? 1 : 0 };
+}
+
+export function parameterValue({ type, text }: Value, form: ParameterForm): Buffer | null {
+  if (text === undefined) return null;
+  return form.format === 1 ? (facts[type].binary?.(text) ?? Buffer.from(text)) : Buffer.from(text);
 }

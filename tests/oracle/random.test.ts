@@ -23,15 +23,11 @@ interface Tally {
 }
 
 async function ask(client: RawClient, statement: RandomStatement): Promise<Answer> {
-  const { sql, parameters, resultFormats } = statement;
-  if (statement.protocol === 'simple') return readAnswer(await client.simple(sql));
+  const { sql, types, executions, maximumRows } = statement;
   return readAnswer(
-    await client.extended(sql, {
-      types: parameters.map(({ type }) => type),
-      formats: parameters.map(({ format }) => format),
-      values: parameters.map(({ value }) => value),
-      resultFormats,
-    }),
+    statement.protocol === 'simple'
+      ? await client.simple(sql)
+      : await client.pipeline(sql, types, executions, maximumRows),
   );
 }
 
@@ -100,12 +96,15 @@ async function shrink(
   return kept;
 }
 
-function show({ sql, protocol, parameters, resultFormats }: RandomStatement): string {
-  const values = parameters.map(
-    ({ type, format, value }, index) =>
-      `$${index + 1}:${type} ${format === 1 ? 'x' : ''}${value?.toString(format === 1 ? 'hex' : 'utf8') ?? 'NULL'}`,
-  );
-  return `${sql};${protocol === 'simple' ? '' : ` -- extended ${values.join(', ')} formats [${resultFormats.join()}]`}`;
+function show({ sql, protocol, types, executions, maximumRows }: RandomStatement): string {
+  if (protocol === 'simple') return `${sql};`;
+  const values = executions.map(({ formats, values, resultFormats }) => {
+    const shown = values.map((value, index) =>
+      value === null ? 'NULL' : formats[index] === 1 ? `x${value.toString('hex')}` : value.toString('utf8'),
+    );
+    return `(${shown.join(', ')}) to [${resultFormats.join()}]`;
+  });
+  return `${sql}; -- extended [${types.join()}] ${values.join(' ')} rows ${maximumRows}`;
 }
 
 describe('random statements through pgring answer as on one PostgreSQL', () => {
@@ -130,7 +129,7 @@ describe('random statements through pgring answer as on one PostgreSQL', () => {
         const maker = new StatementMaker(dice, schema);
         const tables = schema.map((table) => table.name);
         const body = Array.from({ length: STATEMENTS }, () => maker.next());
-        const commit = { ...(body[0] as RandomStatement), sql: 'COMMIT', protocol: 'simple' as const, parameters: [] };
+        const commit = maker.command('COMMIT');
         const statements = [...maker.create(), ...maker.fill(), ...body, commit, ...maker.inspect()];
         const found = await run(rig, statements, tables, tally);
         if (found !== undefined) {

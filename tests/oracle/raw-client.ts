@@ -21,20 +21,19 @@ export interface Address {
   readonly database: string;
 }
 
-/** A statement of the extended protocol with its values. */
+/** The values of one execution. */
 export interface Parameters {
-  readonly types: readonly number[];
   readonly formats: readonly number[];
   readonly values: readonly (Buffer | null)[];
   readonly resultFormats: readonly number[];
 }
 
-const noParameters: Parameters = { types: [], formats: [], values: [], resultFormats: [] };
+const noParameters: Parameters = { formats: [], values: [], resultFormats: [] };
 
 const MAXIMUM_FRAME_BYTES = 64 * 1024 * 1024;
 
 /** No statement of these tests takes that long, so one that does will never end. */
-const ANSWER_MS = 15_000;
+const ANSWER_MS = 6_000;
 
 export class RawClient {
   readonly #socket: Socket;
@@ -81,18 +80,28 @@ export class RawClient {
   }
 
   /** Parse, Describe, Bind, Describe, Execute and Sync in one write. */
-  async extended(sql: string, parameters: Parameters = noParameters, copy?: Buffer): Promise<readonly Buffer[]> {
+  async extended(sql: string, copy?: Buffer): Promise<readonly Buffer[]> {
+    return await this.pipeline(sql, [], [noParameters], 0, copy);
+  }
+
+  /** The same, with Bind, Describe and Execute for each of the executions, and another Execute after a row limit. */
+  async pipeline(
+    sql: string,
+    types: readonly number[],
+    executions: readonly Parameters[],
+    maximumRows: number,
+    copy?: Buffer,
+  ): Promise<readonly Buffer[]> {
     this.#socket.write(
       Buffer.concat([
-        encodeParse('', sql, parameters.types),
+        encodeParse('', sql, types),
         encodeDescribe('statement', ''),
-        encodeBind({
-          parameterFormats: [...parameters.formats],
-          parameters: [...parameters.values],
-          resultFormats: [...parameters.resultFormats],
-        }),
-        encodeDescribe('portal', ''),
-        encodeExecute('', 0),
+        ...executions.flatMap(({ formats, values, resultFormats }) => [
+          encodeBind({ parameterFormats: [...formats], parameters: [...values], resultFormats: [...resultFormats] }),
+          encodeDescribe('portal', ''),
+          encodeExecute('', maximumRows),
+          ...(maximumRows === 0 ? [] : [encodeExecute('', maximumRows + 1)]),
+        ]),
         syncFrame,
       ]),
     );

@@ -17,7 +17,7 @@ async function ask(
   { sql, copy }: Pick<ScriptStatement, 'sql' | 'copy'>,
   protocol: Protocol,
 ): Promise<Answer> {
-  const frames = protocol === 'simple' ? await client.simple(sql, copy) : await client.extended(sql, undefined, copy);
+  const frames = protocol === 'simple' ? await client.simple(sql, copy) : await client.extended(sql, copy);
   return readAnswer(frames);
 }
 

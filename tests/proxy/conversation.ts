@@ -43,7 +43,7 @@ export type Writing =
 export class RawClient {
   readonly #socket: Socket;
   readonly #reader = new FrameReader(FRAME_BYTES);
-  #frames: Buffer[] = [];
+  readonly #frames: Buffer[] = [];
   #wake: (() => void) | undefined;
   closed = false;
   /** Bytes without frames, as the answer to SSLRequest. */

@@ -59,11 +59,11 @@ afterAll(async () => {
 
 /** Runs cases, some at once, while a well-behaved client goes on working; then looks for what was left behind. */
 async function besieged(count: number, attack: (random: RandomSource) => Promise<void>): Promise<void> {
-  let over = false;
+  const end = new AbortController();
   let answered = 0;
   const bystander = async (): Promise<void> => {
     const client = await connectClient(proxy, DATABASE);
-    while (!over) {
+    while (!end.signal.aborted) {
       const { rows } = await client.query<{ n: string }>('SELECT count(*) AS n FROM t WHERE id <= 20');
       expect(rows).toEqual([{ n: '20' }]);
       answered += 1;
@@ -84,7 +84,7 @@ async function besieged(count: number, attack: (random: RandomSource) => Promise
       }),
     );
   } finally {
-    over = true;
+    end.abort();
   }
   await working;
   expect(answered).toBeGreaterThan(0);

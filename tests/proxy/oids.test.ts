@@ -124,7 +124,7 @@ async function wasteOids(server: ServerAddress, times: number): Promise<void> {
 
 /** The row of a key, as text. */
 function rowOf(id: number): readonly string[] {
-  return [String(id), 'happy', '{ok,happy}', String(id), `(${id},sad)`, '[1,2)', 'early'];
+  return [String(id), 'happy', '{ok,happy}', String(id), `(${id},sad)`, '[1,2)', 'late'];
 }
 
 describe('oids that differ between shards', () => {
@@ -154,7 +154,8 @@ describe('oids that differ between shards', () => {
       'CREATE DOMAIN score AS int CHECK (VALUE >= 0)',
       'CREATE TYPE pair AS (a int, m mood)',
       'CREATE TYPE span AS RANGE (subtype = float8)',
-      "CREATE TABLE things (id int PRIMARY KEY, m mood, ms mood[], s score, p pair, r span, w regclass DEFAULT 'early')",
+      'CREATE TABLE late (id int PRIMARY KEY)',
+      "CREATE TABLE things (id int PRIMARY KEY, m mood, ms mood[], s score, p pair, r span, w regclass DEFAULT 'late')",
     ]) {
       await session.simple(sql);
     }

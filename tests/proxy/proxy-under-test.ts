@@ -77,6 +77,23 @@ export async function runStatements(
   }
 }
 
+/**
+ * Locks a table on servers behind the proxy's back, so that statements on it wait there. Returns what gives the locks back.
+ */
+export async function lockTable(
+  shards: readonly { readonly host: string; readonly port: number }[],
+  database: string,
+  table: string,
+): Promise<() => Promise<void>> {
+  const holders = await Promise.all(shards.map(async (shard) => await connectClient(shard, database)));
+  await Promise.all(
+    holders.map(async (holder) => await holder.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)),
+  );
+  return async () => {
+    await Promise.all(holders.map(async (holder) => await holder.end()));
+  };
+}
+
 /** Asks again and again until the answer satisfies; the last answer when the time is over. */
 export async function eventually<T>(
   ask: () => Promise<T> | T,

@@ -69,7 +69,8 @@ describe.each<[string, readonly Transcript[]]>([
       await reset(client);
       expect(await converse(client, turns, { kind: 'byte by byte' })).toEqual(expected);
       const bytes = byteCount(turns);
-      for (let position = 1; bytes <= SHORT_BYTES && position < bytes; position += 1) {
+      const cuts = bytes <= SHORT_BYTES ? bytes : 0;
+      for (let position = 1; position < cuts; position += 1) {
         await reset(client);
         const got = await converse(client, turns, { kind: 'cut', position });
         if (got.join('\n') !== expected.join('\n')) expect({ position, got }).toEqual({ position, got: expected });

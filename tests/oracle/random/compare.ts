@@ -1,11 +1,16 @@
 /** One random case: a query with its values and formats, asked of pgring and of one PostgreSQL. */
 
 import { difference, readAnswer, refusalIn, type Answer } from '../answer.js';
-import type { Parameters, RawClient } from '../raw-client.js';
+import type { Parameters as BoundParameters, RawClient } from '../raw-client.js';
 import type { Choices } from './choices.js';
 import type { ParameterValue } from './expressions.js';
 import { randomQuery } from './query.js';
 import type { ColumnType } from './tables.js';
+
+/** Parameters with the types that Parse declares. */
+interface Parameters extends BoundParameters {
+  readonly types: readonly number[];
+}
 
 export interface RandomCase {
   readonly sql: string;
@@ -131,7 +136,9 @@ export async function runCase(pgring: RawClient, oracle: RawClient, random: Rand
 }
 
 async function send(client: RawClient, sql: string, parameters: Parameters | undefined): Promise<readonly Buffer[]> {
-  return parameters === undefined ? await client.simple(sql) : await client.extended(sql, parameters);
+  return parameters === undefined
+    ? await client.simple(sql)
+    : await client.pipeline(sql, parameters.types, [parameters], 0);
 }
 
 /**

@@ -40,6 +40,7 @@ export const copy: readonly Transcript[] = [
     turnUntil(seen('G'), query(`COPY ${table} FROM STDIN`)),
     turnUntil(1, data('101\ta\n102'), data('\tb\n'), data('103\t\\N\n'), done),
     turn(query('SELECT 1')),
+    turn(parse('SELECT count(*) FROM t'), bind(), execute(), sync),
   ]),
   ...forBoth('COPY in CSV, columns', (table) => [
     turnUntil(seen('G'), query(`COPY ${table} (v, id) FROM STDIN (FORMAT csv, HEADER)`)),

@@ -175,7 +175,11 @@ describe('the recovery of prepared transactions', () => {
     if (first === undefined) throw new Error('a shard');
     const client = await connect(first);
     const logged = async (): Promise<unknown[]> =>
-      (await client.query("SELECT gid FROM pgring.commit_log WHERE gid IN ('old', 'new') ORDER BY gid")).rows;
+      (
+        await client.query<{ gid: string }>(
+          "SELECT gid FROM pgring.commit_log WHERE gid IN ('old', 'new') ORDER BY gid",
+        )
+      ).rows;
     await client.query(
       "INSERT INTO pgring.commit_log (gid, at) VALUES ('old', now() - interval '1 day'), ('new', now())",
     );

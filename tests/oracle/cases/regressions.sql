@@ -1,0 +1,53 @@
+-- section catalog read inside a transaction leaves the search path alone
+BEGIN;
+CREATE TABLE t (id int PRIMARY KEY);
+INSERT INTO t VALUES (1), (2);
+SHOW search_path;
+SAVEPOINT a;
+CREATE TABLE u (id int PRIMARY KEY);
+ROLLBACK TO a;
+SELECT * FROM t ORDER BY id;
+COMMIT;
+-- section keys are assigned, not cast
+CREATE TABLE t (k int PRIMARY KEY, v text);
+INSERT INTO t VALUES (true, 'bool');
+INSERT INTO t VALUES ('x'::text, 'text');
+INSERT INTO t VALUES (1.5 + 1, 'numeric');
+SELECT * FROM t;
+-- section a too long key
+CREATE TABLE t (k varchar(5) PRIMARY KEY, v int);
+INSERT INTO t VALUES ('toolong', 4);
+INSERT INTO t VALUES ('pad      ', 5);
+SELECT v FROM t WHERE k = 'pad  ';
+-- section wrong limits
+CREATE TABLE t (k int PRIMARY KEY);
+SELECT * FROM t ORDER BY k LIMIT 'x';
+SELECT * FROM t ORDER BY k LIMIT '99999999999999999999';
+SELECT * FROM t ORDER BY k LIMIT ' 3 ';
+-- section values lists of unequal length
+CREATE TABLE t (k int PRIMARY KEY, v int);
+INSERT INTO t VALUES (1, 1), (2), (3, 3);
+INSERT INTO t (k, v) VALUES (1), (2, 2);
+INSERT INTO t VALUES (1, 2, 3);
+-- section errors before refusals
+CREATE TABLE t (k int PRIMARY KEY, v int);
+SELECT k FROM t ORDER BY 3;
+SELECT k FROM t ORDER BY 'x';
+SELECT DISTINCT v FROM t ORDER BY k;
+SELECT v, k FROM t GROUP BY v;
+UPDATE t SET k = nope;
+INSERT INTO t VALUES (1, 1) ON CONFLICT (nope) DO NOTHING;
+-- section copy errors in their order
+CREATE TABLE t (k int PRIMARY KEY, v text);
+COPY t FROM STDIN WITH (FORMAT csv, HEADER match);
+v,k
+x,1
+\.
+COPY t FROM STDIN;
+1	a
+1	b
+x	c
+\.
+SELECT count(*) FROM t;
+-- section set_config described
+SELECT set_config('my.setting', 'y', false);
