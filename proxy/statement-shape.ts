@@ -7,12 +7,13 @@ import { PgError, sqlstate } from '../base/errors.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { describeAsHome, describesTypes, typesForShard } from '../router/backend/shard-oids.js';
 import { Exchange } from '../router/backend/exchange.js';
-import type { StatementShape } from '../router/execute/context.js';
-import type { ExecutionContext } from '../router/execute/context.js';
+import type { ExecutionContext, StatementShape } from '../router/execute/context.js';
+
+type DescribingScope = Pick<ExecutionContext, 'transaction' | 'topology'>;
 
 /** Asks a server. Errors: what it has against the statement. */
 export async function inferShape(
-  scope: Pick<ExecutionContext, 'transaction' | 'topology'>,
+  scope: DescribingScope,
   sql: Buffer,
   parameterTypes: readonly number[],
 ): Promise<StatementShape> {
@@ -48,7 +49,7 @@ export async function inferShape(
 }
 
 /** The home shard; while that is down, any other: what they say of a statement is the same but for oids. */
-async function describingConnection(scope: SessionScope): Promise<BackendConnection> {
+async function describingConnection(scope: DescribingScope): Promise<BackendConnection> {
   const { home, shards } = scope.topology;
   try {
     return await scope.transaction.enter(home, false);
