@@ -9,6 +9,7 @@ import type {
   KeySource,
   LocalCommand,
   Plan,
+  Shipment,
   PlacementChange,
   Routing,
   SqlPiece,
@@ -163,13 +164,15 @@ function describeScatter(plan: Extract<Plan, { kind: 'scatter' }>): string[] {
   ];
 }
 
+function describeShipment({ sql, routing, always }: Shipment, index: number): string {
+  const when = always ? '' : ', inside a transaction only';
+  return `Ship {relation ${index}} from ${describeRouting(routing)}${when}: ${describePieces(sql)}`;
+}
+
 function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {
   return [
     'Combine on the home shard',
-    ...plan.shipments.map(({ sql, routing, always }, index) => {
-      const when = always ? '' : ', inside a transaction only';
-      return `Ship {relation ${index}} from ${describeRouting(routing)}${when}: ${describePieces(sql)}`;
-    }),
+    ...plan.shipments.map(describeShipment),
     `SQL: ${describePieces(plan.sql)}`,
     ...describeComputed(plan.computed),
   ];
@@ -232,6 +235,13 @@ export function describePlan(plan: Plan): string[] {
         ...describeSql(plan.sql),
         ...plan.changes.map(describeChange),
         ...plan.notices.map(({ message }) => `NOTICE: ${message}`),
+      ];
+    case 'insert select':
+      return [
+        `Insert combined rows, ${plan.target}, ${plan.columns.length} columns`,
+        ...plan.shipments.map(describeShipment),
+        ...describeSql(plan.sql),
+        ...describeComputed(plan.computed),
       ];
     case 'copyFrom':
       return [

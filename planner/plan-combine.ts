@@ -12,7 +12,7 @@ import { checkCalls, checkSystemColumns } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
-import type { Plan, Routing, Shipment, SqlPiece } from './plan.js';
+import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './plan.js';
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
 import type { Query } from './query.js';
 import { keyColumns, scatterRouting } from './routing.js';
@@ -28,15 +28,34 @@ interface Place {
 }
 
 export function planCombine(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan {
+  const { text } = binder;
+  const { shipments, edits, computed } = combineParts([{ SelectStmt: select }], select, query, spread, binder);
+  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed };
+}
+
+/** What a statement needs to run on one server: the rows that it reads, and the edits that make it read their copies. */
+export interface CombineParts {
+  readonly shipments: readonly Shipment[];
+  readonly edits: readonly Edit[];
+  readonly computed: readonly ComputedExpression[];
+}
+
+/** `roots`: all parts of the statement that read; `select`: the one whose columns are the result. */
+export function combineParts(
+  roots: readonly Node[],
+  select: SelectStmt,
+  query: Query,
+  spread: Spread,
+  binder: Binder,
+): CombineParts {
   const { text, context } = binder;
-  const root: Node = { SelectStmt: select };
-  checkCombinable(root, select, text);
-  checkSystemColumns(root, text);
-  checkCalls(root, 'combined', context, text);
+  checkCombinable(roots, select, text);
+  checkSystemColumns(roots, text);
+  checkCalls(roots, 'combined', context, text);
   const places = placesOf(spread);
   const relations = [...new Set(places.map(({ relation }) => relation))];
-  const named = new NamedColumns(root);
-  const aliased = aliasedLocations(root);
+  const named = new NamedColumns(roots);
+  const aliased = aliasedLocations(roots);
   const conditions = conditionsByEntry(query);
   const shipments = relations.map((relation) =>
     shipmentOf(
@@ -51,17 +70,12 @@ export function planCombine(select: SelectStmt, query: Query, spread: Spread, bi
   const computed = new ComputedList();
   const edits: Edit[] = [
     ...places.map((place) => relationEdit(place, relations.indexOf(place.relation), aliased, text)),
-    ...computeOnce(select, context, text, computed),
+    ...computeOnce(roots, context, text, computed),
   ];
-  return {
-    kind: 'combine',
-    shipments,
-    sql: text.pieces(text.start, text.end, edits),
-    computed: computed.expressions,
-  };
+  return { shipments, edits, computed: computed.expressions };
 }
 
-function checkCombinable(root: Node, select: SelectStmt, text: StatementText): void {
+function checkCombinable(root: readonly Node[], select: SelectStmt, text: StatementText): void {
   for (const target of select.targetList ?? []) {
     const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
     const parts = value !== undefined && 'ColumnRef' in value ? columnRefParts(value.ColumnRef) : [];
@@ -97,7 +111,7 @@ function checkCombinable(root: Node, select: SelectStmt, text: StatementText): v
 }
 
 /** Names by which a whole row can be meant. */
-function aliasesOf(root: Node): ReadonlySet<string> {
+function aliasesOf(root: readonly Node[]): ReadonlySet<string> {
   const aliases = new Set<string>();
   walkNodes(root, (node) => {
     if ('RangeVar' in node) aliases.add(node.RangeVar.alias?.aliasname ?? node.RangeVar.relname ?? '');
@@ -171,7 +185,7 @@ function shipmentFilter(
   return filters.flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
 }
 
-function columnDefinition({ name, typeName, collation }: Column): string {
+export function columnDefinition({ name, typeName, collation }: Column): string {
   return `${quoteIdentifier(name)} ${typeName}${collation === undefined ? '' : ` COLLATE ${collation}`}`;
 }
 

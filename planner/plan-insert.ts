@@ -8,10 +8,10 @@ import type { Binder } from './bind.js';
 import { conflictColumns } from './bind-modify.js';
 import { checkCalls } from './checks.js';
 import { usesSequence } from './insert-defaults.js';
+import { planInsertSelect } from './plan-insert-select.js';
 import { planValues } from './insert-values.js';
 import { checkKeyAssignments, checkTargets, writtenTables } from './plan-modify.js';
 import type { Plan } from './plan.js';
-import { refuseMixture } from './plan-select.js';
 import { spreadOf, type Spread } from './spread.js';
 import type { Entry } from './query.js';
 import { pinnedRouting } from './routing.js';
@@ -44,9 +44,18 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
   const relation = target?.relation;
   if (insert.withClause !== undefined) checkReferenceWrites(node, spread, target, binder);
   if (target === undefined || relation === undefined || target.kind === 'home' || target.kind === 'catalog') {
-    refuseMixture(spread, binder);
-    if (spread.sharded.length > 0)
-      throw refuse('INSERT into a home table from sharded tables', 'Read the rows first and send them as VALUES.');
+    if (spread.sharded.length > 0) {
+      if (
+        target === undefined ||
+        relation === undefined ||
+        target.kind !== 'home' ||
+        relation.hasRules ||
+        writes(insert)
+      ) {
+        throw refuse('this INSERT from sharded tables', 'Read the rows first and send them as VALUES.');
+      }
+      return planInsertSelect(insert, query, target, relation, binder);
+    }
     checkCalls([node], 'home', context, text);
     return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
   }
@@ -66,25 +75,15 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
     }
     return planValues(insert, rows, relation, binder);
   }
-  refuseMixture(spread, binder);
-  if (target.kind === 'reference') {
-    throw refuse('INSERT … SELECT into a reference table', 'Read the rows first and send them as VALUES.');
-  }
-  if (leavesDefaults(insert, relation)) {
-    throw refuse(
-      'INSERT … SELECT that leaves a sequence to its default',
-      'Give every serial or identity column a value, or send the rows as VALUES.',
-    );
-  }
-  const pinned = pinnedRouting(spread.sharded, text);
-  if (pinned === undefined) {
-    throw refuse(
-      'INSERT … SELECT over several shards',
-      'Pin both tables to one key value, or read the rows first and send them as VALUES or by COPY.',
-    );
-  }
+  const isOnOneShard = target.kind === 'sharded' && !spread.home && !leavesDefaults(insert, relation);
+  const pinned = isOnOneShard ? pinnedRouting(spread.sharded, text) : undefined;
+  if (pinned === undefined) return planInsertSelect(insert, query, target, relation, binder);
   checkCalls([node], 'one shard', context, text);
   return { kind: 'pass', routing: pinned, access: 'write', sql: 'client', computed: [] };
+}
+
+function writes(insert: InsertStmt): boolean {
+  return writtenTables({ InsertStmt: insert }).length > 1;
 }
 
 /** Whether a column that takes its default from a sequence is not among the columns that are given. */

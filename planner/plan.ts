@@ -226,6 +226,25 @@ export type Plan =
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
     }
+  /**
+   * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
+   * casts to and fills with defaults; from there the rows are split to their owners.
+   */
+  | {
+      readonly kind: 'insert select';
+      readonly shipments: readonly Shipment[];
+      /** The statement; its target is the piece of the relation behind the last shipment. */
+      readonly sql: readonly SqlPiece[];
+      readonly computed: readonly ComputedExpression[];
+      /** The target's columns with types and defaults, as CREATE TABLE takes them. */
+      readonly definition: string;
+      /** The target, qualified and quoted, and its columns that are stored, quoted. */
+      readonly relation: string;
+      readonly columns: readonly string[];
+      /** Where each key column stands among the columns. */
+      readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
+      readonly target: 'sharded' | 'reference' | 'home';
+    }
   /** VALUES rows grouped by owner; a reference table gets all rows on every shard. */
   | {
       readonly kind: 'insert';

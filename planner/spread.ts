@@ -13,7 +13,10 @@ export interface Spread {
 }
 
 export function spreadOf(query: Query): Spread {
-  const all = occurrencesOf(query);
+  return spreadOfOccurrences(occurrencesOf(query));
+}
+
+export function spreadOfOccurrences(all: readonly Occurrence[]): Spread {
   const has = (...kinds: string[]): boolean => all.some(({ entry }) => kinds.includes(entry.kind));
   return { all, sharded: all.filter(isSharded), home: has('home', 'catalog'), reference: has('reference') };
 }

@@ -26,6 +26,19 @@ import { bindValues, renderSql } from './route.js';
 
 type CopyFromPlan = Extract<Plan, { readonly kind: 'copyFrom' }>;
 
+/** Where copied rows go. */
+export type CopyTarget = Pick<CopyFromPlan, 'format' | 'key' | 'relation' | 'columns'> & {
+  readonly target: CopyFromPlan['target'] | 'home';
+};
+
+/** Who gives the rows. */
+export interface CopyRows {
+  /** The shards are ready: what the first of them said. */
+  ready(response: Buffer): Promise<void>;
+  /** The next CopyData, CopyDone or CopyFail. */
+  next(): Promise<Buffer>;
+}
+
 const nullValue: BoundValue = { kind: 'null' };
 
 export async function executeCopyFrom(
@@ -34,25 +47,45 @@ export async function executeCopyFrom(
   plan: CopyFromPlan,
 ): Promise<void> {
   const sql = renderSql(plan.sql, statement, await bindValues(context, statement, []));
-  const rows = await inTransaction(context, async () => await new CopyIn(context, plan).run(sql));
+  const client: CopyRows = {
+    ready: async (response) => {
+      await send(context.output, response);
+    },
+    next: async () => await context.nextCopyMessage(),
+  };
+  const rows = await inTransaction(context, async () => await copyIn(context, plan, sql, client));
   await deliverTag(context.output, formatTag('COPY', rows));
+}
+
+/** Splits rows to their owners, inside the open transaction. Returns their number. */
+export async function copyIn(
+  context: ExecutionContext,
+  target: CopyTarget,
+  sql: string | Buffer,
+  rows: CopyRows,
+): Promise<number> {
+  return await new CopyIn(context, target, rows).run(sql);
 }
 
 /** One COPY FROM STDIN in progress. */
 class CopyIn {
   readonly #context: ExecutionContext;
-  readonly #plan: CopyFromPlan;
+  readonly #plan: CopyTarget;
+  readonly #rows: CopyRows;
+  readonly #shards: readonly ShardId[];
   readonly #exchanges = new Map<ShardId, Exchange>();
   readonly #buffers: ShardBuffers;
   readonly #lines: ClientLines;
   /** Shards that do not take data as fast as it comes. */
   readonly #slow = new Set<Exchange>();
 
-  constructor(context: ExecutionContext, plan: CopyFromPlan) {
+  constructor(context: ExecutionContext, plan: CopyTarget, rows: CopyRows) {
     this.#context = context;
     this.#plan = plan;
-    this.#lines = new ClientLines(allShards(context.topology));
-    this.#buffers = new ShardBuffers(allShards(context.topology), (shard, message) => {
+    this.#rows = rows;
+    this.#shards = plan.target === 'home' ? [context.topology.home] : allShards(context.topology);
+    this.#lines = new ClientLines(this.#shards);
+    this.#buffers = new ShardBuffers(this.#shards, (shard, message) => {
       this.#write(shard, message);
     });
   }
@@ -72,8 +105,8 @@ class CopyIn {
 
   /** Starts COPY on every shard; the client is asked for data when all are ready for it. */
   async #start(sql: string | Buffer): Promise<void> {
-    const { transaction, topology } = this.#context;
-    for (const shard of allShards(topology)) {
+    const { transaction } = this.#context;
+    for (const shard of this.#shards) {
       this.#exchanges.set(shard, new Exchange(await transaction.enter(shard, true)));
     }
     for (const exchange of this.#exchanges.values()) exchange.send([encodeQuery(sql)], 1);
@@ -89,7 +122,7 @@ class CopyIn {
       await this.#giveUp('another shard refused');
       throw failure;
     }
-    await send(this.#context.output, present(response, 'CopyInResponse'));
+    await this.#rows.ready(present(response, 'CopyInResponse'));
   }
 
   async #readClient(): Promise<void> {
@@ -101,9 +134,9 @@ class CopyIn {
       key: key.map(({ index }) => index),
       serverVersion: this.#context.catalog.serverVersion,
     });
-    const sink = target === 'reference' ? this.#broadcastSink() : this.#routingSink(splitter);
+    const sink = target === 'sharded' ? this.#routingSink(splitter) : this.#broadcastSink();
     for (;;) {
-      const frame = await this.#context.nextCopyMessage();
+      const frame = await this.#rows.next();
       switch (frame[0]) {
         case frontendType.copyData:
           splitter.push(readCopyData(frame), sink);

@@ -12,6 +12,7 @@ import { executeDdl } from './ddl.js';
 import { deliverRows, deliverTag } from './deliver.js';
 import { executeExplain } from './explain.js';
 import { openScatter, withGathered, type Gathered } from './gather.js';
+import { executeInsertSelect } from './insert-select.js';
 import { executeLocal } from './local.js';
 import { executePass } from './pass.js';
 import { executePlaceTable } from './place-table.js';
@@ -38,6 +39,9 @@ export async function executePlan(context: ExecutionContext, statement: BoundSta
       return;
     case 'insert':
       await executeInsert(context, statement, plan);
+      return;
+    case 'insert select':
+      await executeInsertSelect(context, statement, plan);
       return;
     case 'modify':
       await executeModify(context, statement, plan);

@@ -64,12 +64,13 @@ export async function openScatter(
   const sql = renderSql(plan.sql, statement, values, limit === undefined ? undefined : limit + offset);
   const parameters = await parametersFor(context, statement, plan.sql);
   const resultFormats = await shardFormats(context, plan, statement, sql, shards);
+  const described = await viewDescription(context, plan, statement);
   const parts = await startShards(context, shards, plan.locks, { sql, parameters, resultFormats }, cursor);
   try {
     await Promise.all(parts.map(async (part) => await part.describe()));
     const gathered = combine(plan, parts, statement);
     return {
-      description: visibleDescription(plan, describedBy(context, shards, parts), statement),
+      description: described ?? visibleDescription(plan, describedBy(context, shards, parts), statement),
       rows: limitRows(gathered, limit, offset),
       tag: (rows) => tagOf(parts, rows),
       close: async () => {
@@ -127,6 +128,20 @@ function combine(plan: ScatterPlan, parts: readonly ShardRows[], statement: Boun
     case 'aggregate':
       return aggregate(parts, plan.gather.columns, expandFormats(statement.resultFormats, plan.gather.columns.length));
   }
+}
+
+/**
+ * The description of a view's columns: where it was expanded, the shards tell of those of its tables. Undefined where
+ * the shards' description will do.
+ */
+async function viewDescription(
+  context: ExecutionContext,
+  plan: ScatterPlan,
+  statement: BoundStatement,
+): Promise<Buffer | undefined> {
+  if (statement.expanded === undefined || plan.sql === 'client') return undefined;
+  const { rowDescription } = await context.inferShape(statement);
+  return rowDescription === undefined ? undefined : describeInFormats(rowDescription, statement.resultFormats);
 }
 
 /** What the client is told of the rows: without hidden columns, in the formats it asked for. */

@@ -32,7 +32,6 @@ SELECT * FROM u WHERE id = 'not a uuid';
 INSERT INTO u VALUES ('nope', 1);
 UPDATE u SET v = v + 1 WHERE id = 'a0eebc999c0b4ef8bb6d6bb9bd380a13' RETURNING *;
 CREATE TABLE ud (id uuid DEFAULT gen_random_uuid() PRIMARY KEY, v int);
--- refused
 INSERT INTO ud (v) SELECT generate_series(1, 1);
 INSERT INTO ud (v) VALUES (1), (2), (3);
 SELECT v FROM ud ORDER BY v;

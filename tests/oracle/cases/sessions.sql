@@ -468,7 +468,6 @@ DELETE FROM h WHERE id = 1;
 INSERT INTO h SELECT id + 10, v FROM h;
 SELECT * FROM h ORDER BY id;
 CREATE TABLE hr (id int) WITH (pgring.placement = 'reference');
--- refused
 INSERT INTO hr SELECT generate_series(1, 3);
 SELECT h.id, hr.id FROM h JOIN hr ON hr.id = h.id ORDER BY 1;
 INSERT INTO hr VALUES (random() * 0);

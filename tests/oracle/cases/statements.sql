@@ -17,9 +17,7 @@ INSERT INTO t AS a (id) VALUES (19) RETURNING a.*;
 INSERT INTO t AS a (id) VALUES (20), (21) RETURNING a.id + 1 AS next, upper(a.name);
 INSERT INTO t (id, name) VALUES (22, upper('up')), (23, 'a' || 'b') RETURNING *;
 INSERT INTO t (id) SELECT 24;
--- refused
 INSERT INTO t (id) SELECT id + 100 FROM t;
--- refused
 WITH v AS (SELECT 25 AS id) INSERT INTO t (id) SELECT id FROM v;
 INSERT INTO t VALUES (1, 'dup'), (26, 'new');
 SELECT * FROM t WHERE id = 26;
@@ -330,9 +328,7 @@ DELETE FROM p USING u WHERE u.id = p.uid AND u.name = 'b' RETURNING p.*;
 INSERT INTO r VALUES (3, 'three'), (4, 'four') RETURNING *;
 INSERT INTO r VALUES (3, 'x') ON CONFLICT (code) DO UPDATE SET label = 'changed' RETURNING *;
 INSERT INTO r VALUES (3, 'x');
--- refused
 INSERT INTO r SELECT 10, 'ten';
--- refused
 INSERT INTO r SELECT code + 100, label FROM r;
 DELETE FROM r WHERE code > 100 RETURNING code;
 DELETE FROM r WHERE code = 10;

@@ -145,7 +145,9 @@ async function send(client: RawClient, sql: string, parameters: Parameters | und
  * Of a set operation PostgreSQL tells other type modifiers of a portal than of its statement (its planner takes them
  * from the left arm where the parser takes none), so they are not compared.
  */
-function loosened(answer: Answer, sql: string): Answer {
+function loosened(told: Answer, sql: string): Answer {
+  // What a failed transaction had SET is reported back at once by PostgreSQL, at its end by pgring.
+  const answer = { ...told, reported: new Map<string, string>() };
   if (!/ (UNION|EXCEPT|INTERSECT) /.test(sql)) return answer;
   const parts = answer.parts.map((part) =>
     part.kind === 'said' && part.text.startsWith('columns ')

@@ -9,6 +9,7 @@ import {
   type SqlColumn,
   type Subqueries,
 } from './expressions.js';
+import { identityOf, inside, numbered, plain, qualified, type From, type Source } from './sources.js';
 import { tables, type ColumnType, type TypedColumn } from './tables.js';
 
 export interface RandomQuery {
@@ -16,22 +17,6 @@ export interface RandomQuery {
   readonly parameters: readonly ParameterValue[];
   /** The order of all rows is given. */
   readonly ordered: boolean;
-}
-
-/** One item of FROM. */
-interface Source {
-  readonly sql: string;
-  readonly alias: string;
-  readonly columns: readonly TypedColumn[];
-  /** Columns that tell its rows apart; undefined when nothing does. */
-  readonly identity: readonly string[] | undefined;
-}
-
-interface From {
-  readonly sql: string;
-  readonly columns: readonly SqlColumn[];
-  /** Expressions that tell the joined rows apart. */
-  readonly identity: readonly string[] | undefined;
 }
 
 interface Made {
@@ -80,7 +65,14 @@ class Queries implements Subqueries {
     this.#withParameters = this.choices.percent(35);
     const withClause = this.choices.percent(22) ? this.#with() : '';
     const made = this.#select(noNames, undefined, true);
-    return { sql: withClause + made.sql, parameters: this.#parameters, ordered: made.ordered };
+    // Expressions that were made and then left out take their parameters with them.
+    const used: ParameterValue[] = [];
+    const sql = (withClause + made.sql).replaceAll(/\$(\d+)::/g, (_, number: string) => {
+      const value = this.#parameters[Number(number) - 1];
+      if (value !== undefined && !used.includes(value)) used.push(value);
+      return value === undefined ? 'NULL::' : `$${used.indexOf(value) + 1}::`;
+    });
+    return { sql, parameters: used, ordered: made.ordered };
   }
 
   columnOf(type: ColumnType, names: Names): string {
@@ -389,24 +381,4 @@ class Queries implements Subqueries {
     const join = kind === 'LEFT JOIN' || kind === 'RIGHT JOIN' ? kind : 'JOIN';
     return `${left} ${join} ${next.sql} ON ${equal}${more}`;
   }
-}
-
-function inside(names: Names): Names {
-  return { columns: [], outer: [...names.outer, ...names.columns] };
-}
-
-function qualified(source: Source): readonly SqlColumn[] {
-  return source.columns.map(({ name, type }) => ({ sql: `${source.alias}.${name}`, type }));
-}
-
-function identityOf(source: Source): readonly string[] | undefined {
-  return source.identity?.map((name) => `${source.alias}.${name}`);
-}
-
-function plain(column: SqlColumn): TypedColumn {
-  return { name: column.sql, type: column.type };
-}
-
-function numbered(types: readonly ColumnType[]): readonly TypedColumn[] {
-  return types.map((type, index) => ({ name: `c${index + 1}`, type }));
 }
