@@ -48,7 +48,9 @@ export async function inferShape(
 }
 
 /** The home shard; while that is down, any other: what they say of a statement is the same but for oids. */
-async function describingConnection(scope: SessionScope): Promise<BackendConnection> {
+async function describingConnection(
+  scope: Pick<ExecutionContext, 'transaction' | 'topology'>,
+): Promise<BackendConnection> {
   const { home, shards } = scope.topology;
   try {
     return await scope.transaction.enter(home, false);
