@@ -4,6 +4,7 @@ import { createDatabaseEverywhere, dropDatabaseEverywhere, type SharedServers } 
 import { converse, logIn, type RawClient, type Turn } from './conversation.js';
 import { runStatements, startProxyUnderTest, type ProxyUnderTest } from './proxy-under-test.js';
 import { copy } from './transcripts/copy.js';
+import { extendedDetails } from './transcripts/extended-details.js';
 import { extended } from './transcripts/extended.js';
 import { simple } from './transcripts/simple.js';
 import type { Transcript } from './transcripts/transcript.js';
@@ -58,6 +59,7 @@ async function reset(client: RawClient): Promise<void> {
 describe.each<[string, readonly Transcript[]]>([
   ['simple query', simple],
   ['extended query', extended],
+  ['extended query, details', extendedDetails],
   ['copy', copy],
 ])('%s', (_kind, transcripts) => {
   it.each(transcripts)('$name', async ({ turns }) => {
