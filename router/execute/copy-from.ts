@@ -12,6 +12,7 @@ import { readCopyData, readCopyFail } from '../../wire/frontend.js';
 import { readCommandComplete } from '../../wire/backend.js';
 import { readTagRows } from '../../wire/command-tag.js';
 import { Exchange } from '../backend/exchange.js';
+import { ClientLines } from '../copy/client-lines.js';
 import { createSplitter } from '../copy/create-splitter.js';
 import { ShardBuffers } from '../copy/shard-buffers.js';
 import type { CopySink, CopySplitter, KeyField } from '../copy/splitter.js';
@@ -74,6 +75,7 @@ class CopyIn {
   readonly #shards: readonly ShardId[];
   readonly #exchanges = new Map<ShardId, Exchange>();
   readonly #buffers: ShardBuffers;
+  readonly #lines: ClientLines;
   /** Shards that do not take data as fast as it comes. */
   readonly #slow = new Set<Exchange>();
 
@@ -82,6 +84,7 @@ class CopyIn {
     this.#plan = plan;
     this.#rows = rows;
     this.#shards = plan.target === 'home' ? [context.topology.home] : allShards(context.topology);
+    this.#lines = new ClientLines(this.#shards);
     this.#buffers = new ShardBuffers(this.#shards, (shard, message) => {
       this.#write(shard, message);
     });
@@ -196,9 +199,12 @@ class CopyIn {
             where: `COPY ${relation}`,
           });
         }
-        this.#buffers.append(map.ownerOfHash(hash.high), bytes, start, end);
+        const owner = map.ownerOfHash(hash.high);
+        this.#lines.note(owner, splitter.line);
+        this.#buffers.append(owner, bytes, start, end);
       },
       broadcast: (bytes, start, end) => {
+        this.#lines.note(undefined, splitter.line);
         this.#buffers.broadcast(bytes, start, end);
       },
     };
@@ -218,44 +224,59 @@ class CopyIn {
 
   /** A shard that has refused a row says so before the end; nothing more needs to be read then. */
   #checkRefusals(): void {
-    for (const exchange of this.#exchanges.values()) {
+    for (const [shard, exchange] of this.#exchanges) {
       const item = exchange.poll();
       if (item?.kind === 'message' && item.type === backendType.errorResponse) {
-        throw this.#inClientsLines(readErrorResponse(item.frame));
+        throw this.#inClientsLines(shard, readErrorResponse(item.frame)).error;
       }
     }
   }
 
-  /** A shard counts the lines that it gets: those of a row's owner are not the client's. */
-  #inClientsLines(error: PgError): PgError {
+  /** The error with the client's line in its context in place of the shard's, or with none where that is not known. */
+  #inClientsLines(shard: ShardId, error: PgError): { readonly error: PgError; readonly line: number } {
     const { where } = error.fields;
-    if (where === undefined || this.#plan.target === 'reference') return error;
-    return new PgError(error.sqlstate, error.message, {
-      ...error.fields,
-      where: where.replace(/^(COPY .*), line \d+/m, '$1'),
-    });
+    const shardLine = /^COPY .*?, line (\d+)/m.exec(where ?? '')?.[1];
+    if (where === undefined || shardLine === undefined) return { error, line: Infinity };
+    if (this.#plan.target === 'reference') return { error, line: Number(shardLine) };
+    const line = this.#lines.find(shard, Number(shardLine));
+    const place = line === undefined ? '' : `, line ${line}`;
+    const moved = where.replace(/^(COPY .*?), line \d+/m, (_all, before: string) => `${before}${place}`);
+    return {
+      error: new PgError(error.sqlstate, error.message, { ...error.fields, where: moved }),
+      line: line ?? Infinity,
+    };
+  }
+
+  /** Of what shards have against their rows, what one server would have met first. */
+  #firstError(answers: readonly (readonly [ShardId, unknown])[]): PgError | undefined {
+    const errors = answers.flatMap(([shard, answer]) =>
+      answer instanceof PgError ? [this.#inClientsLines(shard, answer)] : [],
+    );
+    return errors.sort((left, right) => (left.line === right.line ? 0 : left.line - right.line))[0]?.error;
   }
 
   async #finish(): Promise<number> {
     for (const exchange of this.#exchanges.values()) exchange.send([copyDoneFrame], 0);
     // Every answer is read to its end, also when one of the servers is lost.
-    const counts = await Promise.all([...this.#exchanges.values()].map(readOutcome));
-    const failure = counts.find((count) => count instanceof PgError);
-    if (failure instanceof PgError) throw this.#inClientsLines(failure);
-    const numbers = counts.filter((count) => typeof count === 'number');
+    const answers = await Promise.all(
+      [...this.#exchanges].map(async ([shard, exchange]) => [shard, await readOutcome(exchange)] as const),
+    );
+    const failure = this.#firstError(answers);
+    if (failure !== undefined) throw failure;
+    const numbers = answers.map(([, count]) => count).filter((count) => typeof count === 'number');
     return this.#plan.target === 'reference' ? (numbers[0] ?? 0) : numbers.reduce((sum, count) => sum + count, 0);
   }
 
   /** Ends COPY on every shard without its rows. Returns what a shard has against the rows it got. */
   async #giveUp(reason: string): Promise<PgError | undefined> {
-    const errors = await Promise.all(
-      [...this.#exchanges.values()].map(async (exchange) => {
-        if (exchange.connection.closed) return undefined;
+    const answers = await Promise.all(
+      [...this.#exchanges].map(async ([shard, exchange]) => {
+        if (exchange.connection.closed) return [shard, undefined] as const;
         if (exchange.connection.outstandingReady > 0) exchange.send([encodeCopyFail(reason)], 0);
-        return await exchange.finish();
+        return [shard, await exchange.finish()] as const;
       }),
     );
-    return errors.find((error) => error !== undefined && error.sqlstate !== sqlstate.queryCanceled);
+    return this.#firstError(answers.filter(([, error]) => error?.sqlstate !== sqlstate.queryCanceled));
   }
 }
 

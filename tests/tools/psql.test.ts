@@ -192,11 +192,8 @@ SELECT * FROM grades ORDER BY 1, 2;
       "\\copy school.rooms FROM 'rooms.csv' WITH (FORMAT csv, HEADER)\nSELECT * FROM school.rooms ORDER BY id;\n" +
         "\\copy school.rooms FROM 'rooms.csv' WITH (FORMAT csv, HEADER)\nSELECT count(*) FROM school.rooms;\n",
     );
-    // Which of the rows is refused first is the shards' matter, and so is its line.
-    expect(pgring.stdout).toEqual(server.stdout);
-    expect(pgring.stderr).toMatch(
-      /duplicate key .*\nDETAIL: Key \(id\)=\(\d\) already exists\.\nCONTEXT: COPY rooms\n$/,
-    );
+    expect(pgring).toEqual(server);
+    expect(pgring.stderr).toContain('CONTEXT: COPY rooms, line 2');
   });
 
   it('-1 -f runs a file as one transaction', async () => {
