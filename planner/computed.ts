@@ -87,10 +87,24 @@ function targetEnd(location: number, text: StatementText): number {
   return text.endOf(end - 1);
 }
 
+/**
+ * What is evaluated before: on several shards everything that has one value for the statement (`steady`); on one server
+ * only what another session tells differently (`session`: the transaction's time and the like, which take no
+ * arguments). A call with arguments may fail, and must not where the statement would not reach it.
+ */
+export type ComputedReach = 'steady' | 'session';
+
 /** Edits that put computed values in the place of what must be evaluated once. */
-export function computeOnce(root: unknown, context: PlanContext, text: StatementText, computed: ComputedList): Edit[] {
+export function computeOnce(
+  root: unknown,
+  context: PlanContext,
+  text: StatementText,
+  computed: ComputedList,
+  reach: ComputedReach = 'steady',
+): Edit[] {
   const edits: Edit[] = [];
   const replace = (node: Node): boolean => {
+    if (reach === 'session' && 'FuncCall' in node && node.FuncCall.args !== undefined) return false;
     const extent = onceExtent(node, context, text);
     if (extent === undefined) return false;
     const value = computed.addOnce(text.pieces(extent.start, extent.end), undefined);
@@ -99,7 +113,7 @@ export function computeOnce(root: unknown, context: PlanContext, text: Statement
   };
   const visit = (node: Node): boolean => {
     if ('RangeFunction' in node) {
-      refuseOnceInFrom(node.RangeFunction.functions, context, text);
+      refuseOnceInFrom(node.RangeFunction.functions, context, text, reach);
       return true;
     }
     if (!('ResTarget' in node) || node.ResTarget.name !== undefined || node.ResTarget.val === undefined)
@@ -120,8 +134,14 @@ export function computeOnce(root: unknown, context: PlanContext, text: Statement
 }
 
 /** A value cannot stand where FROM wants a function. */
-function refuseOnceInFrom(functions: readonly Node[] | undefined, context: PlanContext, text: StatementText): void {
+function refuseOnceInFrom(
+  functions: readonly Node[] | undefined,
+  context: PlanContext,
+  text: StatementText,
+  reach: ComputedReach,
+): void {
   for (const node of (functions ?? []).flatMap(listItems)) {
+    if (reach === 'session' && 'FuncCall' in node && node.FuncCall.args !== undefined) continue;
     const extent = onceExtent(node, context, text);
     if (extent !== undefined) {
       throw refuse(

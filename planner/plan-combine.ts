@@ -70,7 +70,7 @@ export function combineParts(
   const computed = new ComputedList();
   const edits: Edit[] = [
     ...places.map((place) => relationEdit(place, relations.indexOf(place.relation), aliased, text)),
-    ...computeOnce(roots, context, text, computed),
+    ...computeOnce(roots, context, text, computed, 'session'),
   ];
   return { shipments, edits, computed: computed.expressions };
 }

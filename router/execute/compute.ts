@@ -26,9 +26,13 @@ export async function computeValues(
   const outer = texts
     .map((_text, index) => `e${index}::text, pg_typeof(e${index})::text, pg_typeof(e${index})::oid`)
     .join(', ');
-  const row = await queryHomeRow(context, `SELECT ${outer} FROM (SELECT ${inner} OFFSET 0) AS computed`, {
+  const parameters = {
     ...statement.parameters,
     types: statement.parameters.values.length === 0 ? [] : (await context.inferShape(statement)).parameterTypes,
+  };
+  const sql = `SELECT ${outer} FROM (SELECT ${inner} OFFSET 0) AS computed`;
+  const row = await queryHomeRow(context, sql, parameters).catch((error: unknown) => {
+    throw withoutPosition(error);
   });
   values.setComputed(
     expressions.map((expression, index): ComputedValue => {
@@ -40,6 +44,13 @@ export async function computeValues(
       };
     }),
   );
+}
+
+/** A position in SQL of ours is none in the client's. */
+function withoutPosition(error: unknown): unknown {
+  if (!(error instanceof PgError)) return error;
+  const { position: _position, ...fields } = error.fields;
+  return new PgError(error.sqlstate, error.message, fields);
 }
 
 /** Has the home shard read values whose text pgring does not read itself, under the session's own settings. */

@@ -59,8 +59,9 @@ export async function openScatter(
 ): Promise<Gathered> {
   const values = await bindValues(context, statement, plan.computed);
   const shards = await routeStatement(context, plan.routing, values);
-  const limit = checkCount(readCount(plan.limit, values), '2201W', 'LIMIT must not be negative');
+  // PostgreSQL looks at OFFSET first (nodeLimit.c, recompute_limits).
   const offset = checkCount(readCount(plan.offset, values), '2201X', 'OFFSET must not be negative') ?? 0n;
+  const limit = checkCount(readCount(plan.limit, values), '2201W', 'LIMIT must not be negative');
   const sql = renderSql(plan.sql, statement, values, limit === undefined ? undefined : limit + offset);
   const parameters = await parametersFor(context, statement, plan.sql);
   const resultFormats = await shardFormats(context, plan, statement, sql, shards);

@@ -84,3 +84,12 @@ ROLLBACK TO one;
 SELECT g, count(*) FROM t GROUP BY g ORDER BY g;
 COMMIT;
 SELECT g, count(*) FROM t GROUP BY g HAVING count(*) > (SELECT 'x'::text::int4) ORDER BY g;
+
+-- section what random SELECTs have found
+CREATE TABLE t (id int8 PRIMARY KEY, g int4, x text);
+INSERT INTO t SELECT n, n % 3, 'x' || n FROM generate_series(1, 9) AS n;
+WITH unread AS (SELECT g FROM t) SELECT n FROM generate_series(1, 3) AS n;
+SELECT g, rank(2) WITHIN GROUP (ORDER BY length('') DESC) FROM t GROUP BY g ORDER BY g;
+SELECT jsonb_agg(-1 ORDER BY -1) AS c1 FROM t a JOIN t b ON a.id = b.id AND a.id >= ALL (SELECT id FROM t) WHERE a.id = -1;
+SELECT x, g FROM t WHERE g = 0 UNION ALL SELECT length(-1::text)::text, 2 FROM t;
+SELECT g, count(*), CASE WHEN g > 7 THEN to_date('x', 'YYYY') END AS d FROM t GROUP BY g ORDER BY g;
