@@ -14,7 +14,8 @@ import {
   type ForeignKey,
   type UniqueColumns,
 } from './ddl-rules.js';
-import { builtinType, isHashable, typeOid } from './key-family.js';
+import { builtinType, isHashable } from './key-family.js';
+import { typeOid } from '../catalog/type-oid.js';
 import type { Plan, PlacementChange } from './plan.js';
 import { resolveRelation, undefinedRelation } from './scope.js';
 import type { Edit } from './parse/splice.js';

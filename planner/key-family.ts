@@ -1,42 +1,10 @@
 /**
  * Families of key types: within one, equal values hash alike, so a row of one table is found by a key of another's
- * type. Type oids are those of PostgreSQL's pg_type.dat, fixed for ever.
+ * type.
  */
 
 import type { Column } from '../catalog/schema.js';
-
-export const typeOid = {
-  bool: 16,
-  bytea: 17,
-  char: 18,
-  name: 19,
-  int8: 20,
-  int2: 21,
-  int4: 23,
-  text: 25,
-  oid: 26,
-  json: 114,
-  xml: 142,
-  cidr: 650,
-  float4: 700,
-  float8: 701,
-  unknown: 705,
-  money: 790,
-  macaddr8: 774,
-  macaddr: 829,
-  inet: 869,
-  bpchar: 1042,
-  varchar: 1043,
-  date: 1082,
-  time: 1083,
-  timestamp: 1114,
-  timestamptz: 1184,
-  interval: 1186,
-  timetz: 1266,
-  numeric: 1700,
-  uuid: 2950,
-  jsonb: 3802,
-} as const;
+import { typeOid } from '../catalog/type-oid.js';
 
 /** Types whose hash is the same on every server, so that a row's owner can be told from its value alone. */
 const hashable: ReadonlySet<number> = new Set([

@@ -2,7 +2,7 @@
 
 import type { OrderType } from './plan.js';
 import type { ValueType } from './query.js';
-import { typeOid } from './key-family.js';
+import { typeOid } from '../catalog/type-oid.js';
 
 const orderTypes: ReadonlyMap<number, OrderType> = new Map<number, OrderType>([
   [typeOid.int2, 'int2'],

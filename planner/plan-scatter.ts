@@ -7,7 +7,7 @@ import { quoteIdentifier } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { computeOnce, type ComputedList } from './computed.js';
 import { effectOf } from './functions.js';
-import { typeOid } from './key-family.js';
+import { typeOid } from '../catalog/type-oid.js';
 import { orderTypeOf } from './order-types.js';
 import type { Occurrence } from './pins.js';
 import type { Combination, Gather, OrderKey, Plan, SqlPiece, ValueSource } from './plan.js';

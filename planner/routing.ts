@@ -1,7 +1,8 @@
 /** From pinned keys to a Routing. */
 
 import type { Relation } from '../catalog/schema.js';
-import { isIntegerType, keyFamily, typeOid } from './key-family.js';
+import { isIntegerType, keyFamily } from './key-family.js';
+import { typeOid } from '../catalog/type-oid.js';
 import type { Occurrence } from './pins.js';
 import { keyAlternatives } from './pins.js';
 import type { KeySource, Routing, ValueSource } from './plan.js';

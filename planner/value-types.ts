@@ -3,7 +3,8 @@
 import type { A_Expr, Node } from 'libpg-query';
 
 import type { TextOrder } from '../catalog/schema.js';
-import { isIntegerType, typeOid } from './key-family.js';
+import { isIntegerType } from './key-family.js';
+import { typeOid } from '../catalog/type-oid.js';
 import type { Scope, ValueType } from './query.js';
 import { functionName, nameParts, operatorName } from './tree.js';
 import { plainType } from './values.js';

@@ -6,7 +6,8 @@
 import type { A_Const, Node, TypeName } from 'libpg-query';
 
 import type { Column } from '../catalog/schema.js';
-import { builtinType, isIntegerType, keyFamily, typeOid } from './key-family.js';
+import { builtinType, isIntegerType, keyFamily } from './key-family.js';
+import { typeOid } from '../catalog/type-oid.js';
 import type { ValueSource } from './plan.js';
 import type { StatementText } from './text.js';
 import { listItems, typeNameParts } from './tree.js';

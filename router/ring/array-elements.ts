@@ -2,7 +2,7 @@
 
 import { present } from '../../base/assert.js';
 import { isSpace } from './integer-text.js';
-import { typeOid } from './key-types.js';
+import { typeOid } from '../../catalog/type-oid.js';
 
 /** Oids of the array types over the types that can be keys (src/include/catalog/pg_type.dat). */
 const elementTypes: ReadonlyMap<number, number> = new Map([

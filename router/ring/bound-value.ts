@@ -2,7 +2,7 @@
 
 import type { ValueSource } from '../../planner/plan.js';
 import { foldInteger } from './integer-text.js';
-import { typeOid } from './key-types.js';
+import { typeOid } from '../../catalog/type-oid.js';
 
 /**
  * `typeOid` is the type that the server gives the value: of a parameter, the one that Parse declared; of an unquoted

@@ -1,37 +1,9 @@
 /** Which types can be shard keys, and which of them co-locate. */
 
-/** Oids of the built-in types (src/include/catalog/pg_type.dat), which no server changes. */
-export const typeOid = {
-  bool: 16,
-  bytea: 17,
-  char: 18,
-  name: 19,
-  int8: 20,
-  int2: 21,
-  int4: 23,
-  text: 25,
-  oid: 26,
-  cidr: 650,
-  float4: 700,
-  float8: 701,
-  unknown: 705,
-  macaddr8: 774,
-  macaddr: 829,
-  inet: 869,
-  bpchar: 1042,
-  varchar: 1043,
-  date: 1082,
-  time: 1083,
-  timestamp: 1114,
-  timestamptz: 1184,
-  interval: 1186,
-  timetz: 1266,
-  numeric: 1700,
-  uuid: 2950,
-} as const;
+import { typeOid } from '../../catalog/type-oid.js';
 
 /** How the values of a type are read and hashed: the names of PostgreSQL's own input functions, so to say. */
-export type KeyKind = Exclude<keyof typeof typeOid, 'char' | 'unknown'>;
+export type KeyKind = Exclude<keyof typeof typeOid, 'char' | 'unknown' | 'json' | 'jsonb' | 'xml' | 'money'>;
 
 export interface KeyType {
   readonly oid: number;
@@ -95,9 +67,9 @@ export function keyFamily(oid: number): string | undefined {
 /** Built-in types with a reason of their own. */
 const reasons: ReadonlyMap<number, string> = new Map([
   [typeOid.char, 'it hashes differently on servers with signed and with unsigned characters (x86 and ARM)'],
-  [114, 'json values have no equality'],
-  [142, 'xml values have no equality'],
-  [790, 'PostgreSQL has no hash function for money'],
+  [typeOid.json, 'json values have no equality'],
+  [typeOid.xml, 'xml values have no equality'],
+  [typeOid.money, 'PostgreSQL has no hash function for money'],
   [1560, 'PostgreSQL has no hash function for bit strings'],
   [1562, 'PostgreSQL has no hash function for bit strings'],
   [3802, 'a jsonb document is hashed over all its parts; shard by one of its members in a column of its own'],

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { elementTypeOf, parseArray, readArray } from '../../../router/ring/array-elements.js';
-import { typeOid } from '../../../router/ring/key-types.js';
+import { typeOid } from '../../../catalog/type-oid.js';
 import { startServer, type TestServer } from './server.js';
 import { generator } from './values.js';
 

@@ -1,7 +1,8 @@
 /** What is no value: our answer against that of the server's input functions. */
 
 import { hashToBigInt, newHash } from '../../../router/ring/hash-bytes.js';
-import { keyTypeOf, typeOid, type KeyType } from '../../../router/ring/key-types.js';
+import { keyTypeOf, type KeyType } from '../../../router/ring/key-types.js';
+import { typeOid } from '../../../catalog/type-oid.js';
 import { hashText } from '../../../router/ring/key-value.js';
 import { startServer, type TestServer } from './server.js';
 import { generator, randomText, type Generator } from './values.js';

@@ -2,7 +2,8 @@
 
 import { hashToBigInt, newHash } from '../../../router/ring/hash-bytes.js';
 import { hashCompared, hashStored } from '../../../router/ring/key-conversion.js';
-import { keyTypeOf, typeOid, type KeyType } from '../../../router/ring/key-types.js';
+import { keyTypeOf, type KeyType } from '../../../router/ring/key-types.js';
+import { typeOid } from '../../../catalog/type-oid.js';
 import { noModifier, unknownModifier } from '../../../router/ring/modifier.js';
 import { startServer, type TestServer } from './server.js';
 

@@ -1,4 +1,5 @@
-import { explainUnhashable, keyFamily, keyTypeOf, typeOid } from '../../../router/ring/key-types.js';
+import { explainUnhashable, keyFamily, keyTypeOf } from '../../../router/ring/key-types.js';
+import { typeOid } from '../../../catalog/type-oid.js';
 import { startServer, type TestServer } from './server.js';
 
 let server: TestServer;

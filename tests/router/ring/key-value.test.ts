@@ -1,5 +1,6 @@
 import { hashToBigInt, newHash } from '../../../router/ring/hash-bytes.js';
-import { keyTypeOf, typeOid, type KeyType } from '../../../router/ring/key-types.js';
+import { keyTypeOf, type KeyType } from '../../../router/ring/key-types.js';
+import { typeOid } from '../../../catalog/type-oid.js';
 import { hashBinary, hashText } from '../../../router/ring/key-value.js';
 import { startServer, type TestServer } from './server.js';
 import { generator, randomText } from './values.js';
