@@ -12,7 +12,11 @@ import { startRig, type Rig } from './rig.js';
 
 const onlySeed = process.env['ORACLE_SEED'];
 const firstSeed = Number(onlySeed ?? process.env['ORACLE_FIRST_SEED'] ?? 1);
-const seconds = Number(process.env['ORACLE_SECONDS'] ?? 60);
+const chosenSeconds = process.env['ORACLE_SECONDS'];
+/** Without a time the run is the same on every machine. */
+const ROUNDS = 50;
+const seconds = Number(chosenSeconds ?? 300);
+const lastSeed = chosenSeconds === undefined ? firstSeed + ROUNDS - 1 : Number.POSITIVE_INFINITY;
 const STATEMENTS = 60;
 
 interface Tally {
@@ -133,7 +137,7 @@ describe('random statements through pgring answer as on one PostgreSQL', () => {
       const end = Date.now() + seconds * 1_000;
       const problems: string[] = [];
       let rounds = 0;
-      for (let seed = firstSeed; Date.now() < end && problems.length < 3; seed += 1) {
+      for (let seed = firstSeed; seed <= lastSeed && Date.now() < end && problems.length < 3; seed += 1) {
         const dice = new Dice(seed);
         const schema = randomSchema(dice, seed);
         const maker = new StatementMaker(dice, schema);
