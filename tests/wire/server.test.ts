@@ -19,7 +19,8 @@ import {
 } from '../../wire/scram.js';
 import { negotiate, readIdentity, readStartupPacket } from '../../wire/startup.js';
 import { malformedMessages } from './malformed.js';
-import { FrameSocket, hasServer, startServer } from './server.js';
+import { FrameSocket, startServer } from './server.js';
+import { describeWithTools } from '../support/requirement.js';
 import type { TestServer } from './server.js';
 import { thrown } from './support.js';
 
@@ -61,7 +62,7 @@ async function expectAuthentication(socket: FrameSocket): Promise<Buffer> {
   return frame;
 }
 
-(hasServer ? describe : describe.skip)('a real server', () => {
+describeWithTools(['postgresql-15'], 'a real server', () => {
   let server: TestServer;
   let socket: FrameSocket;
 

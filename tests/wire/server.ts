@@ -1,7 +1,7 @@
 /** A real PostgreSQL server in a folder of its own, and a client made of nothing but the codecs. */
 
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,8 +9,7 @@ import { join } from 'node:path';
 import { FrameReader } from '../../wire/frame.js';
 
 /** Debian's PostgreSQL; another version's programs can be named by the environment. */
-export const programs = process.env['PGRING_TEST_POSTGRES'] ?? '/usr/lib/postgresql/15/bin';
-export const hasServer = existsSync(join(programs, 'initdb'));
+const programs = process.env['PGRING_TEST_POSTGRES'] ?? '/usr/lib/postgresql/15/bin';
 
 export interface TestServer {
   readonly port: number;

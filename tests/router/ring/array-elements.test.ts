@@ -1,12 +1,13 @@
 import * as fc from 'fast-check';
 import { elementTypeOf, parseArray, readArray } from '../../../router/ring/array-elements.js';
 import { typeOid } from '../../../catalog/type-oid.js';
+import { keyTypeOf } from '../../../router/ring/key-types.js';
 import { startServer, type TestServer } from './server.js';
 import { generator } from './values.js';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startServer(18, 21_151);
+  server = await startServer(18);
 });
 afterAll(async () => {
   await server.stop();
@@ -19,7 +20,7 @@ describe('elementTypeOf', () => {
   it('knows the array type of every key type', async () => {
     const { rows } = await server.client.query<{ array: number; element: number }>(
       'SELECT typarray AS array, oid AS element FROM pg_type WHERE oid = ANY ($1)',
-      [Object.values(typeOid).filter((oid) => oid !== typeOid.char && oid !== typeOid.unknown)],
+      [Object.values(typeOid).filter((oid) => keyTypeOf(oid) !== undefined)],
     );
     expect(rows.length).toBe(24);
     expect(rows.map(({ array }) => elementTypeOf(array))).toEqual(rows.map(({ element }) => element));

@@ -4,7 +4,7 @@ import { generator } from './values.js';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startServer(18, 21_101);
+  server = await startServer(18);
 });
 afterAll(async () => {
   await server.stop();

@@ -9,7 +9,7 @@ import { generator, randomText, type Generator } from './values.js';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startServer(18, 21_121);
+  server = await startServer(18);
 });
 afterAll(async () => {
   await server.stop();

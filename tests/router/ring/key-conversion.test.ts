@@ -9,7 +9,7 @@ import { startServer, type TestServer } from './server.js';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startServer(18, 21_141);
+  server = await startServer(18);
   await server.client.query(`SET timezone = 'America/New_York'`);
 });
 afterAll(async () => {

@@ -4,7 +4,7 @@ import { startServer, type TestServer } from './server.js';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startServer(18, 21_161);
+  server = await startServer(18);
 });
 afterAll(async () => {
   await server.stop();
