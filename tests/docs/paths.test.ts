@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { repositoryRoot } from '../support/repo.js';
 import { readDocument } from './committed.js';
@@ -33,12 +32,18 @@ function anchorsOf(document: string): readonly string[] {
 }
 
 /** Documents of the repository, whether committed already or not. */
-const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
-  cwd: repositoryRoot,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((path) => path !== '' && existsSync(join(repositoryRoot, path)));
+const notOurs: ReadonlySet<string> = new Set(['node_modules', 'dist', '.git', '.pgring', '.ci']);
+
+const documents = readdirSync(repositoryRoot, { withFileTypes: true })
+  .filter((entry) => !notOurs.has(entry.name))
+  .flatMap((entry) =>
+    entry.isDirectory()
+      ? readdirSync(join(repositoryRoot, entry.name), { recursive: true, encoding: 'utf8' }).map((path) =>
+          join(entry.name, path),
+        )
+      : [entry.name],
+  )
+  .filter((path) => path.endsWith('.md'));
 
 describe('documents', () => {
   it('are found', () => {

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../support/folder.js';
 import { type PgringOptions, type PgringProcess, runPgring, startPgring } from '../../support/process.js';
 import { runPsql } from '../../support/psql.js';
 import { repositoryRoot } from '../../support/repo.js';
-import { describeWithTools, requireRoot } from '../../support/requirement.js';
+import { describeWithTools, requireRoot, requireTool } from '../../support/requirement.js';
 
 const program = join(repositoryRoot, 'dist/tests/support/shards-program.js');
 const start = async (parameters: readonly string[], options: PgringOptions = {}): Promise<PgringProcess> =>
@@ -132,7 +132,7 @@ describeWithTools(['psql'], 'the shards of pgring dev', () => {
   });
 });
 
-const describeAsRoot = requireRoot() ? describe : describe.skip;
+const describeAsRoot = requireRoot() && requireTool('psql') ? describe : describe.skip;
 
 describeAsRoot('the shards of pgring dev, started by root', () => {
   it('do not run as root', async () => {
