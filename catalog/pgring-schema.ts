@@ -67,7 +67,10 @@ END
 $pgring$`;
 }
 
-/** Records a table's placement; fails when the table (42P01) or a column of the key (23514) does not exist. */
+/**
+ * Records a table's placement; fails when the table (42P01) or a column of the key (23514) does not exist, and (0A000)
+ * when the key has a nondeterministic collation: equal values would have different hashes.
+ */
 export function placeSql(schema: string, name: string, placement: Placement): string {
   const relation = `${quoteLiteral(qualifiedName({ schema, name }))}::pg_catalog.regclass`;
   const key = placement.kind === 'sharded' ? placement.key : [];
@@ -78,8 +81,23 @@ export function placeSql(schema: string, name: string, placement: Placement): st
   return (
     `INSERT INTO pgring.placement (relation, kind, key_columns) ` +
     `VALUES (${relation}, '${placement.kind}', ARRAY[${numbers.join(', ')}]::pg_catalog.int2[]) ` +
-    `ON CONFLICT (relation) DO UPDATE SET kind = EXCLUDED.kind, key_columns = EXCLUDED.key_columns`
+    `ON CONFLICT (relation) DO UPDATE SET kind = EXCLUDED.kind, key_columns = EXCLUDED.key_columns` +
+    (key.length === 0 ? '' : `; ${checkCollationsSql(relation, key)}`)
   );
+}
+
+function checkCollationsSql(relation: string, key: readonly string[]): string {
+  return `DO $pgring$
+BEGIN
+  IF EXISTS (
+    SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
+     WHERE a.attrelid = ${relation} AND a.attname IN (${key.map(quoteLiteral).join(', ')}) AND NOT c.collisdeterministic
+  ) THEN
+    RAISE EXCEPTION 'a shard key with a nondeterministic collation is not supported by pgring yet'
+      USING ERRCODE = '0A000', HINT = 'Give the column a deterministic collation, or choose another key.';
+  END IF;
+END
+$pgring$`;
 }
 
 /** Forgets relations that no longer exist. */

@@ -94,6 +94,16 @@ describe('placements', () => {
     expect(await admin.query('SELECT FROM pgring.placement')).toHaveLength(0);
   });
 
+  it('are refused for a key whose equal values may differ in their bytes', async () => {
+    await client.query(
+      `CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+       CREATE TABLE folded (k text COLLATE any_case, v text)`,
+    );
+    const sql = (key: string): string => placeSql('public', 'folded', { kind: 'sharded', key: [key] });
+    await expect(client.query(sql('k'))).rejects.toMatchObject({ code: '0A000', hint: expect.any(String) as string });
+    await client.query(`BEGIN; ${sql('v')}; ROLLBACK; DROP TABLE folded; DROP COLLATION any_case`);
+  });
+
   it('vanish with the transaction that made the table', async () => {
     await client.query('BEGIN');
     await client.query('CREATE TABLE undone (a int)');
