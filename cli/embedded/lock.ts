@@ -5,7 +5,8 @@
 
 import { readFileSync } from 'node:fs';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, exitCode, systemErrorCode } from '../failure.js';
 import { isRunning } from './postmaster.js';
 
@@ -19,7 +20,9 @@ interface Holder {
   readonly born: string;
 }
 
-const ATTEMPTS = 5;
+/** Others that start at the same time need that long at most to take a stale lock over. */
+const ATTEMPTS = 50;
+const RETRY_MS = 20;
 
 /** Takes the lock, or throws a Failure that names the folder and the holder. */
 export async function lockFolder(folder: string, file: string): Promise<FolderLock> {
@@ -35,7 +38,8 @@ export async function lockFolder(folder: string, file: string): Promise<FolderLo
         hint: `Stop that one (kill ${holder.pid}), or give this one a folder of its own: pgring dev --data <folder>`,
       });
     }
-    await removeStale(file, text);
+    if (await replaceStale(file, text, mine)) return { release: async () => await rm(file, { force: true }) };
+    await sleep(RETRY_MS);
   }
   throw new Failure(`the data folder ${folder} is being taken by other starting pgrings`, { exitCode: exitCode.taken });
 }
@@ -61,16 +65,40 @@ async function createWhole(file: string, text: string): Promise<boolean> {
   }
 }
 
-/** Removes the file, unless somebody else has replaced it since it was read: then that one is put back. */
-async function removeStale(file: string, text: string): Promise<void> {
-  const aside = `${file}.${randomUUID()}`;
+/**
+ * Puts this process's lock in the place of a stale one. Only who has made the claim on that very lock may replace it,
+ * so of many that find it one does. False: another is at it, or was quicker.
+ */
+async function replaceStale(file: string, stale: string, mine: string): Promise<boolean> {
+  const claims = await claim(file, stale, mine);
+  const own = claims.at(-1);
+  if (own === undefined) return false;
   try {
-    await rename(file, aside);
-    if ((await readFile(aside, 'utf8')) !== text) await link(aside, file);
-  } catch (error) {
-    if (!['ENOENT', 'EEXIST'].includes(systemErrorCode(error) ?? '')) throw error;
+    if ((await readIfPresent(file)) !== stale) return false;
+    const temporary = `${file}.${randomUUID()}`;
+    await writeFile(temporary, mine, { flag: 'wx', mode: 0o644 });
+    await rename(temporary, file);
+    for (const older of claims) await rm(older, { force: true });
+    return true;
   } finally {
-    await rm(aside, { force: true });
+    await rm(own, { force: true });
+  }
+}
+
+/**
+ * Claims a stale lock: a file named after its text, made by one process only. Where its maker has died, too, the next
+ * claim is named after both. Returns the claims' files with the own one last; none while a living process has one.
+ */
+async function claim(file: string, stale: string, mine: string): Promise<readonly string[]> {
+  const claims: string[] = [];
+  for (let seen = stale; ;) {
+    const marker = `${file}.${createHash('sha256').update(seen).digest('hex')}`;
+    claims.push(marker);
+    if (await createWhole(marker, mine)) return claims;
+    const text = await readIfPresent(marker);
+    const holder = parseHolder(text ?? '');
+    if (text === undefined || (holder !== undefined && isAlive(holder))) return [];
+    seen += text;
   }
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isLocked, lockFolder } from '../../../cli/embedded/lock.js';
@@ -41,5 +42,17 @@ describe('the lock of a data folder', () => {
       expect(held).toHaveLength(1);
       await held[0]?.release();
     }
+  });
+
+  it('is taken although the one that was taking over a stale one has died', async () => {
+    using folder = await temporaryFolder();
+    const file = join(folder.path, 'lock');
+    const dead = JSON.stringify({ pid: 2 ** 22 + 1, born: '' });
+    await writeFile(file, dead);
+    await writeFile(`${file}.${createHash('sha256').update(dead).digest('hex')}`, dead);
+    const lock = await lockFolder(folder.path, file);
+    await expect(lockFolder(folder.path, file)).rejects.toThrow('in use by another pgring');
+    await lock.release();
+    expect(await readdir(folder.path)).toEqual([]);
   });
 });
