@@ -1,10 +1,10 @@
 /** Logging: pino's interface, so that every part logs the same way. */
 
-import { pino, type Logger } from 'pino';
+import { type Logger, destination, pino } from 'pino';
 
 export type { Logger };
 
-/** JSON lines on standard error; standard output belongs to the command. */
-export function makeLogger(level: string): Logger {
-  return pino({ name: 'pgring', level }, pino.destination({ dest: 2, sync: true }));
+/** A log that writes JSON lines to the file, or to the standard error output. */
+export function openLog(level: string, file?: string): Logger {
+  return pino({ level, base: null }, destination(file === undefined ? { dest: 2 } : { dest: file, mkdir: true }));
 }

@@ -1,5 +1,6 @@
 /** `pgring dev`: PostgreSQL servers from npm and a proxy in front of them. */
 
+import { openLog } from '../base/log.js';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeConfig } from '../catalog/config.js';
@@ -14,7 +15,6 @@ import {
   type OpenProxy,
   connectionString,
   listeningAddress,
-  openLog,
   openProxy,
   psqlCommand,
   requireFreeAddresses,

@@ -1,7 +1,7 @@
 /** Starts the proxy for a command, keeps it until a signal comes, and says so. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Logger, destination, pino } from 'pino';
+import type { Logger } from '../base/log.js';
 import type { Config, ListenAddress } from '../catalog/config.js';
 import { parseListenAddress } from '../catalog/listen-address.js';
 import { openTopologyStore } from '../catalog/store/open.js';
@@ -43,11 +43,6 @@ export async function requireFreeAddresses(addresses: readonly ListenAddress[]):
     if (address.kind !== 'tcp' || address.port === 0 || (await isPortFree(address.port, address.host))) continue;
     throw takenAddress(formatAddress(address));
   }
-}
-
-/** A log that writes JSON lines to the file, or to the standard error output. */
-export function openLog(level: string, file?: string): Logger {
-  return pino({ level, base: null }, destination(file === undefined ? { dest: 2 } : { dest: file, mkdir: true }));
 }
 
 /** Where the proxy listens: the first address of the configuration, with the port that the system chose for port 0. */

@@ -1,9 +1,10 @@
 /** `pgring start`: a proxy in front of servers that somebody else runs. */
 
+import { openLog } from '../base/log.js';
 import { loadConfig } from '../catalog/config.js';
 import { exitCode } from './failure.js';
 import { aborted, watchInterrupt } from './interrupt.js';
-import { connectionString, listeningAddress, openLog, openProxy, psqlCommand, trustWarning } from './proxy.js';
+import { connectionString, listeningAddress, openProxy, psqlCommand, trustWarning } from './proxy.js';
 
 export interface StartOptions {
   readonly config: string;

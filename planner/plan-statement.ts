@@ -29,10 +29,6 @@ export interface PlannedStatement {
   readonly expanded: Buffer | undefined;
 }
 
-export function planStatement(input: PlanInput): Plan {
-  return planReusable(input).plan;
-}
-
 export function planReusable(input: PlanInput): PlannedStatement {
   try {
     return planExpanded(input, 0);

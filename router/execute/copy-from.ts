@@ -13,6 +13,7 @@ import { readCommandComplete } from '../../wire/backend.js';
 import { readTagRows } from '../../wire/command-tag.js';
 import { Exchange } from '../backend/exchange.js';
 import { ClientLines } from '../copy/client-lines.js';
+import { columnContext, lineContext } from '../copy/errors.js';
 import { createSplitter } from '../copy/create-splitter.js';
 import { ShardBuffers } from '../copy/shard-buffers.js';
 import type { CopySink, CopySplitter, KeyField } from '../copy/splitter.js';
@@ -290,11 +291,12 @@ function inColumn(
 ): unknown {
   if (!(error instanceof PgError) || error.fields.where !== undefined) return error;
   const index = fields.findIndex((field) => error.message.includes(`"${textOf(field)}"`));
-  const place = index < 0 ? '' : `, column ${columnName(index)}: "${textOf(fields[index] ?? null)}"`;
-  return new PgError(error.sqlstate, error.message, {
-    ...error.fields,
-    where: `COPY ${relation}, line ${line}${place}`,
-  });
+  const field = fields[index];
+  const where =
+    field === undefined || field === null
+      ? lineContext(relation, line)
+      : columnContext(relation, line, columnName(index), field);
+  return new PgError(error.sqlstate, error.message, { ...error.fields, where });
 }
 
 function textOf(field: KeyField | null): string {

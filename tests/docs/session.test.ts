@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { makeConfig } from '../../catalog/config.js';
 import { openTopologyStore } from '../../catalog/store/open.js';
-import { openLog } from '../../cli/proxy.js';
+import { openLog } from '../../base/log.js';
 import { startProxy } from '../../proxy/server.js';
 import { temporaryFolder } from '../support/folder.js';
 import { runPsql } from '../support/psql.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { makeConfig } from '../../catalog/config.js';
 import { openTopologyStore } from '../../catalog/store/open.js';
-import { openLog } from '../../cli/proxy.js';
+import { openLog } from '../../base/log.js';
 import { startProxy } from '../../proxy/server.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../support/shared-servers.js';
 import { temporaryFolder } from '../support/folder.js';

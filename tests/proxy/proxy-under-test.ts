@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { makeLogger } from '../../base/log.js';
+import { openLog } from '../../base/log.js';
 import { makeConfig, type Config, type PartialConfig } from '../../catalog/config.js';
 import { openTopologyStore } from '../../catalog/store/open.js';
 import type { TopologyStore } from '../../catalog/store/store.js';
@@ -34,7 +34,7 @@ export async function startProxyUnderTest(
     store: { kind: 'file', path: join(folder, 'topology.json') },
   });
   const store = openTopologyStore(config);
-  const proxy = await startProxy({ config, store, log: makeLogger(process.env['PGRING_TEST_LOG'] ?? 'silent') });
+  const proxy = await startProxy({ config, store, log: openLog(process.env['PGRING_TEST_LOG'] ?? 'silent') });
   const port = Number(/\d+$/.exec(proxy.addresses[0] ?? '')?.[0]);
   return {
     host: '127.0.0.1',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { makeConfig, type PartialConfig } from '../../catalog/config.js';
 import { openTopologyStore } from '../../catalog/store/open.js';
-import { openLog } from '../../cli/proxy.js';
+import { openLog } from '../../base/log.js';
 import { startProxy } from '../../proxy/server.js';
 import { temporaryFolder } from './folder.js';
 

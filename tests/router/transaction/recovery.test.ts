@@ -3,7 +3,7 @@
 import { Client } from 'pg';
 import type { Shard, Topology } from '../../../catalog/topology.js';
 import { installSql } from '../../../catalog/pgring-schema.js';
-import { openLog } from '../../../cli/proxy.js';
+import { openLog } from '../../../base/log.js';
 import { formatGlobalId } from '../../../router/transaction/global-id.js';
 import { Recovery, type ControlAccess } from '../../../router/transaction/recovery.js';
 import { chooseFreePort } from '../../support/ports.js';
