@@ -58,7 +58,7 @@ export type SqlPiece =
   | { readonly kind: 'computed'; readonly index: number }
   /** LIMIT + OFFSET of the statement, or the word ALL. */
   | { readonly kind: 'limit' }
-  /** The relation of a shipment of `combine`: its temporary copy where it was shipped, else its own name. */
+  /** A shipment of `combine`: its temporary copy where it was shipped, else the relation's own name. */
   | { readonly kind: 'relation'; readonly shipment: number };
 
 /** SQL to send: `client` is the client's own bytes, unchanged. */
@@ -126,12 +126,14 @@ export type Gather =
 
 export type Access = 'read' | 'write';
 
-/** A relation whose rows `combine` brings together on one server. */
+/** Rows that `combine` brings together on one server: those of a relation, or the result of a query on the shards. */
 export interface Shipment {
-  /** The relation's name, qualified and quoted. */
-  readonly relation: string;
+  /** The relation's name, qualified and quoted; undefined for the result of a query, which is always shipped. */
+  readonly relation: string | undefined;
   /** The columns that are shipped, in the relation's order, quoted. */
   readonly columns: readonly string[];
+  /** The type of each of these columns, on the home shard. */
+  readonly typeOids: readonly number[];
   /**
    * The columns with their types, as CREATE TABLE takes them: the copy is made without a look at the relation, which
    * the transaction may have created, changed or locked.
