@@ -247,6 +247,24 @@ export type Plan =
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       readonly target: 'sharded' | 'reference' | 'home';
     }
+  /**
+   * CREATE TABLE AS and SELECT INTO: the home shard makes the table without rows, and so tells its columns; then it is
+   * placed as any new table, and filled by the query.
+   */
+  | {
+      readonly kind: 'create table as';
+      /** Makes the table on the home shard, WITH NO DATA. */
+      readonly sql: readonly SqlPiece[];
+      /** The query; undefined where its rows are not wanted. */
+      readonly query: readonly SqlPiece[] | undefined;
+      readonly schema: string;
+      readonly name: string;
+      readonly persistence: '' | 'UNLOGGED ' | 'TEMPORARY ';
+      /** pgring's own options as a WITH clause; undefined for a temporary table, which has no placement. */
+      readonly placement: string | undefined;
+      /** What CREATE TABLE says behind the columns. */
+      readonly options: readonly SqlPiece[];
+    }
   /** VALUES rows grouped by owner; a reference table gets all rows on every shard. */
   | {
       readonly kind: 'insert';
