@@ -157,6 +157,12 @@ function shipmentOf(
     relation: qualifiedName(relation),
     columns: list,
     definition: shipped.map(columnDefinition).join(', '),
+    types: shipped.map(({ typeOid, baseTypeOid, typeName, collation }) => ({
+      typeOid,
+      baseTypeOid,
+      typeName,
+      collation,
+    })),
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
     sql: [
       `SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`,

@@ -126,6 +126,17 @@ export type Gather =
 
 export type Access = 'read' | 'write';
 
+/** The type of a shipped column: enough to send its values as the elements of an array. */
+export interface ShippedType {
+  readonly typeOid: number;
+  /** The type below any domain. */
+  readonly baseTypeOid: number;
+  /** As format_type() prints it, with its modifier. */
+  readonly typeName: string;
+  /** The collation, qualified and quoted, where it is not that of the type. */
+  readonly collation: string | undefined;
+}
+
 /** A relation whose rows `combine` brings together on one server. */
 export interface Shipment {
   /** The relation's name, qualified and quoted. */
@@ -137,6 +148,8 @@ export interface Shipment {
    * the transaction may have created, changed or locked.
    */
   readonly definition: string;
+  /** The columns' types, in order; without them the rows cannot travel as array parameters. */
+  readonly types?: readonly ShippedType[] | undefined;
   /** Where its rows are: for a sharded relation its owners, else any shard that has them. */
   readonly routing: Routing;
   /** The query that each of these shards runs; its rows travel in binary. */
