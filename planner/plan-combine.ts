@@ -156,8 +156,13 @@ function shipmentOf(
   return {
     relation: qualifiedName(relation),
     columns: list,
-    typeOids: shipped.map(({ typeOid }) => typeOid),
     definition: shipped.map(columnDefinition).join(', '),
+    types: shipped.map(({ typeOid, baseTypeOid, typeName, collation }) => ({
+      typeOid,
+      baseTypeOid,
+      typeName,
+      collation,
+    })),
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
     sql: [
       `SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`,
