@@ -156,6 +156,7 @@ function shipmentOf(
   return {
     relation: qualifiedName(relation),
     columns: list,
+    typeOids: shipped.map(({ typeOid }) => typeOid),
     definition: shipped.map(columnDefinition).join(', '),
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
     sql: [
