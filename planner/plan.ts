@@ -59,7 +59,7 @@ export type SqlPiece =
   | { readonly kind: 'computed'; readonly index: number }
   /** LIMIT + OFFSET of the statement, or the word ALL. */
   | { readonly kind: 'limit' }
-  /** The relation of a shipment of `combine`: its temporary copy where it was shipped, else its own name. */
+  /** A shipment of `combine`: its temporary copy where it was shipped, else the relation's own name. */
   | { readonly kind: 'relation'; readonly shipment: number };
 
 /** SQL to send: `client` is the client's own bytes, unchanged. */
@@ -132,10 +132,21 @@ export type Gather =
 
 export type Access = 'read' | 'write';
 
-/** A relation whose rows `combine` brings together on one server. */
+/** The type of a shipped column: enough to send its values as the elements of an array. */
+export interface ShippedType {
+  readonly typeOid: number;
+  /** The type below any domain. */
+  readonly baseTypeOid: number;
+  /** As format_type() prints it, with its modifier. */
+  readonly typeName: string;
+  /** The collation, qualified and quoted, where it is not that of the type. */
+  readonly collation: string | undefined;
+}
+
+/** Rows that `combine` brings together on one server: those of a relation, or the result of a query on the shards. */
 export interface Shipment {
-  /** The relation's name, qualified and quoted. */
-  readonly relation: string;
+  /** The relation's name, qualified and quoted; undefined for the result of a query, which is always shipped. */
+  readonly relation: string | undefined;
   /** The columns that are shipped, in the relation's order, quoted. */
   readonly columns: readonly string[];
   /**
@@ -143,6 +154,8 @@ export interface Shipment {
    * the transaction may have created, changed or locked.
    */
   readonly definition: string;
+  /** The types of these columns, on the home shard. */
+  readonly types: readonly ShippedType[];
   /** Where its rows are: for a sharded relation its owners, else any shard that has them. */
   readonly routing: Routing;
   /** The query that each of these shards runs; its rows travel in binary. */
@@ -250,6 +263,24 @@ export type Plan =
       /** Where each key column stands among the columns. */
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       readonly target: 'sharded' | 'reference' | 'home';
+    }
+  /**
+   * CREATE TABLE AS and SELECT INTO: the home shard makes the table without rows, and so tells its columns; then it is
+   * placed as any new table, and filled by the query.
+   */
+  | {
+      readonly kind: 'create table as';
+      /** Makes the table on the home shard, WITH NO DATA. */
+      readonly sql: readonly SqlPiece[];
+      /** The query; undefined where its rows are not wanted. */
+      readonly query: readonly SqlPiece[] | undefined;
+      readonly schema: string;
+      readonly name: string;
+      readonly persistence: '' | 'UNLOGGED ' | 'TEMPORARY ';
+      /** pgring's own options as a WITH clause; undefined for a temporary table, which has no placement. */
+      readonly placement: string | undefined;
+      /** What CREATE TABLE says behind the columns. */
+      readonly options: readonly SqlPiece[];
     }
   /** VALUES rows grouped by owner; a reference table gets all rows on every shard. */
   | {
