@@ -16,6 +16,7 @@ import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './pl
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
 import type { Query } from './query.js';
 import { keyColumns, scatterRouting } from './routing.js';
+import { sizeEdits } from './sizes.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
 import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from './tree.js';
@@ -71,6 +72,7 @@ export function combineParts(
   const edits: Edit[] = [
     ...places.map((place) => relationEdit(place, relations.indexOf(place.relation), aliased, text)),
     ...computeOnce(roots, context, text, computed, 'session'),
+    ...sizeEdits(roots, context, text, computed),
   ];
   return { shipments, edits, computed: computed.expressions };
 }
