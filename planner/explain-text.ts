@@ -243,6 +243,11 @@ export function describePlan(plan: Plan): string[] {
         ...describeSql(plan.sql),
         ...describeComputed(plan.computed),
       ];
+    case 'create table as':
+      return [
+        `Create ${plan.persistence.toLowerCase()}table ${plan.schema}.${plan.name}${plan.placement ?? ''} and fill it`,
+        ...describeSql(plan.sql),
+      ];
     case 'copyFrom':
       return [
         `COPY in, ${plan.target}, ${plan.columns.length} columns, ${describeCopyFormat(plan.format)}`,

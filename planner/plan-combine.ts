@@ -174,6 +174,7 @@ function shipmentOf(
   return {
     relation: qualifiedName(relation),
     columns: list,
+    typeOids: shipped.map(({ typeOid }) => typeOid),
     definition: shipped.map(columnDefinition).join(', '),
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
     sql: [`SELECT ${list.join(', ')} FROM ${source}`, ...(filter === undefined ? [] : [' WHERE ', ...filter])],

@@ -7,6 +7,7 @@ import { Binder } from './bind.js';
 import type { PlanInput } from './context.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './expand-view.js';
 import { planCopy } from './plan-copy.js';
+import { planSelectInto } from './plan-create-as.js';
 import { planDdl } from './plan-ddl.js';
 import { planExplain } from './plan-explain.js';
 import { planInsert } from './plan-insert.js';
@@ -87,8 +88,7 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
 }
 
 function planQuery(select: SelectStmt, binder: Binder): Plan {
-  if (select.intoClause !== undefined) {
-    throw refuse('SELECT INTO', 'CREATE TABLE first, then INSERT the rows.');
-  }
+  const into = planSelectInto(select, binder.context, binder.text);
+  if (into !== undefined) return into;
   return planPlacementCall(select, binder) ?? planSetConfig(select, binder) ?? planSelect(select, binder);
 }

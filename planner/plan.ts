@@ -58,7 +58,7 @@ export type SqlPiece =
   | { readonly kind: 'computed'; readonly index: number }
   /** LIMIT + OFFSET of the statement, or the word ALL. */
   | { readonly kind: 'limit' }
-  /** The relation of a shipment of `combine`: its temporary copy where it was shipped, else its own name. */
+  /** A shipment of `combine`: its temporary copy where it was shipped, else the relation's own name. */
   | { readonly kind: 'relation'; readonly shipment: number };
 
 /** SQL to send: `client` is the client's own bytes, unchanged. */
@@ -126,12 +126,14 @@ export type Gather =
 
 export type Access = 'read' | 'write';
 
-/** A relation whose rows `combine` brings together on one server. */
+/** Rows that `combine` brings together on one server: those of a relation, or the result of a query on the shards. */
 export interface Shipment {
-  /** The relation's name, qualified and quoted. */
-  readonly relation: string;
+  /** The relation's name, qualified and quoted; undefined for the result of a query, which is always shipped. */
+  readonly relation: string | undefined;
   /** The columns that are shipped, in the relation's order, quoted. */
   readonly columns: readonly string[];
+  /** The type of each of these columns, on the home shard. */
+  readonly typeOids: readonly number[];
   /**
    * The columns with their types, as CREATE TABLE takes them: the copy is made without a look at the relation, which
    * the transaction may have created, changed or locked.
@@ -244,6 +246,24 @@ export type Plan =
       /** Where each key column stands among the columns. */
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       readonly target: 'sharded' | 'reference' | 'home';
+    }
+  /**
+   * CREATE TABLE AS and SELECT INTO: the home shard makes the table without rows, and so tells its columns; then it is
+   * placed as any new table, and filled by the query.
+   */
+  | {
+      readonly kind: 'create table as';
+      /** Makes the table on the home shard, WITH NO DATA. */
+      readonly sql: readonly SqlPiece[];
+      /** The query; undefined where its rows are not wanted. */
+      readonly query: readonly SqlPiece[] | undefined;
+      readonly schema: string;
+      readonly name: string;
+      readonly persistence: '' | 'UNLOGGED ' | 'TEMPORARY ';
+      /** pgring's own options as a WITH clause; undefined for a temporary table, which has no placement. */
+      readonly placement: string | undefined;
+      /** What CREATE TABLE says behind the columns. */
+      readonly options: readonly SqlPiece[];
     }
   /** VALUES rows grouped by owner; a reference table gets all rows on every shard. */
   | {

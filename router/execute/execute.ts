@@ -8,6 +8,7 @@ import type { BoundStatement, ExecutionContext } from './context.js';
 import { send } from './context.js';
 import { executeCopyFrom } from './copy-from.js';
 import { executeCopyTo } from './copy-to.js';
+import { executeCreateTableAs } from './create-table-as.js';
 import { executeDdl } from './ddl.js';
 import { deliverRows, deliverTag } from './deliver.js';
 import { executeExplain } from './explain.js';
@@ -42,6 +43,9 @@ export async function executePlan(context: ExecutionContext, statement: BoundSta
       return;
     case 'insert select':
       await executeInsertSelect(context, statement, plan);
+      return;
+    case 'create table as':
+      await executeCreateTableAs(context, statement, plan);
       return;
     case 'modify':
       await executeModify(context, statement, plan);
