@@ -116,3 +116,29 @@ INSERT INTO r VALUES (1), (2), (3);
 WITH RECURSIVE x (id) AS (SELECT * FROM y UNION ALL SELECT id + 1 FROM x WHERE id < 5), y (id) AS (VALUES (1)) SELECT * FROM x;
 WITH RECURSIVE x (id) AS (SELECT id FROM y UNION ALL SELECT id + 1 FROM x WHERE id < 5), y (id) AS (SELECT max(id) FROM r) SELECT id, count(*) FROM x GROUP BY id ORDER BY id;
 WITH RECURSIVE p AS (SELECT id FROM q WHERE id > 1), q AS (SELECT id FROM z), z AS (SELECT id FROM r) SELECT count(*) FROM p;
+
+-- section what is wrong with a WITH query
+CREATE TABLE r (id int);
+WITH RECURSIVE x (n) AS (SELECT n FROM x) SELECT * FROM x;
+WITH RECURSIVE x (n) AS (SELECT n FROM x UNION ALL SELECT 1) SELECT * FROM x;
+WITH RECURSIVE x (n) AS (WITH w AS (SELECT 1 FROM x) SELECT 0 UNION SELECT * FROM w) SELECT * FROM x;
+WITH RECURSIVE x (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM y WHERE n < 5), y (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x WHERE n < 5) SELECT * FROM x;
+WITH x AS (SELECT 1 UNION (WITH y AS (SELECT 2) SELECT * FROM x UNION SELECT * FROM y)) SELECT * FROM x;
+WITH RECURSIVE x (n) AS (SELECT id FROM r UNION ALL SELECT x.n + 1 FROM r LEFT JOIN x ON x.n = r.id) SELECT * FROM x;
+SELECT * FROM nowhere n WHERE n.a = 1;
+INSERT INTO r SELECT a FROM nowhere;
+UPDATE r SET id = 1 FROM nowhere;
+
+-- section maintenance of partitioned tables
+CREATE TABLE parted (id int, v int) PARTITION BY RANGE (id);
+CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (50);
+CREATE INDEX parted_v ON parted (v);
+INSERT INTO parted SELECT n, n % 7 FROM generate_series(0, 49) n;
+REINDEX TABLE parted;
+REINDEX INDEX parted_v;
+CLUSTER parted USING parted_v;
+BEGIN;
+REINDEX TABLE parted_low;
+REINDEX TABLE parted;
+ROLLBACK;
+SELECT count(*) FROM parted;
