@@ -51,6 +51,13 @@ x	c
 SELECT count(*) FROM t;
 -- section set_config described
 SELECT set_config('my.setting', 'y', false);
+-- section one value that two conditions share, and that only a server can read as a key
+CREATE TABLE spans (k interval PRIMARY KEY, n int);
+CREATE TABLE spans_of (k interval, n int, PRIMARY KEY (k, n));
+INSERT INTO spans VALUES ('1 day', 1), ('0', 2), ('1 month', 3);
+INSERT INTO spans_of VALUES ('1 day', 1), ('24:00:00', 2), ('0', 2);
+SELECT q.n FROM (SELECT s.n FROM spans s WHERE s.k IN ('0'::interval, '0'::interval)) AS q;
+SELECT q.n FROM (SELECT s.n, s.k FROM spans s WHERE s.k = '1 day'::interval) AS q JOIN spans_of o ON o.n = q.n WHERE o.k = '24:00:00'::interval;
 -- section conditions that cut what is shipped
 CREATE TABLE nation (k int PRIMARY KEY, n_name text, day date);
 CREATE TABLE trade (k int PRIMARY KEY, nation int, price numeric(8,2), at timestamp);
