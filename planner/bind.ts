@@ -238,13 +238,19 @@ export class Binder implements Binding {
       let table: CommonTable;
       if (selectOf(ctequery) === undefined) {
         let query: Query | undefined;
-        const bound = (): Query => {
+        let binding = false;
+        const bound = (location: number): Query => {
+          if (binding) throw undefinedRelation({ schema: undefined, name }, this.text.position(location));
+          binding = query === undefined;
           if (query === undefined) queries.push((query = this.bindNode(ctequery, parent, visible)));
+          binding = false;
           return query;
         };
-        if (!isRecursive) bound();
-        finishing.push(() => void bound());
-        table = { bind: (alias, location) => opaqueEntry(this, bound().outputs, alias, aliascolnames, location) };
+        if (!isRecursive) bound(0);
+        finishing.push(() => void bound(0));
+        table = {
+          bind: (alias, location) => opaqueEntry(this, bound(location).outputs, alias, aliascolnames, location),
+        };
       } else {
         let read = false;
         let binding = false;
