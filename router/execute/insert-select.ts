@@ -4,7 +4,7 @@ import { PgError } from '../../base/errors.js';
 import type { Plan } from '../../planner/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { copyDoneFrame } from '../../wire/encode-frontend.js';
-import { endCombineSession, openCombineSession, RESULT_TABLE } from './combine-session.js';
+import { openCombineSession, RESULT_TABLE } from './combine-session.js';
 import { noParameters, type BoundStatement, type ExecutionContext } from './context.js';
 import { copyIn } from './copy-from.js';
 import { deliverTag } from './deliver.js';
@@ -30,7 +30,8 @@ async function insertRows(
   statement: BoundStatement,
   plan: InsertSelectPlan,
 ): Promise<number> {
-  const { connection, sql, parameters } = await openCombineSession(context, statement, plan, plan.definition);
+  const session = await openCombineSession(context, statement, plan, plan.definition);
+  const { connection, sql, parameters } = session;
   const start = (query: ShardQuery): ShardRows =>
     ShardRows.send(connection, query, {
       portal: '',
@@ -50,7 +51,7 @@ async function insertRows(
     });
     return await store(context, plan, columns, rows);
   } finally {
-    await endCombineSession(context, connection);
+    await session.end();
   }
 }
 
