@@ -212,9 +212,10 @@ SELECT pg_catalog.current_setting('server_version_num') AS server_version,
   pg_catalog.to_regclass('pgring.placement') IS NOT NULL AS installed,
   (SELECT pg_catalog.json_build_array(pg_catalog.to_jsonb(d) ->> 'datlocprovider', d.datcollate)
    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())::pg_catalog.text AS default_collation,
-  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::int8, c.collprovider, c.collcollate))
+  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::int8,
+      CASE WHEN c.collisdeterministic THEN c.collprovider ELSE 'n' END, c.collcollate))
    FROM pg_catalog.pg_collation c
-   WHERE c.collprovider <> 'i')::pg_catalog.text AS collations,
+   WHERE c.collprovider <> 'i' OR NOT c.collisdeterministic)::pg_catalog.text AS collations,
   (SELECT pg_catalog.concat_ws(' ', pg_catalog.count(*), pg_catalog.sum(p.oid::int8))
    FROM pg_catalog.pg_proc p WHERE p.oid < ${firstNormalObjectId}) AS system_functions,
   (SELECT pg_catalog.concat_ws(' ', pg_catalog.count(*), pg_catalog.sum(c.oid::int8))

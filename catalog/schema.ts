@@ -15,8 +15,11 @@ export type RelationKind =
   | 'composite type'
   | 'index';
 
-/** How values of a column sort: `bytewise` text can be merged by comparing bytes, `locale` text cannot. */
-export type TextOrder = 'none' | 'bytewise' | 'locale';
+/**
+ * How values of a column sort: `bytewise` text can be merged by comparing bytes, `locale` text cannot; of
+ * `nondeterministic` text not even equal values need to have the same bytes.
+ */
+export type TextOrder = 'none' | 'bytewise' | 'locale' | 'nondeterministic';
 
 export interface Column {
   readonly name: string;

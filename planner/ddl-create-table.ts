@@ -14,10 +14,11 @@ import {
   type ForeignKey,
   type UniqueColumns,
 } from './ddl-rules.js';
+import { ownOptions, stripOptions } from './ddl-options.js';
 import { builtinType, isHashable } from './key-family.js';
 import { typeOid } from '../catalog/type-oid.js';
 import type { Plan, PlacementChange } from './plan.js';
-import { resolveRelation, undefinedRelation } from './scope.js';
+import { isTemporaryTarget, resolveRelation, undefinedRelation } from './scope.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
 import { rangeVarName, splitName, stringValue, typeNameParts } from './tree.js';
@@ -90,12 +91,10 @@ function likeSource(
 /** The options of WITH that are pgring's. */
 function readOptions(create: CreateStmt, columns: readonly NewColumn[], text: StatementText): PlacementOption {
   let placement: Placement | undefined;
-  for (const node of create.options ?? []) {
-    if (!('DefElem' in node) || node.DefElem.defnamespace !== 'pgring') continue;
-    const { defname, arg, location } = node.DefElem;
-    const position = { position: text.position(location ?? 0) };
-    const value = optionText(arg);
-    if (defname === 'shard_key') {
+  for (const option of ownOptions(create.options)) {
+    const position = { position: text.position(option.location) };
+    const value = optionText(option.value);
+    if (option.name === 'shard_key') {
       const key = value.split(',').map((part) => splitName(quotedParts(part.trim())).name);
       for (const name of key) {
         const column = columns.find((candidate) => candidate.name === name);
@@ -110,11 +109,11 @@ function readOptions(create: CreateStmt, columns: readonly NewColumn[], text: St
         }
       }
       placement = { kind: 'sharded', key };
-    } else if (defname === 'placement' && (value === 'reference' || value === 'home')) {
+    } else if (option.name === 'placement' && (value === 'reference' || value === 'home')) {
       placement = { kind: value };
     } else {
       throw refuse(
-        `the option pgring.${defname ?? ''} = '${value}'`,
+        `the option pgring.${option.name} = '${value}'`,
         "Use pgring.shard_key = 'column' or pgring.placement = 'reference' | 'home'.",
         position,
       );
@@ -146,31 +145,6 @@ function defaultPlacement(table: NewTable): Placement {
   return key === undefined ? { kind: 'home' } : { kind: 'sharded', key: [key] };
 }
 
-/** Takes pgring's options out of WITH, and WITH too when nothing is left. */
-function stripOptions(create: CreateStmt, text: StatementText): Edit[] {
-  const options = create.options ?? [];
-  const own = options.filter((node) => 'DefElem' in node && node.DefElem.defnamespace === 'pgring');
-  if (own.length === 0) return [];
-  const first = options[0];
-  const firstAt = first !== undefined && 'DefElem' in first ? (first.DefElem.location ?? 0) : 0;
-  const open = text.tokenIndexAt(firstAt) - 1;
-  const close = text.closingIndex(open);
-  if (own.length === options.length) {
-    return [{ start: text.startOf(open - 1), end: text.endOf(close), pieces: [] }];
-  }
-  const kept: string[] = [];
-  let index = open + 1;
-  while (index < close) {
-    const comma = Math.min(
-      text.findTopLevel(index, (word, at) => at >= close || word === ','),
-      close,
-    );
-    if (text.word(index) !== 'pgring') kept.push(text.slice(text.startOf(index), text.endOf(comma - 1)));
-    index = comma + 1;
-  }
-  return [{ start: text.startOf(open), end: text.endOf(close), pieces: [`(${kept.join(', ')})`] }];
-}
-
 function hintFor(placement: Placement): string {
   return placement.kind === 'sharded'
     ? "Choose otherwise with CREATE TABLE … WITH (pgring.shard_key = 'column') or WITH (pgring.placement = 'reference' | 'home')."
@@ -180,7 +154,7 @@ function hintFor(placement: Placement): string {
 export function planCreateTable(create: CreateStmt, context: PlanContext, text: StatementText): Plan {
   const range = create.relation ?? {};
   const { schema, name } = rangeVarName(range);
-  if (range.relpersistence === 't' || schema === 'pg_temp') {
+  if (isTemporaryTarget(range, context)) {
     throw refuse('CREATE TEMPORARY TABLE', 'Create an ordinary table, and drop it afterwards.', {
       position: text.position(range.location ?? 0),
     });
@@ -194,7 +168,7 @@ export function planCreateTable(create: CreateStmt, context: PlanContext, text: 
   const isThere = create.if_not_exists === true && context.catalog.relation(targetSchema, name) !== undefined;
   const table = describe(create, context, text);
   const option = readOptions(create, table.columns, text);
-  const edits = stripOptions(create, text);
+  const edits = stripOptions(create.options, text);
   if (isThere) return ddl(text, edits, [], []);
   const rule =
     parent === undefined

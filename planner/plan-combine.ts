@@ -3,7 +3,7 @@
  * columns it names, to temporary tables of a session on the home shard, and the statement runs there over them.
  */
 
-import type { Node, SelectStmt } from 'libpg-query';
+import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
@@ -18,7 +18,7 @@ import type { Query } from './query.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
-import { columnRefParts, isStar, nameParts, someNode, walkNodes } from './tree.js';
+import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from './tree.js';
 
 /** A place in the text where a relation is named, with all that is known of its rows there. */
 interface Place {
@@ -49,7 +49,7 @@ export function combineParts(
   binder: Binder,
 ): CombineParts {
   const { text, context } = binder;
-  checkCombinable(roots, select, text);
+  checkCombinable(roots, select, query, text);
   checkSystemColumns(roots, text);
   checkCalls(roots, 'combined', context, text);
   const places = placesOf(spread);
@@ -75,12 +75,13 @@ export function combineParts(
   return { shipments, edits, computed: computed.expressions };
 }
 
-function checkCombinable(root: readonly Node[], select: SelectStmt, text: StatementText): void {
+function checkCombinable(root: readonly Node[], select: SelectStmt, query: Query, text: StatementText): void {
   for (const target of select.targetList ?? []) {
     const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
-    const parts = value !== undefined && 'ColumnRef' in value ? columnRefParts(value.ColumnRef) : [];
-    const isRow = parts.length === 1 && aliasesOf(root).has(parts[0] ?? '');
-    if (isRow)
+    if (value === undefined || !('ColumnRef' in value)) continue;
+    const parts = columnRefParts(value.ColumnRef);
+    const isColumn = query.select === select && query.scope.resolve(value.ColumnRef) !== undefined;
+    if (!isColumn && parts.length === 1 && aliasesOf(root).has(parts[0] ?? ''))
       throw refuse('a whole row as a result column, over several shards', 'Select its columns, or row_to_json(…).');
   }
   walkNodes(root, (node) => {
@@ -251,10 +252,12 @@ class NamedColumns {
 
   constructor(root: unknown) {
     this.grouped = someNode(root, (node) => 'SelectStmt' in node && node.SelectStmt.groupClause !== undefined);
+    const idle = idleStars(root);
     this.#everything = someNode(
       root,
       (node) =>
-        ('JoinExpr' in node && node.JoinExpr.isNatural === true) || ('ColumnRef' in node && isStar(node.ColumnRef)),
+        ('JoinExpr' in node && node.JoinExpr.isNatural === true) ||
+        ('ColumnRef' in node && isStar(node.ColumnRef) && !idle.has(node.ColumnRef)),
     );
     walkNodes(root, (node) => {
       if ('ColumnRef' in node) {
@@ -270,4 +273,21 @@ class NamedColumns {
   wants(column: string, aliases: readonly string[]): boolean {
     return this.#everything || this.#names.has(column) || aliases.some((alias) => this.#unqualified.has(alias));
   }
+}
+
+/** The stars of `EXISTS (SELECT * …)`, which read no column. */
+function idleStars(root: unknown): ReadonlySet<ColumnRef> {
+  const stars = new Set<ColumnRef>();
+  walkNodes(root, (node) => {
+    if (!('SubLink' in node) || node.SubLink.subLinkType !== 'EXISTS_SUBLINK') return true;
+    const select = selectOf(node.SubLink.subselect);
+    // DISTINCT compares the columns, and may fail on their types.
+    if (select?.distinctClause !== undefined) return true;
+    for (const target of select?.targetList ?? []) {
+      const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
+      if (value !== undefined && 'ColumnRef' in value && isStar(value.ColumnRef)) stars.add(value.ColumnRef);
+    }
+    return true;
+  });
+  return stars;
 }

@@ -1,6 +1,9 @@
 /** What the names of relations mean. */
 
+import type { RangeVar } from 'libpg-query';
+
 import { PgError, sqlstate } from '../base/errors.js';
+import { temporarySchema } from '../catalog/resolve.js';
 import type { CatalogSnapshot, Relation } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
 import type { EntryKind } from './query.js';
@@ -21,6 +24,12 @@ export function resolveRelation(name: QualifiedName, context: PlanContext): Rela
     if (schema === 'information_schema' && informationViews.test(name.name)) return 'catalog';
   }
   return undefined;
+}
+
+/** Whether a relation of that name would be created in the session's temporary schema. */
+export function isTemporaryTarget(range: RangeVar, { searchPath }: Pick<PlanContext, 'searchPath'>): boolean {
+  if (range.relpersistence === 't') return true;
+  return (range.schemaname ?? searchPath[0]) === temporarySchema;
 }
 
 const informationViews = /^(tables|columns|schemata|views|routines|parameters|table_constraints|key_column_usage)$/;

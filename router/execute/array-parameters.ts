@@ -6,7 +6,7 @@
 
 import { present } from '../../base/assert.js';
 import { quoteIdentifier } from '../../catalog/schema.js';
-import type { Shipment, ShippedType } from '../../planner/plan.js';
+import type { Shipment } from '../../planner/plan.js';
 import type { RowRun } from '../backend/row-run.js';
 import { frameEnd } from '../merge/stream.js';
 
@@ -39,14 +39,13 @@ const MAXIMUM_PARAMETERS = 65_535;
 export function fitsArrays(shipment: Shipment, parametersBefore: number): boolean {
   const { types } = shipment;
   return (
-    types?.every((type) => elementTypes.has(type.baseTypeOid)) === true &&
-    parametersBefore + types.length <= MAXIMUM_PARAMETERS
+    types.every((type) => elementTypes.has(type.baseTypeOid)) && parametersBefore + types.length <= MAXIMUM_PARAMETERS
   );
 }
 
 /** The relation as a subquery over the parameters from `$first` on. */
 export function arrayRelation(shipment: Shipment, first: number): string {
-  const types = typesOf(shipment);
+  const { types } = shipment;
   const arrays = types.map(({ typeName }, index) => `pg_catalog.unnest($${first + index}::${typeName}[])`);
   const columns = types.map(({ typeName, collation }, index) => {
     const name = present(shipment.columns[index], 'every type has a column');
@@ -58,7 +57,7 @@ export function arrayRelation(shipment: Shipment, first: number): string {
 
 /** One binary array a column, of rows that came in binary. */
 export function encodeArrays(shipment: Shipment, runs: readonly RowRun[]): readonly Buffer[] {
-  const types = typesOf(shipment);
+  const { types } = shipment;
   const sizes = types.map(() => 0);
   const hasNull = types.map(() => false);
   let rows = 0;
@@ -108,8 +107,4 @@ function emptyArray(element: number): Buffer {
   const array = Buffer.alloc(EMPTY_ARRAY_BYTES);
   array.writeUInt32BE(element, 8);
   return array;
-}
-
-function typesOf(shipment: Shipment): readonly ShippedType[] {
-  return present(shipment.types, 'only shipments whose types are known travel as arrays');
 }

@@ -59,12 +59,13 @@ export async function normaliseValues(
   sources: readonly UndecidedSource[],
   values: StatementValues,
 ): Promise<void> {
+  if (sources.some(({ source }) => values.isNormalised(source))) {
+    throw new PgError(sqlstate.internalError, 'a shard key that the home shard has read is still not understood');
+  }
   for (const { source, typeOid, typeModifier } of sources) {
     const value = values.value(source);
-    if (value.kind === 'null') continue;
-    if (values.isNormalised(source)) {
-      throw new PgError(sqlstate.internalError, 'a shard key that the home shard has read is still not understood');
-    }
+    // Several conditions may share a value.
+    if (value.kind === 'null' || values.isNormalised(source)) continue;
     const type = value.typeOid === 0 ? typeOid : value.typeOid;
     const parameters = { formats: [value.kind === 'binary' ? 1 : 0], values: [value.bytes], types: [type] };
     const cast = typeModifier === -1 ? '$1' : `CAST($1 AS ${await typeName(context, typeOid, typeModifier)})`;

@@ -107,6 +107,7 @@ async function runForTag(
   return tag;
 }
 
-function placementSql(change: PlacementChange): string {
+/** The statement that records a change of placements. */
+export function placementSql(change: PlacementChange): string {
   return change.kind === 'prune' ? pruneSql() : placeSql(change.schema, change.name, change.placement);
 }

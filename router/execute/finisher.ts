@@ -79,21 +79,8 @@ export class Finisher {
     await runCommand(this.connection, `ANALYZE pg_temp.${name}`);
   }
 
-  /** Ends its transaction, and the temporary tables with it; a session in the middle of something is given up. */
   async end(): Promise<void> {
-    const { connection } = this;
-    if (connection.outstandingReady > 0) connection.destroy();
-    else if (!connection.closed && connection.status !== 'I') await this.#rollBack();
-    await this.#context.backends.giveBack(connection);
-  }
-
-  async #rollBack(): Promise<void> {
-    try {
-      await runCommand(this.connection, 'ROLLBACK');
-    } catch (error) {
-      if (!(error instanceof PgError)) throw error;
-      this.connection.destroy();
-    }
+    await endCombineSession(this.#context, this.connection);
   }
 
   /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
@@ -125,6 +112,22 @@ export class Finisher {
   #opening(): readonly string[] {
     // READ WRITE once more: SET TRANSACTION READ ONLY may be among the settings, and temporary tables are made here.
     return this.#began ? [] : ['BEGIN', ...this.#settings, 'SET TRANSACTION READ WRITE'];
+  }
+}
+
+/** Ends its transaction, and the temporary tables with it; a session in the middle of something is given up. */
+export async function endCombineSession(context: ExecutionContext, connection: BackendConnection): Promise<void> {
+  if (connection.outstandingReady > 0) connection.destroy();
+  else if (!connection.closed && connection.status !== 'I') await rollBack(connection);
+  await context.backends.giveBack(connection);
+}
+
+async function rollBack(connection: BackendConnection): Promise<void> {
+  try {
+    await runCommand(connection, 'ROLLBACK');
+  } catch (error) {
+    if (!(error instanceof PgError)) throw error;
+    connection.destroy();
   }
 }
 

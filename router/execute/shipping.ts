@@ -3,7 +3,6 @@
 import { present } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
-import { qualifiedName } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { Shipment } from '../../planner/plan.js';
 import { concatenate } from '../merge/concatenate.js';
@@ -130,11 +129,9 @@ export class Shipping {
  * with other oids. So where oids differ, what may hold such travels as text.
  */
 function travelsInBinary(context: ExecutionContext, shipment: Shipment, shards: readonly ShardId[]): boolean {
-  const { backends, catalog } = context;
+  const { backends } = context;
   if (shards.every((shard) => backends.peek(shard)?.oidMap() === undefined)) return true;
-  if (shipment.types !== undefined) return shipment.types.every(({ typeOid }) => !mayHoldOids(typeOid));
-  const relation = [...catalog.relations()].find((each) => qualifiedName(each) === shipment.relation);
-  return relation?.columns.every((column) => !mayHoldOids(column.typeOid)) ?? false;
+  return shipment.types.every(({ typeOid }) => !mayHoldOids(typeOid));
 }
 
 /** What one statement may ship, over all of its relations. */
@@ -173,7 +170,7 @@ class Budget {
 function tooMuch(bound: string, setting: string, shipment: Shipment): PgError {
   return new PgError(
     sqlstate.programLimitExceeded,
-    `the statement needs more than ${bound} on one server (while shipping ${shipment.relation})`,
+    `the statement needs more than ${bound} on one server (while shipping ${shipment.relation ?? 'the result of a part of it'})`,
     { hint: `Restrict it by the shard key, or raise ${setting} in the configuration.` },
   );
 }
