@@ -9,6 +9,7 @@ import type { Node } from 'libpg-query';
 import { refuse, type PgError } from '../base/errors.js';
 import { termsOf } from './bind-outputs.js';
 import type { PlanContext } from './context.js';
+import { holdsOuterAggregate } from './outer-aggregates.js';
 import { Classes, type Fact, type Term } from './facts.js';
 import { insideFacts, occurrencesOf, queryFacts, semiFacts, yieldedFacts, type Occurrence } from './pins.js';
 import { keyColumns } from './routing.js';
@@ -84,6 +85,13 @@ export class DistributionCheck {
     const distribution = this.#from(query.from, facts);
     const classes = new Classes(facts);
     for (const subquery of query.subqueries) {
+      if (holdsOuterAggregate(subquery.query, this.#context)) {
+        throw refuse(
+          'an aggregate over an outer query in a subquery, over several shards',
+          'Aggregate outside of the subquery.',
+          { position: this.#text.position(subquery.location) },
+        );
+      }
       const inner = occurrencesOf(subquery.query, semiFacts(facts, subquery)).filter(isSharded);
       if (inner.length === 0) continue;
       if (distribution === undefined || !isAnchored(inner, distribution)) {
