@@ -1,43 +1,39 @@
 /**
- * An aggregate belongs to the query whose columns its arguments read (src/backend/parser/parse_agg.c,
- * check_agg_arguments): in a subquery over an outer query's columns alone it makes that outer query an aggregation.
+ * Aggregates that stand in a subquery and yet belong to a query around it: an aggregate is of the level of the columns
+ * in its arguments (PostgreSQL manual, "Aggregate Expressions"), so `(SELECT max(o.x))` aggregates the rows of `o`.
  */
 
-import type { FuncCall } from 'libpg-query';
-
 import type { PlanContext } from './context.js';
-import type { Query, Scope } from './query.js';
-import { isAggregate } from './shape.js';
-import { columnRefParts, someNode, walkNodes } from './tree.js';
+import type { FromNode, Query } from './query.js';
+import { shapeOf } from './shape.js';
+import { someNode } from './tree.js';
 
-/** Whether a subquery holds an aggregate of a query around it. */
-export function holdsOuterAggregate(subquery: Query, context: PlanContext): boolean {
-  const { select, scope, subqueries, arms } = subquery;
-  return (
-    (select !== undefined &&
-      someNode(select, (node) => 'FuncCall' in node && isOuter(node.FuncCall, scope, context))) ||
-    subqueries.some(({ query }) => holdsOuterAggregate(query, context)) ||
-    arms.some(({ query }) => holdsOuterAggregate(query, context))
-  );
+/** Whether an aggregate in the query, at any depth, may belong to a level around it. */
+export function mayAggregateOutside(query: Query, context: PlanContext): boolean {
+  const { select, scope } = query;
+  const isOutside =
+    query.kind === 'select' &&
+    select !== undefined &&
+    shapeOf(select, context).aggregates.some((call) =>
+      someNode(
+        [call.args, call.agg_order, call.agg_filter],
+        (node) => 'ColumnRef' in node && !scope.isOwn(node.ColumnRef),
+      ),
+    );
+  return isOutside || inner(query).some((part) => mayAggregateOutside(part, context));
 }
 
-/** Reads columns, and none of the level. A subquery's own aggregates are found with a scope that does not know them. */
-function isOuter(call: FuncCall, scope: Scope, context: PlanContext): boolean {
-  if (call.over !== undefined || !isAggregate(call, context)) return false;
-  let reads = false;
-  let readsOwn = false;
-  walkNodes([call.args, call.agg_filter, call.agg_order], (node) => {
-    if ('ColumnRef' in node) {
-      reads = true;
-      readsOwn ||= isOwn(columnRefParts(node.ColumnRef), scope);
-    }
-    return true;
-  });
-  return reads && !readsOwn;
+function inner(query: Query): readonly Query[] {
+  return [
+    ...query.subqueries.map((subquery) => subquery.query),
+    ...query.arms.map((arm) => arm.query),
+    ...query.withQueries,
+    ...derived(query.from),
+  ];
 }
 
-function isOwn(parts: readonly string[], { qualifiers, columns }: Scope): boolean {
-  const [first] = parts;
-  if (parts.length > 1) return qualifiers.some(({ alias }) => alias === parts.at(-2));
-  return columns.some(({ name }) => name === first) || qualifiers.some(({ open, alias }) => open || alias === first);
+function derived(node: FromNode | undefined): readonly Query[] {
+  if (node === undefined) return [];
+  if (node.kind === 'join') return [...derived(node.left), ...derived(node.right)];
+  return node.entry.query === undefined ? [] : [node.entry.query];
 }

@@ -16,6 +16,7 @@ import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './pl
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
 import type { Query } from './query.js';
 import { keyColumns, scatterRouting } from './routing.js';
+import { sizeEdits } from './sizes.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
 import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from './tree.js';
@@ -24,6 +25,8 @@ import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from
 interface Place {
   readonly location: number;
   readonly relation: Relation;
+  /** `ONLY`: without the rows of its children. */
+  readonly only: boolean;
   readonly occurrences: readonly Occurrence[];
 }
 
@@ -52,15 +55,16 @@ export function combineParts(
   checkCombinable(roots, select, query, text);
   checkSystemColumns(roots, text);
   checkCalls(roots, 'combined', context, text);
-  const places = placesOf(spread);
-  const relations = [...new Set(places.map(({ relation }) => relation))];
+  const places = placesOf(spread, onlyLocations(roots));
+  const sources = new Map(places.map((place) => [sourceOf(place), place]));
+  const names = [...sources.keys()];
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
   const conditions = conditionsByEntry(query);
-  const shipments = relations.map((relation) =>
+  const shipments = [...sources].map(([name, { relation }]) =>
     shipmentOf(
       relation,
-      places.filter((place) => place.relation === relation),
+      places.filter((place) => sourceOf(place) === name),
       named,
       aliased,
       conditions,
@@ -69,8 +73,9 @@ export function combineParts(
   );
   const computed = new ComputedList();
   const edits: Edit[] = [
-    ...places.map((place) => relationEdit(place, relations.indexOf(place.relation), aliased, text)),
+    ...places.flatMap((place) => relationEdits(place, names.indexOf(sourceOf(place)), aliased, text)),
     ...computeOnce(roots, context, text, computed, 'session'),
+    ...sizeEdits(roots, context, text, computed),
   ];
   return { shipments, edits, computed: computed.expressions };
 }
@@ -122,16 +127,30 @@ function aliasesOf(root: readonly Node[]): ReadonlySet<string> {
 }
 
 /** A WITH query that is read twice is bound twice: its relations stand in the text once. */
-function placesOf(spread: Spread): readonly Place[] {
-  const places = new Map<number, { relation: Relation; occurrences: Occurrence[] }>();
+function placesOf(spread: Spread, only: ReadonlySet<number>): readonly Place[] {
+  const places = new Map<number, { relation: Relation; only: boolean; occurrences: Occurrence[] }>();
   for (const occurrence of spread.all) {
     const { relation, location } = occurrence.entry;
     if (relation === undefined) continue;
     const place = places.get(location);
-    if (place === undefined) places.set(location, { relation, occurrences: [occurrence] });
+    if (place === undefined) places.set(location, { relation, only: only.has(location), occurrences: [occurrence] });
     else place.occurrences.push(occurrence);
   }
   return [...places].map(([location, place]) => ({ location, ...place }));
+}
+
+/** Where the rows come from, as FROM names it. */
+function sourceOf({ relation, only }: Place): string {
+  return only ? `ONLY ${qualifiedName(relation)}` : qualifiedName(relation);
+}
+
+function onlyLocations(roots: readonly Node[]): ReadonlySet<number> {
+  const locations = new Set<number>();
+  walkNodes(roots, (node) => {
+    if ('RangeVar' in node && node.RangeVar.inh !== true) locations.add(node.RangeVar.location ?? 0);
+    return true;
+  });
+  return locations;
 }
 
 function shipmentOf(
@@ -154,6 +173,7 @@ function shipmentOf(
   const shipped = columns.length > 0 ? columns : [...keyColumns(relation), ...relation.columns].slice(0, 1);
   const list = shipped.map(({ name }) => quoteIdentifier(name));
   const filter = shipmentFilter(places, conditions, binder);
+  const [source = qualifiedName(relation)] = places.map(sourceOf);
   return {
     relation: qualifiedName(relation),
     columns: list,
@@ -165,10 +185,7 @@ function shipmentOf(
       collation,
     })),
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
-    sql: [
-      `SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`,
-      ...(filter === undefined ? [] : [' WHERE ', ...filter]),
-    ],
+    sql: [`SELECT ${list.join(', ')} FROM ${source}`, ...(filter === undefined ? [] : [' WHERE ', ...filter])],
     primaryKey: dependent.map(quoteIdentifier),
     always: isSharded,
   };
@@ -232,19 +249,32 @@ function aliasedLocations(root: unknown): Aliased {
 }
 
 /** Puts the copy's name where the relation's was; its columns are still found under the relation's own name. */
-function relationEdit({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit {
-  let last = text.tokenIndexAt(location);
+function relationEdits({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit[] {
+  let first = text.tokenIndexAt(location);
+  let last = first;
   while (text.word(last + 1) === '.') last += 2;
+  // `t *` and `ONLY (t)` say which rows are meant: the copy has just those.
+  if (text.word(last + 1) === '*') last += 1;
+  if (text.word(first - 1) === '(' && text.word(first - 2) === 'only') {
+    first -= 2;
+    last += 1;
+  }
   const alias = aliased.all.has(location) ? [] : [` AS ${quoteIdentifier(relation.name)}`];
-  const pieces: SqlPiece[] = [{ kind: 'relation', shipment }, ...alias];
-  return { start: location, end: text.endOf(last), pieces };
+  const edit: Edit = {
+    start: text.startOf(first),
+    end: text.endOf(last),
+    pieces: [{ kind: 'relation', shipment }, ...alias],
+  };
+  const before = text.word(first - 1) === 'only' ? first - 2 : first - 1;
+  if (text.word(before) !== 'table') return [edit];
+  return [{ start: text.startOf(before), end: text.endOf(before), pieces: ['SELECT * FROM'] }, edit];
 }
 
 /** The columns that a statement may read, by name alone: what is not named anywhere need not be shipped. */
 class NamedColumns {
   /** Some GROUP BY is there, so a primary key may say which columns depend on the grouped ones. */
   readonly grouped: boolean;
-  /** A star or NATURAL JOIN: every column matters. */
+  /** A star, NATURAL JOIN, or an alias of a join, which may rename columns by their places: every column matters. */
   readonly #everything: boolean;
   readonly #names = new Set<string>();
   /** Unqualified names: one that is a relation's alias means its whole row. */
@@ -256,7 +286,7 @@ class NamedColumns {
     this.#everything = someNode(
       root,
       (node) =>
-        ('JoinExpr' in node && node.JoinExpr.isNatural === true) ||
+        ('JoinExpr' in node && (node.JoinExpr.isNatural === true || node.JoinExpr.alias !== undefined)) ||
         ('ColumnRef' in node && isStar(node.ColumnRef) && !idle.has(node.ColumnRef)),
     );
     walkNodes(root, (node) => {

@@ -5,6 +5,7 @@
 
 import type { PgError } from '../base/errors.js';
 import type { SessionPlan } from './session-plan.js';
+import type { SizeFunction } from './size-functions.js';
 
 /**
  * Where a value of the statement comes from.
@@ -70,6 +71,11 @@ export interface ComputedExpression {
   readonly sql: readonly SqlPiece[];
   /** How its value is written into SQL: `'value'::typeName`; undefined leaves the type that the server reports. */
   readonly typeName: string | undefined;
+  /**
+   * Not an expression: what each shard but the home shard measures by this function, summed, as a JSON object. Its keys
+   * are oids of the home shard (with `oid fork` for pg_relation_size), or `oid n` and `name n` of databases and tablespaces.
+   */
+  readonly sizes?: SizeFunction;
 }
 
 /** How a value compares in a merge. Each names the binary wire format that the comparator reads. */
