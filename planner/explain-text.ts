@@ -92,8 +92,8 @@ function describeSql(sql: SqlTemplate): string[] {
 
 function describeComputed(computed: readonly ComputedExpression[]): string[] {
   return computed.map(
-    ({ sql, typeName }, index) =>
-      `Computed first: {computed ${index}} = ${describePieces(sql)}${typeName === undefined ? '' : ` as ${typeName}`}`,
+    ({ sql, typeName, sizes }, index) =>
+      `Computed first: {computed ${index}} = ${sizes === undefined ? describePieces(sql) : `${sizes}() of the other shards`}${typeName === undefined ? '' : ` as ${typeName}`}`,
   );
 }
 

@@ -5,6 +5,7 @@
 
 import type { PgError } from '../base/errors.js';
 import type { SessionPlan } from './session-plan.js';
+import type { SizeFunction } from './size-functions.js';
 
 /**
  * Where a value of the statement comes from.
@@ -70,6 +71,11 @@ export interface ComputedExpression {
   readonly sql: readonly SqlPiece[];
   /** How its value is written into SQL: `'value'::typeName`; undefined leaves the type that the server reports. */
   readonly typeName: string | undefined;
+  /**
+   * Not an expression: what each shard but the home shard measures by this function, summed, as a JSON object. Its keys
+   * are oids of the home shard (with `oid fork` for pg_relation_size), or `oid n` and `name n` of databases and tablespaces.
+   */
+  readonly sizes?: SizeFunction;
 }
 
 /** How a value compares in a merge. Each names the binary wire format that the comparator reads. */
@@ -127,19 +133,30 @@ export type Gather =
 
 export type Access = 'read' | 'write';
 
+/** The type of a shipped column: enough to send its values as the elements of an array. */
+export interface ShippedType {
+  readonly typeOid: number;
+  /** The type below any domain. */
+  readonly baseTypeOid: number;
+  /** As format_type() prints it, with its modifier. */
+  readonly typeName: string;
+  /** The collation, qualified and quoted, where it is not that of the type. */
+  readonly collation: string | undefined;
+}
+
 /** Rows that `combine` brings together on one server: those of a relation, or the result of a query on the shards. */
 export interface Shipment {
   /** The relation's name, qualified and quoted; undefined for the result of a query, which is always shipped. */
   readonly relation: string | undefined;
   /** The columns that are shipped, in the relation's order, quoted. */
   readonly columns: readonly string[];
-  /** The type of each of these columns, on the home shard. */
-  readonly typeOids: readonly number[];
   /**
    * The columns with their types, as CREATE TABLE takes them: the copy is made without a look at the relation, which
    * the transaction may have created, changed or locked.
    */
   readonly definition: string;
+  /** The types of these columns, on the home shard. */
+  readonly types: readonly ShippedType[];
   /** Where its rows are: for a sharded relation its owners, else any shard that has them. */
   readonly routing: Routing;
   /** The query that each of these shards runs; its rows travel in binary. */

@@ -184,7 +184,7 @@ class Shipments {
     const { transaction } = this.#context;
     const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false)));
     if (connections.every((connection) => connection.oidMap() === undefined)) return true;
-    return shipment.typeOids.every((type) => !mayHoldOids(type));
+    return shipment.types.every(({ typeOid }) => !mayHoldOids(typeOid));
   }
 
   /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
