@@ -5,10 +5,11 @@
 
 import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 
+import { assert } from '../base/assert.js';
 import { refuse } from '../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
-import { checkCalls, checkSystemColumns } from './checks.js';
+import { checkCalls } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
@@ -18,6 +19,9 @@ import type { Query } from './query.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import { sizeEdits } from './sizes.js';
 import type { Edit } from './parse/splice.js';
+import { checkCopiedColumns } from './system-columns.js';
+import { sampleExtents, type Extent } from './table-sample.js';
+import { tableOidColumn, tableOidEdits } from './table-oids.js';
 import type { StatementText } from './text.js';
 import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from './tree.js';
 
@@ -26,6 +30,8 @@ interface Place {
   readonly location: number;
   readonly relation: Relation;
   readonly occurrences: readonly Occurrence[];
+  /** Its TABLESAMPLE, which the shards carry out. */
+  readonly sample: Extent | undefined;
 }
 
 export function planCombine(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan {
@@ -51,28 +57,22 @@ export function combineParts(
 ): CombineParts {
   const { text, context } = binder;
   checkCombinable(roots, select, query, text);
-  checkSystemColumns(roots, text);
+  checkCopiedColumns(roots, text);
   checkCalls(roots, 'combined', context, text);
-  const places = placesOf(spread);
-  const relations = [...new Set(places.map(({ relation }) => relation))];
+  const places = placesOf(spread, sampleExtents(roots, text));
+  const groups = shippedTogether(places);
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
   const conditions = conditionsByEntry(query);
-  const shipments = relations.map((relation) =>
-    shipmentOf(
-      relation,
-      places.filter((place) => place.relation === relation),
-      named,
-      aliased,
-      conditions,
-      binder,
-    ),
-  );
+  const tableOids = tableOidEdits(roots, spread, text);
+  const shipments = groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations));
   const computed = new ComputedList();
   const edits: Edit[] = [
-    ...places.map((place) => relationEdit(place, relations.indexOf(place.relation), aliased, text)),
+    ...groups.flatMap((group, index) => group.map((place) => relationEdit(place, index, aliased, text))),
+    ...places.flatMap(({ sample }) => (sample === undefined ? [] : [{ ...sample, pieces: [] }])),
     ...computeOnce(roots, context, text, computed, 'session'),
     ...sizeEdits(roots, context, text, computed),
+    ...tableOids.edits,
   ];
   return { shipments, edits, computed: computed.expressions };
 }
@@ -92,11 +92,6 @@ function checkCombinable(root: readonly Node[], select: SelectStmt, query: Query
         'FOR UPDATE or FOR SHARE in a SELECT that several shards cannot answer by themselves',
         'Lock the rows by a simple SELECT … FOR UPDATE first, in the same transaction.',
       );
-    }
-    if ('RangeTableSample' in node) {
-      throw refuse('TABLESAMPLE over several shards', 'Use WHERE random() < fraction.', {
-        position: text.position(node.RangeTableSample.location ?? 0),
-      });
     }
     if ('InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
       throw refuse(
@@ -124,7 +119,7 @@ function aliasesOf(root: readonly Node[]): ReadonlySet<string> {
 }
 
 /** A WITH query that is read twice is bound twice: its relations stand in the text once. */
-function placesOf(spread: Spread): readonly Place[] {
+function placesOf(spread: Spread, samples: ReadonlyMap<number, Extent>): readonly Place[] {
   const places = new Map<number, { relation: Relation; occurrences: Occurrence[] }>();
   for (const occurrence of spread.all) {
     const { relation, location } = occurrence.entry;
@@ -133,17 +128,37 @@ function placesOf(spread: Spread): readonly Place[] {
     if (place === undefined) places.set(location, { relation, occurrences: [occurrence] });
     else place.occurrences.push(occurrence);
   }
-  return [...places].map(([location, place]) => ({ location, ...place }));
+  return [...places].map(([location, place]) => ({ location, ...place, sample: samples.get(location) }));
+}
+
+/** One copy serves all places of a relation, but each sample is its own. */
+function shippedTogether(places: readonly Place[]): readonly (readonly Place[])[] {
+  const whole = new Map<Relation, Place[]>();
+  const groups: Place[][] = [];
+  for (const place of places) {
+    const group = place.sample === undefined ? whole.get(place.relation) : undefined;
+    if (group !== undefined) {
+      group.push(place);
+      continue;
+    }
+    const made = [place];
+    groups.push(made);
+    if (place.sample === undefined) whole.set(place.relation, made);
+  }
+  return groups;
 }
 
 function shipmentOf(
-  relation: Relation,
   places: readonly Place[],
   named: NamedColumns,
   aliased: Aliased,
   conditions: EntryConditions,
   binder: Binder,
+  tableOids: ReadonlySet<Relation>,
 ): Shipment {
+  const [first] = places;
+  assert(first !== undefined, 'a shipment is for some place');
+  const { relation, sample } = first;
   const isSharded = relation.placement.kind === 'sharded' && places.some((place) => isShardedPlace(place));
   const renamed = places.some(({ location }) => aliased.renamed.has(location));
   const aliases = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry.alias ?? ''));
@@ -156,23 +171,28 @@ function shipmentOf(
   const shipped = columns.length > 0 ? columns : [...keyColumns(relation), ...relation.columns].slice(0, 1);
   const list = shipped.map(({ name }) => quoteIdentifier(name));
   const filter = shipmentFilter(places, conditions, binder);
+  const extra = tableOids.has(relation) ? [tableOidColumn(relation, binder.context)] : [];
   return {
     relation: qualifiedName(relation),
-    columns: list,
-    definition: shipped.map(columnDefinition).join(', '),
-    types: shipped.map(({ typeOid, baseTypeOid, typeName, collation }) => ({
-      typeOid,
-      baseTypeOid,
-      typeName,
-      collation,
-    })),
+    columns: [...list, ...extra.map(({ name }) => name)],
+    definition: [...shipped.map(columnDefinition), ...extra.map(({ definition }) => definition)].join(', '),
+    types: [
+      ...shipped.map(({ typeOid, baseTypeOid, typeName, collation }) => ({
+        typeOid,
+        baseTypeOid,
+        typeName,
+        collation,
+      })),
+      ...extra.map(({ type }) => type),
+    ],
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
     sql: [
-      `SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`,
+      `SELECT ${[...list, ...extra.map(({ expression }) => expression)].join(', ')} FROM ${qualifiedName(relation)}`,
+      ...(sample === undefined ? [] : [' ', ...binder.text.pieces(sample.start, sample.end)]),
       ...(filter === undefined ? [] : [' WHERE ', ...filter]),
     ],
     primaryKey: dependent.map(quoteIdentifier),
-    always: isSharded,
+    always: isSharded || sample !== undefined,
   };
 }
 
