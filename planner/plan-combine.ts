@@ -29,6 +29,8 @@ import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from
 interface Place {
   readonly location: number;
   readonly relation: Relation;
+  /** `ONLY`: without the rows of its children. */
+  readonly only: boolean;
   readonly occurrences: readonly Occurrence[];
   /** Its TABLESAMPLE, which the shards carry out. */
   readonly sample: Extent | undefined;
@@ -59,7 +61,7 @@ export function combineParts(
   checkCombinable(roots, select, query, text);
   checkCopiedColumns(roots, text);
   checkCalls(roots, 'combined', context, text);
-  const places = placesOf(spread, sampleExtents(roots, text));
+  const places = placesOf(spread, onlyLocations(roots), sampleExtents(roots, text));
   const groups = shippedTogether(places);
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
@@ -68,7 +70,7 @@ export function combineParts(
   const shipments = groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations));
   const computed = new ComputedList();
   const edits: Edit[] = [
-    ...groups.flatMap((group, index) => group.map((place) => relationEdit(place, index, aliased, text))),
+    ...groups.flatMap((group, index) => group.flatMap((place) => relationEdits(place, index, aliased, text))),
     ...places.flatMap(({ sample }) => (sample === undefined ? [] : [{ ...sample, pieces: [] }])),
     ...computeOnce(roots, context, text, computed, 'session'),
     ...sizeEdits(roots, context, text, computed),
@@ -119,13 +121,13 @@ function aliasesOf(root: readonly Node[]): ReadonlySet<string> {
 }
 
 /** A WITH query that is read twice is bound twice: its relations stand in the text once. */
-function placesOf(spread: Spread, samples: ReadonlyMap<number, Extent>): readonly Place[] {
-  const places = new Map<number, { relation: Relation; occurrences: Occurrence[] }>();
+function placesOf(spread: Spread, only: ReadonlySet<number>, samples: ReadonlyMap<number, Extent>): readonly Place[] {
+  const places = new Map<number, { relation: Relation; only: boolean; occurrences: Occurrence[] }>();
   for (const occurrence of spread.all) {
     const { relation, location } = occurrence.entry;
     if (relation === undefined) continue;
     const place = places.get(location);
-    if (place === undefined) places.set(location, { relation, occurrences: [occurrence] });
+    if (place === undefined) places.set(location, { relation, only: only.has(location), occurrences: [occurrence] });
     else place.occurrences.push(occurrence);
   }
   return [...places].map(([location, place]) => ({ location, ...place, sample: samples.get(location) }));
@@ -133,19 +135,33 @@ function placesOf(spread: Spread, samples: ReadonlyMap<number, Extent>): readonl
 
 /** One copy serves all places of a relation, but each sample is its own. */
 function shippedTogether(places: readonly Place[]): readonly (readonly Place[])[] {
-  const whole = new Map<Relation, Place[]>();
+  const whole = new Map<string, Place[]>();
   const groups: Place[][] = [];
   for (const place of places) {
-    const group = place.sample === undefined ? whole.get(place.relation) : undefined;
+    const group = place.sample === undefined ? whole.get(sourceOf(place)) : undefined;
     if (group !== undefined) {
       group.push(place);
       continue;
     }
     const made = [place];
     groups.push(made);
-    if (place.sample === undefined) whole.set(place.relation, made);
+    if (place.sample === undefined) whole.set(sourceOf(place), made);
   }
   return groups;
+}
+
+/** Where the rows come from, as FROM names it. */
+function sourceOf({ relation, only }: Place): string {
+  return only ? `ONLY ${qualifiedName(relation)}` : qualifiedName(relation);
+}
+
+function onlyLocations(roots: readonly Node[]): ReadonlySet<number> {
+  const locations = new Set<number>();
+  walkNodes(roots, (node) => {
+    if ('RangeVar' in node && node.RangeVar.inh !== true) locations.add(node.RangeVar.location ?? 0);
+    return true;
+  });
+  return locations;
 }
 
 function shipmentOf(
@@ -187,7 +203,7 @@ function shipmentOf(
     ],
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
     sql: [
-      `SELECT ${[...list, ...extra.map(({ expression }) => expression)].join(', ')} FROM ${qualifiedName(relation)}`,
+      `SELECT ${[...list, ...extra.map(({ expression }) => expression)].join(', ')} FROM ${sourceOf(first)}`,
       ...(sample === undefined ? [] : [' ', ...binder.text.pieces(sample.start, sample.end)]),
       ...(filter === undefined ? [] : [' WHERE ', ...filter]),
     ],
@@ -254,19 +270,32 @@ function aliasedLocations(root: unknown): Aliased {
 }
 
 /** Puts the copy's name where the relation's was; its columns are still found under the relation's own name. */
-function relationEdit({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit {
-  let last = text.tokenIndexAt(location);
+function relationEdits({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit[] {
+  let first = text.tokenIndexAt(location);
+  let last = first;
   while (text.word(last + 1) === '.') last += 2;
+  // `t *` and `ONLY (t)` say which rows are meant: the copy has just those.
+  if (text.word(last + 1) === '*') last += 1;
+  if (text.word(first - 1) === '(' && text.word(first - 2) === 'only') {
+    first -= 2;
+    last += 1;
+  }
   const alias = aliased.all.has(location) ? [] : [` AS ${quoteIdentifier(relation.name)}`];
-  const pieces: SqlPiece[] = [{ kind: 'relation', shipment }, ...alias];
-  return { start: location, end: text.endOf(last), pieces };
+  const edit: Edit = {
+    start: text.startOf(first),
+    end: text.endOf(last),
+    pieces: [{ kind: 'relation', shipment }, ...alias],
+  };
+  const before = text.word(first - 1) === 'only' ? first - 2 : first - 1;
+  if (text.word(before) !== 'table') return [edit];
+  return [{ start: text.startOf(before), end: text.endOf(before), pieces: ['SELECT * FROM'] }, edit];
 }
 
 /** The columns that a statement may read, by name alone: what is not named anywhere need not be shipped. */
 class NamedColumns {
   /** Some GROUP BY is there, so a primary key may say which columns depend on the grouped ones. */
   readonly grouped: boolean;
-  /** A star or NATURAL JOIN: every column matters. */
+  /** A star, NATURAL JOIN, or an alias of a join, which may rename columns by their places: every column matters. */
   readonly #everything: boolean;
   readonly #names = new Set<string>();
   /** Unqualified names: one that is a relation's alias means its whole row. */
@@ -278,7 +307,7 @@ class NamedColumns {
     this.#everything = someNode(
       root,
       (node) =>
-        ('JoinExpr' in node && node.JoinExpr.isNatural === true) ||
+        ('JoinExpr' in node && (node.JoinExpr.isNatural === true || node.JoinExpr.alias !== undefined)) ||
         ('ColumnRef' in node && isStar(node.ColumnRef) && !idle.has(node.ColumnRef)),
     );
     walkNodes(root, (node) => {

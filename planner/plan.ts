@@ -4,6 +4,7 @@
  */
 
 import type { PgError } from '../base/errors.js';
+import type { SessionPlan } from './session-plan.js';
 import type { SizeFunction } from './size-functions.js';
 
 /**
@@ -176,8 +177,6 @@ export type LocalCommand =
   | { readonly kind: 'rollback to'; readonly name: string }
   /** DEALLOCATE of a prepared statement, or of all. */
   | { readonly kind: 'deallocate'; readonly name: string | undefined }
-  /** CLOSE ALL */
-  | { readonly kind: 'close all' }
   /**
    * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session.
    * With the tag SELECT it is a set_config() alone, whose row from the home shard is the answer.
@@ -215,7 +214,10 @@ export interface CopyFormat {
   readonly escape: string;
 }
 
-export type Plan =
+/** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
+export type Plan = ServerPlan | SessionPlan;
+
+export type ServerPlan =
   | { readonly kind: 'empty' }
   | { readonly kind: 'local'; readonly command: LocalCommand }
   /** Rung 2: one shard runs the statement as it is and its answer passes through as bytes. */

@@ -29,7 +29,7 @@ export interface ExtraColumn {
 }
 
 export function tableOidColumn(relation: Relation, context: PlanContext): ExtraColumn {
-  const tables = [relation, ...(relation.kind === 'partitioned table' ? shardedPartitions(context) : [])];
+  const tables = [relation, ...(hasChildren(relation) ? shardedChildren(context) : [])];
   const cases = tables.map(
     (table) => `WHEN ${quoteLiteral(qualifiedName(table))}::pg_catalog.regclass THEN ${table.oid}::pg_catalog.oid`,
   );
@@ -41,9 +41,15 @@ export function tableOidColumn(relation: Relation, context: PlanContext): ExtraC
   };
 }
 
-function shardedPartitions(context: PlanContext): Relation[] {
+function hasChildren({ kind, isInherited }: Relation): boolean {
+  return kind === 'partitioned table' || isInherited;
+}
+
+/** All that are some table's children: whose, is not known here. */
+function shardedChildren(context: PlanContext): Relation[] {
   return [...context.catalog.relations()].filter(
-    ({ isPartition, kind, placement }) => isPartition && kind === 'table' && placement.kind === 'sharded',
+    ({ isPartition, isInherited, kind, placement }) =>
+      (isPartition || isInherited) && kind === 'table' && placement.kind === 'sharded',
   );
 }
 
