@@ -12,7 +12,7 @@ import type { SqlPiece } from './plan.js';
 import { printCondition } from './print-condition.js';
 import type { Entry, FromNode, Query, Scope } from './query.js';
 import { quoteIdentifier } from '../catalog/schema.js';
-import { conjuncts } from './tree.js';
+import { conjuncts, someNode } from './tree.js';
 
 /** A condition where it stands. */
 export interface PlacedCondition {
@@ -101,5 +101,5 @@ function separated(parts: readonly (readonly SqlPiece[])[], separator: string): 
 }
 
 function readsColumn(node: Node): boolean {
-  return JSON.stringify(node).includes('"ColumnRef"');
+  return someNode(node, (part) => 'ColumnRef' in part);
 }
