@@ -12,7 +12,7 @@ import type { PlanContext } from './context.js';
 import { Classes, type Fact, type Term } from './facts.js';
 import { insideFacts, occurrencesOf, queryFacts, semiFacts, yieldedFacts, type Occurrence } from './pins.js';
 import { keyColumns } from './routing.js';
-import type { Entry, FromNode, Query } from './query.js';
+import type { Entry, FromNode, Query, Subquery } from './query.js';
 import { shapeOf, targetsOf } from './shape.js';
 import type { StatementText } from './text.js';
 import { keyFamily } from './key-family.js';
@@ -54,6 +54,17 @@ export class DistributionCheck {
     return { ungrouped, anchors: distribution.filter((key) => !key.nullable).map((key) => key.entry) };
   }
 
+  /**
+   * The same for the rows of FROM and WHERE alone, before they are grouped and cut; `within` tells which subqueries
+   * belong to these.
+   */
+  checkRows(query: Query, within: (subquery: Subquery) => boolean): readonly Entry[] {
+    const facts = queryFacts(query);
+    const distribution = this.#from(query.from, facts);
+    this.#subqueries(query.subqueries.filter(within), facts, distribution);
+    return (distribution ?? []).filter((key) => !key.nullable).map((key) => key.entry);
+  }
+
   #query(
     query: Query,
     outside: readonly Fact[],
@@ -83,7 +94,14 @@ export class DistributionCheck {
     const facts = [...outside, ...queryFacts(query)];
     const distribution = this.#from(query.from, facts);
     const classes = new Classes(facts);
-    for (const subquery of query.subqueries) {
+    this.#subqueries(query.subqueries, facts, distribution);
+    if (distribution === undefined || query.select === undefined) return { distribution, ungrouped: false };
+    return { distribution, ungrouped: this.#rows(query, distribution, classes, isTop) };
+  }
+
+  /** Subqueries read rows of the key of the row that they stand beside. */
+  #subqueries(subqueries: readonly Subquery[], facts: readonly Fact[], distribution: Distribution): void {
+    for (const subquery of subqueries) {
       const inner = occurrencesOf(subquery.query, semiFacts(facts, subquery)).filter(isSharded);
       if (inner.length === 0) continue;
       if (distribution === undefined || !isAnchored(inner, distribution)) {
@@ -94,8 +112,6 @@ export class DistributionCheck {
         );
       }
     }
-    if (distribution === undefined || query.select === undefined) return { distribution, ungrouped: false };
-    return { distribution, ungrouped: this.#rows(query, distribution, classes, isTop) };
   }
 
   /** Whether grouping and cutting stay within a key. Returns whether it aggregates all rows into one. */

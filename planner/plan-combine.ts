@@ -13,10 +13,12 @@ import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
 import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './plan.js';
+import { pushQueries } from './push-queries.js';
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
 import type { Query } from './query.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import type { Edit } from './parse/splice.js';
+import type { Extent } from './select-text.js';
 import type { StatementText } from './text.js';
 import { columnRefParts, isStar, nameParts, someNode, walkNodes } from './tree.js';
 
@@ -52,12 +54,18 @@ export function combineParts(
   checkCombinable(roots, select, text);
   checkSystemColumns(roots, text);
   checkCalls(roots, 'combined', context, text);
-  const places = placesOf(spread);
+  const computed = new ComputedList();
+  const once = computeOnce(roots, context, text, computed, 'session');
+  const pushed = pushQueries(query, binder, once);
+  const covered = pushed.flatMap((part) => part.covered);
+  const isLeft = ({ start, end }: Extent): boolean =>
+    !covered.some((extent) => start >= extent.start && end <= extent.end);
+  const places = placesOf(spread).filter(({ location }) => isLeft({ start: location, end: location }));
   const relations = [...new Set(places.map(({ relation }) => relation))];
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
   const conditions = conditionsByEntry(query);
-  const shipments = relations.map((relation) =>
+  const ofRelations = relations.map((relation) =>
     shipmentOf(
       relation,
       places.filter((place) => place.relation === relation),
@@ -67,10 +75,17 @@ export function combineParts(
       binder,
     ),
   );
-  const computed = new ComputedList();
+  const shipments = [...pushed.map(({ shipment }) => shipment), ...ofRelations];
+  const replaced = pushed.flatMap((part, index) => part.edits(index));
+  // An insertion at the edge of what is replaced belongs to what is around.
+  const isKept = (edit: Edit): boolean =>
+    !replaced.some(({ start, end }) =>
+      edit.start === edit.end ? edit.start > start && edit.end < end : edit.start >= start && edit.end <= end,
+    );
   const edits: Edit[] = [
-    ...places.map((place) => relationEdit(place, relations.indexOf(place.relation), aliased, text)),
-    ...computeOnce(roots, context, text, computed, 'session'),
+    ...places.map((place) => relationEdit(place, pushed.length + relations.indexOf(place.relation), aliased, text)),
+    ...once.filter(isKept),
+    ...replaced,
   ];
   return { shipments, edits, computed: computed.expressions };
 }

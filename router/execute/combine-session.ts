@@ -5,13 +5,14 @@
  * own writes.
  */
 
+import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import { copyDoneFrame, encodeQuery } from '../../wire/encode-frontend.js';
-import { readErrorResponse } from '../../wire/backend.js';
+import { readErrorResponse, readRowDescription } from '../../wire/backend.js';
 import { backendType } from '../../wire/frame.js';
 import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
@@ -166,6 +167,7 @@ class Shipments {
     const parts = await startShards(context, shards, false, query, wholeAnswer);
     try {
       await Promise.all(parts.map(async (part) => await part.describe()));
+      for (const part of parts) checkTypes(shipment, part);
       const count = await this.#pipe(name, parts, shipment, binary);
       await Promise.all(parts.map(async (part) => await part.close()));
       return count;
@@ -217,4 +219,20 @@ class Shipments {
       { hint: 'Restrict it by the shard key, or raise limits.combine_bytes in the configuration.' },
     );
   }
+}
+
+/** From FirstNormalObjectId (access/transam.h) on, oids are of users' types, and a domain is described as its base type. */
+const FIRST_USER_OID = 16_384;
+
+/** The result of a query has the types that the planner took it to have: else its bytes would be read as something else. */
+function checkTypes({ relation, typeOids }: Shipment, { description }: ShardRows): void {
+  if (relation !== undefined || description === undefined) return;
+  readRowDescription(description).forEach((column, index) => {
+    const expected = typeOids[index] ?? 0;
+    const isUsers = expected >= FIRST_USER_OID;
+    assert(
+      isUsers || column.typeOid === expected,
+      `column ${index + 1} of what is shipped is of type ${column.typeOid}, not ${expected}`,
+    );
+  });
 }
