@@ -18,7 +18,7 @@ import type { StatementText } from './text.js';
 import { keyFamily } from './key-family.js';
 
 /** The key of an occurrence whose rows lie on the shard that evaluates; nullable: or are null-extended there. */
-interface LocalKey {
+export interface LocalKey {
   readonly entry: Entry;
   readonly terms: readonly Term[];
   readonly nullable: boolean;
@@ -52,6 +52,12 @@ export class DistributionCheck {
       );
     }
     return { ungrouped, anchors: distribution.filter((key) => !key.nullable).map((key) => key.entry) };
+  }
+
+  /** The same for a query inside another one, which nothing gathers in order or combines. */
+  checkPart(query: Query): readonly Entry[] {
+    const { distribution } = this.#query(query, [], false);
+    return (distribution ?? []).filter((key) => !key.nullable).map((key) => key.entry);
   }
 
   /**
@@ -267,7 +273,7 @@ function shardedBelow(node: FromNode, facts: readonly Fact[]): Occurrence[] {
   return entry.kind === 'sharded' ? [{ entry, classes: new Classes(facts) }] : [];
 }
 
-function sameKey(left: LocalKey, right: LocalKey, classes: Classes): boolean {
+export function sameKey(left: LocalKey, right: LocalKey, classes: Classes): boolean {
   return (
     sameFamilies(left.entry, right.entry) &&
     left.terms.every((term, index) => classes.equal(term, right.terms[index] ?? -1))

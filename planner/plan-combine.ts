@@ -13,14 +13,16 @@ import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
 import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './plan.js';
+import { aliasedLocations, NamedColumns, type Aliased } from './named-columns.js';
 import { pushQueries } from './push-queries.js';
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
 import type { Query } from './query.js';
+import { schemaEdits, wholeRowEdits } from './row-references.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import type { Edit } from './parse/splice.js';
 import type { Extent } from './select-text.js';
 import type { StatementText } from './text.js';
-import { columnRefParts, isStar, nameParts, someNode, walkNodes } from './tree.js';
+import { walkNodes } from './tree.js';
 
 /** A place in the text where a relation is named, with all that is known of its rows there. */
 interface Place {
@@ -51,20 +53,20 @@ export function combineParts(
   binder: Binder,
 ): CombineParts {
   const { text, context } = binder;
-  checkCombinable(roots, select, text);
+  checkCombinable(roots, text);
   checkSystemColumns(roots, text);
   checkCalls(roots, 'combined', context, text);
   const computed = new ComputedList();
   const once = computeOnce(roots, context, text, computed, 'session');
-  const pushed = pushQueries(query, binder, once);
+  const named = new NamedColumns(roots);
+  const aliased = aliasedLocations(roots);
+  const conditions = conditionsByEntry(query);
+  const pushed = pushQueries(query, { binder, once, named, aliased, conditions });
   const covered = pushed.flatMap((part) => part.covered);
   const isLeft = ({ start, end }: Extent): boolean =>
     !covered.some((extent) => start >= extent.start && end <= extent.end);
   const places = placesOf(spread).filter(({ location }) => isLeft({ start: location, end: location }));
   const relations = [...new Set(places.map(({ relation }) => relation))];
-  const named = new NamedColumns(roots);
-  const aliased = aliasedLocations(roots);
-  const conditions = conditionsByEntry(query);
   const ofRelations = relations.map((relation) =>
     shipmentOf(
       relation,
@@ -84,20 +86,13 @@ export function combineParts(
     );
   const edits: Edit[] = [
     ...places.map((place) => relationEdit(place, pushed.length + relations.indexOf(place.relation), aliased, text)),
-    ...once.filter(isKept),
+    ...[...once, ...schemaEdits(roots, text), ...wholeRowEdits(query, text)].filter(isKept),
     ...replaced,
   ];
   return { shipments, edits, computed: computed.expressions };
 }
 
-function checkCombinable(root: readonly Node[], select: SelectStmt, text: StatementText): void {
-  for (const target of select.targetList ?? []) {
-    const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
-    const parts = value !== undefined && 'ColumnRef' in value ? columnRefParts(value.ColumnRef) : [];
-    const isRow = parts.length === 1 && aliasesOf(root).has(parts[0] ?? '');
-    if (isRow)
-      throw refuse('a whole row as a result column, over several shards', 'Select its columns, or row_to_json(…).');
-  }
+function checkCombinable(root: readonly Node[], text: StatementText): void {
   walkNodes(root, (node) => {
     if ('LockingClause' in node) {
       throw refuse(
@@ -116,23 +111,8 @@ function checkCombinable(root: readonly Node[], select: SelectStmt, text: Statem
         'Run it as a statement of its own in the same transaction.',
       );
     }
-    if ('ColumnRef' in node && columnRefParts(node.ColumnRef).length > 2) {
-      throw refuse('a column qualified by its schema, over several shards', 'Give the table an alias and use that.', {
-        position: text.position(node.ColumnRef.location ?? 0),
-      });
-    }
     return true;
   });
-}
-
-/** Names by which a whole row can be meant. */
-function aliasesOf(root: readonly Node[]): ReadonlySet<string> {
-  const aliases = new Set<string>();
-  walkNodes(root, (node) => {
-    if ('RangeVar' in node) aliases.add(node.RangeVar.alias?.aliasname ?? node.RangeVar.relname ?? '');
-    return true;
-  });
-  return aliases;
 }
 
 /** A WITH query that is read twice is bound twice: its relations stand in the text once. */
@@ -220,26 +200,6 @@ function unshardedRouting(relation: Relation): Routing {
   return relation.placement.kind === 'reference' ? { kind: 'any' } : { kind: 'home' };
 }
 
-/** Which relations have an alias of their own, and which have their columns renamed by it: `t AS a (x, y)`. */
-interface Aliased {
-  readonly all: ReadonlySet<number>;
-  readonly renamed: ReadonlySet<number>;
-}
-
-function aliasedLocations(root: unknown): Aliased {
-  const all = new Set<number>();
-  const renamed = new Set<number>();
-  walkNodes(root, (node) => {
-    if ('RangeVar' in node && node.RangeVar.alias !== undefined) {
-      const location = node.RangeVar.location ?? 0;
-      all.add(location);
-      if (node.RangeVar.alias.colnames !== undefined) renamed.add(location);
-    }
-    return true;
-  });
-  return { all, renamed };
-}
-
 /** Puts the copy's name where the relation's was; its columns are still found under the relation's own name. */
 function relationEdit({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit {
   let last = text.tokenIndexAt(location);
@@ -247,37 +207,4 @@ function relationEdit({ location, relation }: Place, shipment: number, aliased: 
   const alias = aliased.all.has(location) ? [] : [` AS ${quoteIdentifier(relation.name)}`];
   const pieces: SqlPiece[] = [{ kind: 'relation', shipment }, ...alias];
   return { start: location, end: text.endOf(last), pieces };
-}
-
-/** The columns that a statement may read, by name alone: what is not named anywhere need not be shipped. */
-class NamedColumns {
-  /** Some GROUP BY is there, so a primary key may say which columns depend on the grouped ones. */
-  readonly grouped: boolean;
-  /** A star or NATURAL JOIN: every column matters. */
-  readonly #everything: boolean;
-  readonly #names = new Set<string>();
-  /** Unqualified names: one that is a relation's alias means its whole row. */
-  readonly #unqualified = new Set<string>();
-
-  constructor(root: unknown) {
-    this.grouped = someNode(root, (node) => 'SelectStmt' in node && node.SelectStmt.groupClause !== undefined);
-    this.#everything = someNode(
-      root,
-      (node) =>
-        ('JoinExpr' in node && node.JoinExpr.isNatural === true) || ('ColumnRef' in node && isStar(node.ColumnRef)),
-    );
-    walkNodes(root, (node) => {
-      if ('ColumnRef' in node) {
-        const parts = columnRefParts(node.ColumnRef);
-        this.#names.add(parts.at(-1) ?? '');
-        if (parts.length === 1) this.#unqualified.add(parts[0] ?? '');
-      }
-      if ('JoinExpr' in node) for (const name of nameParts(node.JoinExpr.usingClause)) this.#names.add(name);
-      return true;
-    });
-  }
-
-  wants(column: string, aliases: readonly string[]): boolean {
-    return this.#everything || this.#names.has(column) || aliases.some((alias) => this.#unqualified.has(alias));
-  }
 }

@@ -8,6 +8,7 @@ import type { FuncCall, Node } from 'libpg-query';
 import { quoteIdentifier } from '../catalog/schema.js';
 import type { Term } from './facts.js';
 import type { Reference } from './level-references.js';
+import { cannotFail } from './failing.js';
 import { orderTypeOf } from './order-types.js';
 import type { Edit } from './parse/splice.js';
 import type { SqlPiece } from './plan.js';
@@ -63,6 +64,7 @@ export function pushAggregates(level: Level): PushedQuery | undefined {
   if (!isAggregated && !(isDistinct && shape.windows.length === 0)) return undefined;
   if (hasStar(select) || returnsSet([select.targetList, select.groupClause], level) || !keepsToItself(level))
     return undefined;
+  if (!level.isTop && !shape.aggregates.every((call) => cannotFail([call.args, call.agg_filter]))) return undefined;
   const splits = splitAll(shape, level);
   const grouping = groupingOf(level);
   if (splits === undefined || grouping === undefined) return undefined;
@@ -129,6 +131,7 @@ function groupExpressions(level: Level, { items }: Grouping): readonly GroupExpr
   for (const [index, item] of items.entries()) {
     if ('ColumnRef' in item || 'A_Const' in item || found.has(treeText(item))) continue;
     const type = typeOf(item, scope)?.declared;
+    if (!level.isTop && !cannotFail(item)) return undefined;
     if (type?.exact !== true || someNode(item, (node) => 'SubLink' in node)) return undefined;
     const same = (node: Node | undefined): boolean => node !== undefined && treeText(node) === treeText(item);
     const nodes: Node[] = [];

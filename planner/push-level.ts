@@ -16,7 +16,7 @@ import { levelText, type LevelText } from './level-text.js';
 import type { Edit } from './parse/splice.js';
 import { occurrencesOf, type Occurrence } from './pins.js';
 import type { Routing, Shipment, SqlPiece } from './plan.js';
-import type { DeclaredType, Query, Qualifier, Scope, Subquery } from './query.js';
+import type { DeclaredType, Entry, Query, Qualifier, Scope, Subquery } from './query.js';
 import { scatterRouting } from './routing.js';
 import type { Extent } from './select-text.js';
 import { columnName, groupingExpression, targetsOf, type Target } from './shape.js';
@@ -41,10 +41,12 @@ export interface Level {
   readonly binder: Binder;
   /** The statement's edits for what is evaluated once. */
   readonly once: readonly Edit[];
+  /** The statement itself, whose rows all are wanted. */
+  readonly isTop: boolean;
 }
 
 /** A level that stands by itself and does nothing that must not be done on several shards. */
-export function pushableLevel(query: Query, binder: Binder, once: readonly Edit[]): Level | undefined {
+export function pushableLevel(query: Query, binder: Binder, once: readonly Edit[], isTop: boolean): Level | undefined {
   const { select, scope } = query;
   if (query.kind !== 'select' || select === undefined || query.from === undefined) return undefined;
   if (select.lockingClause !== undefined || select.intoClause !== undefined) return undefined;
@@ -57,7 +59,7 @@ export function pushableLevel(query: Query, binder: Binder, once: readonly Edit[
   const written = levelText(select, text);
   if (written === undefined) return undefined;
   const targets = targetsOf(select.targetList, scope);
-  return { query, select, scope, written, targets, occurrences, binder, once };
+  return { query, select, scope, written, targets, occurrences, binder, once, isTop };
 }
 
 /** A WITH query of this statement: the shards do not have it. */
@@ -85,19 +87,31 @@ export function isAllowed(check: () => void): boolean {
 
 /** Where the rows of FROM and WHERE are, when every shard can find its own; undefined otherwise. */
 export function rowsRouting(level: Level): Routing | undefined {
-  const { query, binder, occurrences } = level;
-  let anchors: readonly unknown[] = [];
-  const check = new DistributionCheck(binder.context, binder.text);
-  const isUnion = isAllowed(() => {
-    anchors = check.checkRows(query, (subquery) => isInside(level, subquery));
-  });
   const outside = outsideSubqueries(level).flatMap((subquery) => occurrencesOf(subquery.query));
-  const read = occurrences.filter(({ entry }) => !outside.some((other) => other.entry === entry));
-  const isHome = read.some(({ entry }) => entry.kind === 'home' || entry.kind === 'catalog');
-  if (!isUnion || anchors.length === 0 || isHome) return undefined;
+  const isRead = ({ entry }: Occurrence): boolean => !outside.some((other) => other.entry === entry);
+  const within = (subquery: Subquery): boolean => isInside(level, subquery);
+  return routingBy(level, level.occurrences.filter(isRead), (check) => check.checkRows(level.query, within));
+}
+
+/** Where the whole answer is, when it is the union of the shards' answers; undefined otherwise. */
+export function resultRouting(level: Level): Routing | undefined {
+  return routingBy(level, level.occurrences, (check) => check.checkPart(level.query));
+}
+
+function routingBy(
+  { binder: { context, text } }: Level,
+  occurrences: readonly Occurrence[],
+  findAnchors: (check: DistributionCheck) => readonly Entry[],
+): Routing | undefined {
+  if (occurrences.some(({ entry }) => entry.kind === 'home' || entry.kind === 'catalog')) return undefined;
+  let anchors: readonly Entry[] = [];
+  const isUnion = isAllowed(() => {
+    anchors = findAnchors(new DistributionCheck(context, text));
+  });
+  if (!isUnion || anchors.length === 0) return undefined;
   return scatterRouting(
     occurrences.filter(({ entry }) => anchors.includes(entry)),
-    binder.text,
+    text,
   );
 }
 

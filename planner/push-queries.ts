@@ -5,14 +5,15 @@
 
 import type { SelectStmt } from 'libpg-query';
 
-import type { Binder } from './bind.js';
-import type { Edit } from './parse/splice.js';
 import { pushAggregates } from './push-aggregates.js';
+import { pushResult } from './push-result.js';
 import { pushRows } from './push-rows.js';
+import { pushGroups, type StatementParts } from './push-groups.js';
 import { outsideSubqueries, pushableLevel, type PushedQuery } from './push-level.js';
 import type { FromNode, Query } from './query.js';
 
-export function pushQueries(query: Query, binder: Binder, once: readonly Edit[]): readonly PushedQuery[] {
+export function pushQueries(query: Query, parts: StatementParts): readonly PushedQuery[] {
+  const { binder, once } = parts;
   const pushed: PushedQuery[] = [];
   /** A WITH query that is read twice is bound twice, but stands in the text once. */
   const seen = new Set<SelectStmt>();
@@ -21,13 +22,14 @@ export function pushQueries(query: Query, binder: Binder, once: readonly Edit[])
       if (seen.has(each.select)) return;
       seen.add(each.select);
     }
-    const level = pushableLevel(each, binder, once);
-    const found = level === undefined ? undefined : (pushAggregates(level) ?? pushRows(level));
+    const level = pushableLevel(each, binder, once, each === query);
+    const found = level === undefined ? undefined : (pushResult(level) ?? pushAggregates(level) ?? pushRows(level));
     if (level !== undefined && found !== undefined) {
       pushed.push(found);
       for (const { query: inner } of outsideSubqueries(level)) visit(inner);
       return;
     }
+    pushed.push(...pushGroups(each, parts));
     visitFrom(each.from);
     for (const { query: inner } of each.subqueries) visit(inner);
     for (const { query: inner } of each.arms) visit(inner);

@@ -3,13 +3,12 @@
  * no more of each shard than may be wanted. The rest of the level stays as it is, ORDER BY and LIMIT too.
  */
 
-import type { ColumnRef, Node } from 'libpg-query';
+import type { Node } from 'libpg-query';
 
-import { quoteIdentifier } from '../catalog/schema.js';
 import { typeOid } from '../catalog/type-oid.js';
-import { Classes, type Fact, type Term } from './facts.js';
+import { Classes, type Term } from './facts.js';
+import { entriesOf, isSingle, joinFacts } from './from-entries.js';
 import { queryFacts } from './pins.js';
-import type { Edit } from './parse/splice.js';
 import type { SqlPiece } from './plan.js';
 import {
   columnsSql,
@@ -25,10 +24,9 @@ import {
   type Level,
   type PushedQuery,
 } from './push-level.js';
-import type { Entry, FromNode, Qualifier } from './query.js';
 import { orderingExpression, shapeOf } from './shape.js';
-import type { StatementText } from './text.js';
-import { isStar, nameParts, someNode } from './tree.js';
+import { starsOf, type Star } from './stars.js';
+import { someNode } from './tree.js';
 import { comparedValue } from './values.js';
 
 export function pushRows(level: Level): PushedQuery | undefined {
@@ -64,44 +62,11 @@ export function pushRows(level: Level): PushedQuery | undefined {
   };
 }
 
-interface Star {
-  readonly node: Node;
-  readonly edits: readonly Edit[];
-}
-
 /** Exposes what the stars of the select list stand for; undefined where that cannot be. */
 function exposeStars({ select, scope, binder }: Level, exposed: ExposedColumns): readonly Star[] | undefined {
-  const stars: Star[] = [];
-  const done = new Set<Qualifier>();
-  const expose = (qualifier: Qualifier | undefined): boolean => {
-    if (qualifier === undefined) return false;
-    if (done.has(qualifier)) return true;
-    done.add(qualifier);
-    return exposed.addAll(qualifier);
-  };
-  for (const node of select.targetList ?? []) {
-    const value = 'ResTarget' in node ? node.ResTarget.val : undefined;
-    if (value === undefined || !('ColumnRef' in value) || !isStar(value.ColumnRef)) continue;
-    const fields = value.ColumnRef.fields ?? [];
-    if (fields.length > 2) return undefined;
-    const [alias] = nameParts(fields);
-    if (alias !== undefined) {
-      if (!expose(scope.qualifiers.find((qualifier) => qualifier.alias === alias))) return undefined;
-      stars.push({ node: value, edits: [] });
-      continue;
-    }
-    // USING shows a column once that two qualifiers have.
-    const all = scope.qualifiers.flatMap((qualifier) => qualifier.columns);
-    const isPlain = all.length === scope.columns.length && all.every((column, at) => column === scope.columns[at]);
-    if (!isPlain || !scope.qualifiers.every(expose)) return undefined;
-    const list = scope.qualifiers.map((qualifier) => `${quoteIdentifier(qualifier.alias ?? '')}.*`).join(', ');
-    stars.push({ node: value, edits: [starEdit(value.ColumnRef, list, binder.text)] });
-  }
-  return stars;
-}
-
-function starEdit({ location = 0 }: ColumnRef, list: string, text: StatementText): Edit {
-  return { start: location, end: text.endOf(text.tokenIndexAt(location)), pieces: [list] };
+  const stars = starsOf(select, scope, binder.text);
+  const shown = new Set(stars?.flatMap(({ qualifiers }) => qualifiers));
+  return [...shown].every((qualifier) => exposed.addAll(qualifier)) ? stars : undefined;
 }
 
 /** A copy has no primary key, on which columns beside the grouped ones could depend. */
@@ -120,11 +85,6 @@ function dependsOnKey({ select, query, scope }: Level): boolean {
   });
 }
 
-function entriesOf(node: FromNode | undefined): readonly Entry[] {
-  if (node === undefined) return [];
-  return node.kind === 'entry' ? [node.entry] : [...entriesOf(node.left), ...entriesOf(node.right)];
-}
-
 /**
  * Whether fewer rows come of a join on the shards than its relations have: when something filters them, and when no more
  * than one of them can have several rows for one of the others.
@@ -137,28 +97,6 @@ function isWorthJoining({ query, select, occurrences }: Level): boolean {
   const classes = new Classes([...queryFacts(query), ...joinFacts(query.from)]);
   const manifold = entries.filter((entry) => !isSingle(entry, entries, classes));
   return manifold.length <= 1;
-}
-
-/** What all joins say, the outer ones too: for an estimate, not for a proof. */
-function joinFacts(node: FromNode | undefined): readonly Fact[] {
-  if (node === undefined || node.kind === 'entry') return [];
-  return [...node.facts, ...joinFacts(node.left), ...joinFacts(node.right)];
-}
-
-/** Whether some unique key of the entry is equal to columns of the others. */
-function isSingle(entry: Entry, entries: readonly Entry[], classes: Classes): boolean {
-  const others = entries.filter((other) => other !== entry).flatMap(({ columns }) => columns.map(({ term }) => term));
-  const { relation, columns } = entry;
-  return (
-    relation?.uniqueKeys.some(
-      (key) =>
-        key.partial !== true &&
-        key.columns.every((name) => {
-          const term = columns[relation.columns.findIndex((column) => column.name === name)]?.term ?? -1;
-          return classes.values(term).length > 0 || others.some((other) => classes.equal(term, other));
-        }),
-    ) ?? false
-  );
 }
 
 /** More than so many rows are not cut off on the shards: LIMIT + OFFSET must not overflow. */

@@ -217,6 +217,8 @@ function callType(name: string, args: readonly Node[], scope: Scope): ValueType 
       const isText = args.length > 1 && first !== undefined && textTypes.has(first.baseTypeOid);
       return isText && hasNoText(args.slice(1), scope) ? textLike(typeOid.text, first) : undefined;
     }
+    case 'string_agg':
+      return first !== undefined && textTypes.has(first.baseTypeOid) ? textLike(typeOid.text, first) : undefined;
     case 'min':
     case 'max':
       return extremeType(first);

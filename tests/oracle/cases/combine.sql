@@ -125,7 +125,7 @@ WITH w AS (SELECT g, count(*) FROM t GROUP BY g), u AS (SELECT c, avg(v) FROM t 
 SELECT g FROM t GROUP BY g UNION ALL SELECT q FROM o GROUP BY q ORDER BY 1;
 SELECT x.*, y.* FROM (SELECT g, sum(v) FROM t GROUP BY g) x LEFT JOIN (SELECT q, count(*) FROM o GROUP BY q) y ON x.g = y.q ORDER BY 1;
 SELECT g, sum(x) > 0, count(*) FROM t GROUP BY g ORDER BY g;
-SELECT m, count(*) FROM t GROUP BY m ORDER BY m LIMIT 5;
+SELECT round(m, 1), count(*) FROM t GROUP BY m ORDER BY 1, 2 LIMIT 5;
 SELECT g, string_agg(c, ',' ORDER BY id), percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FROM t GROUP BY g ORDER BY g;
 SELECT g, count(*), max(now()) = now() FROM t WHERE at < now() GROUP BY g ORDER BY g;
 SELECT g, (SELECT count(*) FROM o WHERE q = t.g) FROM t GROUP BY g ORDER BY g;
@@ -174,3 +174,38 @@ SELECT t.c1, count(o.l), string_agg(o.w, ',' ORDER BY o.w) FROM t LEFT JOIN o ON
 SELECT id, rank() OVER (ORDER BY c1) FROM t WHERE EXISTS (SELECT FROM o WHERE o.id = t.id AND q = 3) ORDER BY 2;
 SELECT x FROM t x WHERE id < 4 ORDER BY x.c1 COLLATE "C";
 SELECT row_to_json(x) FROM t x ORDER BY c1 LIMIT 2;
+
+-- section subqueries and joins on the shards
+CREATE TABLE c (id int4 PRIMARY KEY, name text COLLATE "und-x-icu", grp int4);
+INSERT INTO c SELECT i, 'c' || i, i % 4 FROM generate_series(1, 40) AS i;
+CREATE TABLE o (id int8, n int8, total numeric(10, 2), note text, at date, PRIMARY KEY (id, n));
+INSERT INTO o SELECT i % 40 + 1, i, i * 1.5, 'n' || i % 7, '2024-01-01'::date + i FROM generate_series(1, 160) AS i;
+CREATE TABLE l (o int8, n int8, line int4, sku text, q int4, PRIMARY KEY (o, n, line));
+INSERT INTO l SELECT i % 40 + 1, i, j, 's' || j, (i * j) % 11 FROM generate_series(1, 160) AS i, generate_series(1, 3) AS j WHERE (i + j) % 4 > 0;
+CREATE TABLE p (sku text PRIMARY KEY, label text);
+INSERT INTO p SELECT 's' || j, 'label ' || j FROM generate_series(1, 3) AS j;
+SELECT x.id, x.k, c.name FROM (SELECT id, count(*) AS k, string_agg(note, ',' ORDER BY n) FROM o GROUP BY id HAVING sum(total) > 300) x JOIN c ON c.grp = x.k ORDER BY 1, 3;
+SELECT name FROM c WHERE grp IN (SELECT count(*) FROM o GROUP BY id) ORDER BY name;
+WITH big AS (SELECT id FROM o GROUP BY id HAVING sum(total) > 500) SELECT count(*), max(a.id) FROM big a, big b WHERE a.id = b.id + 1;
+WITH big (k, t) AS MATERIALIZED (SELECT id, sum(total) FROM o GROUP BY id) SELECT max(t), min(k) FROM big;
+SELECT id FROM o GROUP BY id HAVING stddev(total) > 1 EXCEPT SELECT q FROM l WHERE line = 1 ORDER BY 1;
+(SELECT o.id FROM o JOIN l ON l.o = o.id AND l.n = o.n WHERE l.q > 8) UNION SELECT grp FROM c ORDER BY 1;
+SELECT c.name, r FROM (SELECT id, n, rank() OVER (PARTITION BY id ORDER BY total DESC) AS r FROM o) x JOIN c ON c.id = x.n AND r = 1 ORDER BY c.name;
+SELECT c.grp, count(*) FROM c JOIN (SELECT DISTINCT id, note FROM o WHERE total > 50) x ON x.note = 'n' || c.grp GROUP BY c.grp ORDER BY 1;
+SELECT x."?column?", x.count FROM (SELECT id, count(*), 'lit' FROM o GROUP BY id) x JOIN c ON c.grp = x.count - 3 ORDER BY 2 LIMIT 1;
+SELECT x.* FROM (SELECT *, count(*) OVER (PARTITION BY id) AS many FROM o WHERE total < 60) x JOIN p ON p.sku = 's' || x.many ORDER BY n;
+SELECT p.label, o.total, l.line FROM p, o, l WHERE p.sku = l.sku AND o.id = l.o AND o.n = l.n AND o.at < '2024-01-20' AND l.q > 3 ORDER BY 1, 2, 3;
+SELECT * FROM p JOIN l USING (sku) JOIN o ON o.id = l.o AND o.n = l.n WHERE o.note = 'n1' ORDER BY o.n, l.line;
+SELECT * FROM p JOIN o ON o.note = 'n' || right(p.sku, 1) JOIN l AS l (a, b) ON l.a = o.id AND l.b = o.n WHERE o.total < 40 ORDER BY o.n, l.line;
+SELECT p.label, sum(l.q), count(o.total), avg(o.total) FROM o JOIN l ON l.o = o.id AND l.n = o.n LEFT JOIN p ON p.sku = l.sku AND p.label <> 'label 2' WHERE o.note IN ('n1', 'n2') GROUP BY p.label ORDER BY 1;
+SELECT p.label, o.n FROM p LEFT JOIN o ON o.note = p.sku JOIN l ON l.sku = p.sku WHERE l.q = 10 ORDER BY 1, 2, l.n;
+SELECT c.name, p.label, sum(l.q) FROM c, o, l, p WHERE c.id = o.id AND l.o = o.id AND l.n = o.n AND p.sku = l.sku AND o.at BETWEEN '2024-02-01' AND '2024-02-20' GROUP BY c.name, p.label ORDER BY 3 DESC, 1, 2 LIMIT 10;
+SELECT (SELECT max(o.total) FROM o, l, p WHERE o.id = l.o AND o.n = l.n AND p.sku = l.sku AND p.label = 'label ' || c.grp AND o.note = 'n3') FROM c ORDER BY 1;
+SELECT o FROM o, l, p WHERE o.id = l.o AND o.n = l.n AND p.sku = l.sku AND o.note = 'n3' AND o.total > 200 AND o.total < 0;
+SELECT row_to_json(o), l FROM o, l, p WHERE o.id = l.o AND o.n = l.n AND p.sku = l.sku AND o.n = 8 ORDER BY l.line;
+BEGIN;
+UPDATE l SET q = 100 WHERE line = 2 AND o < 10;
+UPDATE o SET note = 'new' WHERE id = 3;
+SELECT p.label, o.note, sum(l.q) FROM p, o, l WHERE p.sku = l.sku AND o.id = l.o AND o.n = l.n AND o.id < 6 GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT x.k, c.name FROM (SELECT id, sum(q) AS k FROM o JOIN l ON l.o = o.id AND l.n = o.n GROUP BY id) x JOIN c ON c.id = x.k ORDER BY 1, 2;
+ROLLBACK;
