@@ -63,6 +63,8 @@ export interface CatalogRows {
   readonly triggered: readonly number[];
   readonly ruled: readonly number[];
   readonly partitions: readonly (readonly [partition: number, parent: number])[];
+  /** Parents and children by INHERITS, which is not partitioning. */
+  readonly inherited: readonly number[];
   readonly sequences: readonly (readonly [relation: number, column: number, schema: string, name: string])[];
   readonly domains: readonly (readonly [
     oid: number,
@@ -151,6 +153,11 @@ export function catalogSql(part: CatalogPart): string {
     partitions: list(
       'pg_catalog.json_build_array(h.inhrelid::int8, h.inhparent::int8)',
       'FROM relation r JOIN pg_catalog.pg_inherits h ON h.inhrelid = r.oid WHERE r.is_partition',
+    ),
+    inherited: list(
+      'DISTINCT e.oid::int8',
+      `FROM relation r JOIN pg_catalog.pg_inherits h ON h.inhrelid = r.oid,
+         pg_catalog.unnest(ARRAY[h.inhrelid, h.inhparent]) AS e (oid) WHERE r.kind IN ('r', 'f') AND NOT r.is_partition`,
     ),
     // Starting from the columns, so that every step is a lookup in an index, whatever the planner expects of the CTE.
     sequences: list(

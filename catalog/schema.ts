@@ -73,6 +73,8 @@ export interface Relation {
   readonly hasRules: boolean;
   readonly hasRowSecurity: boolean;
   readonly isPartition: boolean;
+  /** A parent or a child by INHERITS: a SELECT from a parent reads its children too. */
+  readonly isInherited: boolean;
   readonly isTemporary: boolean;
 }
 

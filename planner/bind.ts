@@ -24,7 +24,9 @@ import {
   type Query,
   type Subquery,
 } from './query.js';
+import { undefinedRelation } from './scope.js';
 import { targetsOf } from './shape.js';
+import { testsRowPlace } from './system-columns.js';
 import type { StatementText } from './text.js';
 import { conjuncts, nameParts, selectOf, walkNodes } from './tree.js';
 import { isSameDeclared, typeOf } from './value-types.js';
@@ -91,7 +93,7 @@ export class Binder implements Binding {
       if (!('SubLink' in node)) return !('SelectStmt' in node);
       const link = node.SubLink;
       const query = this.bindNode(link.subselect, scope, scope.commonTables);
-      this.#subqueries.push({ query, semi: undefined, location: link.location ?? 0 });
+      this.#subqueries.push({ query, semi: undefined, byPlace: testsRowPlace(node), location: link.location ?? 0 });
       this.bindExpressions(link.testexpr, scope);
       return false;
     });
@@ -114,7 +116,7 @@ export class Binder implements Binding {
           : undefined;
       const output = query.outputs.length === 1 ? query.outputs[0] : undefined;
       const semi = tested === undefined || output === undefined ? undefined : equalityOf(tested, output);
-      this.#subqueries.push({ query, semi, location: link.location ?? 0 });
+      this.#subqueries.push({ query, semi, byPlace: testsRowPlace(part), location: link.location ?? 0 });
       this.bindExpressions(link.testexpr, scope);
     }
     return conditionFacts(condition, scope, this.text);
@@ -225,40 +227,60 @@ export class Binder implements Binding {
   /** Makes the common tables visible; what is returned must be called at the end, for those that nothing read. */
   bindWith(clause: WithClause | undefined, scope: Scope): () => Query[] {
     if (clause === undefined) return () => [];
+    const isRecursive = clause.recursive === true;
     const queries: Query[] = [];
-    const unread: (() => void)[] = [];
+    const finishing: (() => void)[] = [];
+    // With RECURSIVE each query sees all of the clause, in whatever order they stand.
+    const all = new Map(scope.commonTables);
     for (const node of clause.ctes ?? []) {
       if (!('CommonTableExpr' in node)) continue;
       const { ctename, ctequery, aliascolnames, search_clause, cycle_clause } = node.CommonTableExpr;
       const name = ctename ?? '';
-      const visible = scope.commonTables;
+      const visible = isRecursive ? all : scope.commonTables;
       const parent = scope.parent;
       let table: CommonTable;
       if (selectOf(ctequery) === undefined) {
-        const query = this.bindNode(ctequery, parent, visible);
-        queries.push(query);
-        table = { bind: (alias, location) => opaqueEntry(this, query.outputs, alias, aliascolnames, location) };
+        let query: Query | undefined;
+        let binding = false;
+        const bound = (location: number): Query => {
+          if (binding) throw undefinedRelation({ schema: undefined, name }, this.text.position(location));
+          binding = query === undefined;
+          if (query === undefined) queries.push((query = this.bindNode(ctequery, parent, visible)));
+          binding = false;
+          return query;
+        };
+        if (!isRecursive) bound(0);
+        finishing.push(() => void bound(0));
+        table = {
+          bind: (alias, location) => opaqueEntry(this, bound(location).outputs, alias, aliascolnames, location),
+        };
       } else {
         let read = false;
+        let binding = false;
         const extended = search_clause !== undefined || cycle_clause !== undefined;
         table = {
           bind: (alias, location) => {
+            // In its own first arm, or by way of another query: PostgreSQL has no meaning for that.
+            if (binding) throw undefinedRelation({ schema: undefined, name }, this.text.position(location));
             read = true;
-            const query =
-              clause.recursive === true
-                ? this.#recursive(name, selectOf(ctequery), aliascolnames, parent, visible)
-                : this.bindNode(ctequery, parent, visible);
+            binding = isRecursive;
+            const query = isRecursive
+              ? this.#recursive(name, selectOf(ctequery), aliascolnames, parent, visible)
+              : this.bindNode(ctequery, parent, visible);
+            binding = false;
             return { ...derivedEntry(this, query, alias, aliascolnames, location), open: extended };
           },
         };
-        unread.push(() => {
+        finishing.push(() => {
           if (!read) queries.push(this.bindNode(ctequery, parent, new Map([...visible, [name, selfTable(this)]])));
         });
       }
-      scope.commonTables = new Map([...visible, [name, table]]);
+      all.set(name, table);
+      if (!isRecursive) scope.commonTables = new Map([...visible, [name, table]]);
     }
+    if (isRecursive) scope.commonTables = all;
     return () => {
-      for (const bind of unread) bind();
+      for (const finish of finishing) finish();
       return queries;
     };
   }

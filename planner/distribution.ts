@@ -11,6 +11,7 @@ import { termsOf } from './bind-outputs.js';
 import type { PlanContext } from './context.js';
 import { Classes, type Fact, type Term } from './facts.js';
 import { insideFacts, occurrencesOf, queryFacts, semiFacts, yieldedFacts, type Occurrence } from './pins.js';
+import { mayAggregateOutside } from './outer-aggregates.js';
 import { keyColumns } from './routing.js';
 import type { Entry, FromNode, Query, Subquery } from './query.js';
 import { shapeOf, targetsOf } from './shape.js';
@@ -23,6 +24,9 @@ export interface LocalKey {
   readonly terms: readonly Term[];
   readonly nullable: boolean;
 }
+
+/** Where a query stands: `only` as the one source of rows, in their order, of what the client gets; `part` anywhere else. */
+type Standing = 'top' | 'only' | 'part';
 
 /** Undefined: the same rows on every shard. */
 type Distribution = readonly LocalKey[] | undefined;
@@ -43,7 +47,7 @@ export class DistributionCheck {
    * `anchors` are occurrences that have a row behind every row of the answer: their keys say which shards may have any.
    */
   check(query: Query): { readonly ungrouped: boolean; readonly anchors: readonly Entry[] } {
-    const { distribution, ungrouped } = this.#query(query, [], true);
+    const { distribution, ungrouped } = this.#query(query, [], 'top');
     if (distribution === undefined) {
       // Its sharded tables stand only where they make no rows of the answer (a WITH query that nothing reads).
       throw refuse(
@@ -56,7 +60,7 @@ export class DistributionCheck {
 
   /** The same for a query inside another one, which nothing gathers in order or combines. */
   checkPart(query: Query): readonly Entry[] {
-    const { distribution } = this.#query(query, [], false);
+    const { distribution } = this.#query(query, [], 'part');
     return (distribution ?? []).filter((key) => !key.nullable).map((key) => key.entry);
   }
 
@@ -66,7 +70,7 @@ export class DistributionCheck {
    */
   checkRows(query: Query, within: (subquery: Subquery) => boolean): readonly Entry[] {
     const facts = queryFacts(query);
-    const distribution = this.#from(query.from, facts);
+    const distribution = this.#from(query.from, facts, this.#keepsOrder(query, 'top') ? 'only' : 'part');
     this.#subqueries(query.subqueries.filter(within), facts, distribution);
     return (distribution ?? []).filter((key) => !key.nullable).map((key) => key.entry);
   }
@@ -74,7 +78,7 @@ export class DistributionCheck {
   #query(
     query: Query,
     outside: readonly Fact[],
-    isTop: boolean,
+    standing: Standing,
   ): { readonly distribution: Distribution; readonly ungrouped: boolean } {
     if (!hasSharded(occurrencesOf(query))) {
       return { distribution: undefined, ungrouped: false };
@@ -97,12 +101,26 @@ export class DistributionCheck {
         query,
       );
     }
+    if (query.subqueries.some((subquery) => mayAggregateOutside(subquery.query, this.#context))) {
+      throw this.#refusal(
+        'an aggregate in a subquery of the query that it belongs to, over several shards',
+        'Write the aggregate outside of the subquery.',
+        query,
+      );
+    }
+    if (standing === 'only' && (query.select?.sortClause?.length ?? 0) > 0) {
+      throw this.#refusal(
+        'the order of a subquery in FROM, over several shards',
+        'Write ORDER BY in the outer query.',
+        query,
+      );
+    }
     const facts = [...outside, ...queryFacts(query)];
-    const distribution = this.#from(query.from, facts);
+    const distribution = this.#from(query.from, facts, this.#keepsOrder(query, standing) ? 'only' : 'part');
     const classes = new Classes(facts);
     this.#subqueries(query.subqueries, facts, distribution);
     if (distribution === undefined || query.select === undefined) return { distribution, ungrouped: false };
-    return { distribution, ungrouped: this.#rows(query, distribution, classes, isTop) };
+    return { distribution, ungrouped: this.#rows(query, distribution, classes, standing === 'top') };
   }
 
   /** Subqueries read rows of the key of the row that they stand beside. */
@@ -110,6 +128,8 @@ export class DistributionCheck {
     for (const subquery of subqueries) {
       const inner = occurrencesOf(subquery.query, semiFacts(facts, subquery)).filter(isSharded);
       if (inner.length === 0) continue;
+      // Each shard's own places say which of its own rows are meant.
+      if (subquery.byPlace && this.#query(subquery.query, facts, 'part').distribution !== undefined) continue;
       if (distribution === undefined || !isAnchored(inner, distribution)) {
         throw refuse(
           `a subquery over the sharded table "${inner[0]?.entry.relation?.name ?? ''}" that is not tied to the outer query's shard key`,
@@ -118,6 +138,16 @@ export class DistributionCheck {
         );
       }
     }
+  }
+
+  /** Whether the order of the answer is that in which the query's one FROM item gives its rows. */
+  #keepsOrder(query: Query, standing: Standing): boolean {
+    const { select, from } = query;
+    if (standing === 'part' || select === undefined || from?.kind !== 'entry') return false;
+    const clauses = [select.sortClause, select.groupClause, select.distinctClause];
+    return (
+      clauses.every((clause) => (clause?.length ?? 0) === 0) && shapeOf(select, this.#context).aggregates.length === 0
+    );
   }
 
   /** Whether grouping and cutting stay within a key. Returns whether it aggregates all rows into one. */
@@ -181,9 +211,9 @@ export class DistributionCheck {
     if (!holdsKey(terms)) throw this.#refusal('SELECT DISTINCT without the shard key', hint, query);
   }
 
-  #from(node: FromNode | undefined, facts: readonly Fact[]): Distribution {
+  #from(node: FromNode | undefined, facts: readonly Fact[], standing: Standing = 'part'): Distribution {
     if (node === undefined) return undefined;
-    if (node.kind === 'entry') return this.#entry(node.entry, facts);
+    if (node.kind === 'entry') return this.#entry(node.entry, facts, standing);
     const { left, right, join } = node;
     const nullable = [...facts, ...node.facts];
     const leftFacts = join === 'right' ? [...nullable, ...yieldedFacts(left)] : facts;
@@ -222,7 +252,9 @@ export class DistributionCheck {
     }
     const leftKeys = this.#from(left, leftFacts) ?? [];
     const rightKeys = this.#from(right, rightFacts) ?? [];
-    const joined = leftKeys.some((one) => rightKeys.some((other) => sameKey(one, other, classes)));
+    const joined =
+      leftKeys.some((one) => rightKeys.some((other) => sameKey(one, other, classes))) ||
+      isSameRow(left, right, [...leftFacts, ...rightFacts, ...node.facts]);
     if (!joined) {
       const names = [leftKeys[0], rightKeys[0]].map((key) => `"${key?.entry.relation?.name ?? ''}"`);
       throw refuse(`a join of the sharded tables ${names.join(' and ')} that is not on their shard keys`, JOIN_HINT, {
@@ -237,8 +269,9 @@ export class DistributionCheck {
     ];
   }
 
-  #entry(entry: Entry, facts: readonly Fact[]): Distribution {
-    if (entry.query !== undefined) return this.#query(entry.query, insideFacts(facts, entry.query), false).distribution;
+  #entry(entry: Entry, facts: readonly Fact[], standing: Standing): Distribution {
+    if (entry.query !== undefined)
+      return this.#query(entry.query, insideFacts(facts, entry.query), standing).distribution;
     return entry.kind === 'sharded' ? [{ entry, terms: entry.key, nullable: false }] : undefined;
   }
 
@@ -271,6 +304,22 @@ function shardedBelow(node: FromNode, facts: readonly Fact[]): Occurrence[] {
   const { entry } = node;
   if (entry.query !== undefined) return occurrencesOf(entry.query, insideFacts(facts, entry.query));
   return entry.kind === 'sharded' ? [{ entry, classes: new Classes(facts) }] : [];
+}
+
+/** Whether a row of one side is joined with itself on the other (the caller sees to it that there is one relation only). */
+function isSameRow(left: FromNode, right: FromNode, facts: readonly Fact[]): boolean {
+  const lefts = columnsBelow(left);
+  const rights = columnsBelow(right);
+  return facts.some(
+    (fact) =>
+      fact.kind === 'same row' &&
+      ((lefts.includes(fact.left) && rights.includes(fact.right)) ||
+        (lefts.includes(fact.right) && rights.includes(fact.left))),
+  );
+}
+
+function columnsBelow(node: FromNode): readonly object[] {
+  return node.kind === 'entry' ? [node.entry.columns] : [...columnsBelow(node.left), ...columnsBelow(node.right)];
 }
 
 export function sameKey(left: LocalKey, right: LocalKey, classes: Classes): boolean {

@@ -1,6 +1,8 @@
 /** Which columns a statement names, and which relations have aliases. */
 
-import { columnRefParts, isStar, nameParts, someNode, walkNodes } from './tree.js';
+import type { ColumnRef } from 'libpg-query';
+
+import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from './tree.js';
 
 /** Which relations have an alias of their own, and which have their columns renamed by it: `t AS a (x, y)`. */
 export interface Aliased {
@@ -26,7 +28,7 @@ export function aliasedLocations(root: unknown): Aliased {
 export class NamedColumns {
   /** Some GROUP BY is there, so a primary key may say which columns depend on the grouped ones. */
   readonly grouped: boolean;
-  /** A star or NATURAL JOIN: every column matters. */
+  /** A star, NATURAL JOIN, or an alias of a join, which may rename columns by their places: every column matters. */
   readonly #everything: boolean;
   readonly #names = new Set<string>();
   /** Unqualified names: one that is a relation's alias means its whole row. */
@@ -34,10 +36,12 @@ export class NamedColumns {
 
   constructor(root: unknown) {
     this.grouped = someNode(root, (node) => 'SelectStmt' in node && node.SelectStmt.groupClause !== undefined);
+    const idle = idleStars(root);
     this.#everything = someNode(
       root,
       (node) =>
-        ('JoinExpr' in node && node.JoinExpr.isNatural === true) || ('ColumnRef' in node && isStar(node.ColumnRef)),
+        ('JoinExpr' in node && (node.JoinExpr.isNatural === true || node.JoinExpr.alias !== undefined)) ||
+        ('ColumnRef' in node && isStar(node.ColumnRef) && !idle.has(node.ColumnRef)),
     );
     walkNodes(root, (node) => {
       if ('ColumnRef' in node) {
@@ -53,4 +57,21 @@ export class NamedColumns {
   wants(column: string, aliases: readonly string[]): boolean {
     return this.#everything || this.#names.has(column) || aliases.some((alias) => this.#unqualified.has(alias));
   }
+}
+
+/** The stars of `EXISTS (SELECT * …)`, which read no column. */
+function idleStars(root: unknown): ReadonlySet<ColumnRef> {
+  const stars = new Set<ColumnRef>();
+  walkNodes(root, (node) => {
+    if (!('SubLink' in node) || node.SubLink.subLinkType !== 'EXISTS_SUBLINK') return true;
+    const select = selectOf(node.SubLink.subselect);
+    // DISTINCT compares the columns, and may fail on their types.
+    if (select?.distinctClause !== undefined) return true;
+    for (const target of select?.targetList ?? []) {
+      const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
+      if (value !== undefined && 'ColumnRef' in value && isStar(value.ColumnRef)) stars.add(value.ColumnRef);
+    }
+    return true;
+  });
+  return stars;
 }

@@ -5,10 +5,11 @@
 
 import type { Node, SelectStmt } from 'libpg-query';
 
+import { assert } from '../base/assert.js';
 import { refuse } from '../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
-import { checkCalls, checkSystemColumns } from './checks.js';
+import { checkCalls } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
@@ -19,8 +20,11 @@ import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdo
 import type { Query } from './query.js';
 import { schemaEdits, wholeRowEdits } from './row-references.js';
 import { keyColumns, scatterRouting } from './routing.js';
+import { sizeEdits } from './sizes.js';
 import type { Edit } from './parse/splice.js';
-import type { Extent } from './select-text.js';
+import { checkCopiedColumns } from './system-columns.js';
+import { sampleExtents, type Extent } from './table-sample.js';
+import { tableOidColumn, tableOidEdits } from './table-oids.js';
 import type { StatementText } from './text.js';
 import { walkNodes } from './tree.js';
 
@@ -28,12 +32,16 @@ import { walkNodes } from './tree.js';
 interface Place {
   readonly location: number;
   readonly relation: Relation;
+  /** `ONLY`: without the rows of its children. */
+  readonly only: boolean;
   readonly occurrences: readonly Occurrence[];
+  /** Its TABLESAMPLE, which the shards carry out. */
+  readonly sample: Extent | undefined;
 }
 
 export function planCombine(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan {
   const { text } = binder;
-  const { shipments, edits, computed } = combineParts([{ SelectStmt: select }], select, query, spread, binder);
+  const { shipments, edits, computed } = combineParts([{ SelectStmt: select }], query, spread, binder);
   return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed };
 }
 
@@ -44,17 +52,11 @@ export interface CombineParts {
   readonly computed: readonly ComputedExpression[];
 }
 
-/** `roots`: all parts of the statement that read; `select`: the one whose columns are the result. */
-export function combineParts(
-  roots: readonly Node[],
-  select: SelectStmt,
-  query: Query,
-  spread: Spread,
-  binder: Binder,
-): CombineParts {
+/** `roots`: all parts of the statement that read; `query`: what is bound of them. */
+export function combineParts(roots: readonly Node[], query: Query, spread: Spread, binder: Binder): CombineParts {
   const { text, context } = binder;
-  checkCombinable(roots, text);
-  checkSystemColumns(roots, text);
+  checkCombinable(roots);
+  checkCopiedColumns(roots, text);
   checkCalls(roots, 'combined', context, text);
   const computed = new ComputedList();
   const once = computeOnce(roots, context, text, computed, 'session');
@@ -62,48 +64,50 @@ export function combineParts(
   const aliased = aliasedLocations(roots);
   const conditions = conditionsByEntry(query);
   const pushed = pushQueries(query, { binder, once, named, aliased, conditions });
-  const covered = pushed.flatMap((part) => part.covered);
-  const isLeft = ({ start, end }: Extent): boolean =>
-    !covered.some((extent) => start >= extent.start && end <= extent.end);
-  const places = placesOf(spread).filter(({ location }) => isLeft({ start: location, end: location }));
-  const relations = [...new Set(places.map(({ relation }) => relation))];
-  const ofRelations = relations.map((relation) =>
-    shipmentOf(
-      relation,
-      places.filter((place) => place.relation === relation),
-      named,
-      aliased,
-      conditions,
-      binder,
-    ),
-  );
-  const shipments = [...pushed.map(({ shipment }) => shipment), ...ofRelations];
   const replaced = pushed.flatMap((part, index) => part.edits(index));
-  // An insertion at the edge of what is replaced belongs to what is around.
-  const isKept = (edit: Edit): boolean =>
-    !replaced.some(({ start, end }) =>
-      edit.start === edit.end ? edit.start > start && edit.end < end : edit.start >= start && edit.end <= end,
-    );
+  const covered = pushed.flatMap((part) => part.covered);
+  const isCovered = (start: number): boolean => covered.some((extent) => start >= extent.start && start < extent.end);
+  const places = placesOf(spread, onlyLocations(roots), sampleExtents(roots, text)).filter(
+    ({ location }) => !isCovered(location),
+  );
+  const groups = shippedTogether(places);
+  const tableOids = tableOidEdits(roots, spread, text);
+  const shipments = [
+    ...pushed.map(({ shipment }) => shipment),
+    ...groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations)),
+  ];
+  const own = [
+    ...once,
+    ...sizeEdits(roots, context, text, computed),
+    ...tableOids.edits,
+    ...schemaEdits(roots, text),
+    ...wholeRowEdits(query, text),
+  ];
   const edits: Edit[] = [
-    ...places.map((place) => relationEdit(place, pushed.length + relations.indexOf(place.relation), aliased, text)),
-    ...[...once, ...schemaEdits(roots, text), ...wholeRowEdits(query, text)].filter(isKept),
+    ...groups.flatMap((group, index) =>
+      group.flatMap((place) => relationEdits(place, pushed.length + index, aliased, text)),
+    ),
+    ...places.flatMap(({ sample }) => (sample === undefined ? [] : [{ ...sample, pieces: [] }])),
+    ...own.filter((edit) => !isReplaced(edit, replaced)),
     ...replaced,
   ];
   return { shipments, edits, computed: computed.expressions };
 }
 
-function checkCombinable(root: readonly Node[], text: StatementText): void {
+/** An insertion at the edge of what is replaced belongs to what is around. */
+function isReplaced(edit: Edit, replaced: readonly Edit[]): boolean {
+  return replaced.some(({ start, end }) =>
+    edit.start === edit.end ? edit.start > start && edit.end < end : edit.start >= start && edit.end <= end,
+  );
+}
+
+function checkCombinable(root: readonly Node[]): void {
   walkNodes(root, (node) => {
     if ('LockingClause' in node) {
       throw refuse(
         'FOR UPDATE or FOR SHARE in a SELECT that several shards cannot answer by themselves',
         'Lock the rows by a simple SELECT … FOR UPDATE first, in the same transaction.',
       );
-    }
-    if ('RangeTableSample' in node) {
-      throw refuse('TABLESAMPLE over several shards', 'Use WHERE random() < fraction.', {
-        position: text.position(node.RangeTableSample.location ?? 0),
-      });
     }
     if ('InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
       throw refuse(
@@ -116,26 +120,60 @@ function checkCombinable(root: readonly Node[], text: StatementText): void {
 }
 
 /** A WITH query that is read twice is bound twice: its relations stand in the text once. */
-function placesOf(spread: Spread): readonly Place[] {
-  const places = new Map<number, { relation: Relation; occurrences: Occurrence[] }>();
+function placesOf(spread: Spread, only: ReadonlySet<number>, samples: ReadonlyMap<number, Extent>): readonly Place[] {
+  const places = new Map<number, { relation: Relation; only: boolean; occurrences: Occurrence[] }>();
   for (const occurrence of spread.all) {
     const { relation, location } = occurrence.entry;
     if (relation === undefined) continue;
     const place = places.get(location);
-    if (place === undefined) places.set(location, { relation, occurrences: [occurrence] });
+    if (place === undefined) places.set(location, { relation, only: only.has(location), occurrences: [occurrence] });
     else place.occurrences.push(occurrence);
   }
-  return [...places].map(([location, place]) => ({ location, ...place }));
+  return [...places].map(([location, place]) => ({ location, ...place, sample: samples.get(location) }));
+}
+
+/** One copy serves all places of a relation, but each sample is its own. */
+function shippedTogether(places: readonly Place[]): readonly (readonly Place[])[] {
+  const whole = new Map<string, Place[]>();
+  const groups: Place[][] = [];
+  for (const place of places) {
+    const group = place.sample === undefined ? whole.get(sourceOf(place)) : undefined;
+    if (group !== undefined) {
+      group.push(place);
+      continue;
+    }
+    const made = [place];
+    groups.push(made);
+    if (place.sample === undefined) whole.set(sourceOf(place), made);
+  }
+  return groups;
+}
+
+/** Where the rows come from, as FROM names it. */
+function sourceOf({ relation, only }: Place): string {
+  return only ? `ONLY ${qualifiedName(relation)}` : qualifiedName(relation);
+}
+
+function onlyLocations(roots: readonly Node[]): ReadonlySet<number> {
+  const locations = new Set<number>();
+  walkNodes(roots, (node) => {
+    if ('RangeVar' in node && node.RangeVar.inh !== true) locations.add(node.RangeVar.location ?? 0);
+    return true;
+  });
+  return locations;
 }
 
 function shipmentOf(
-  relation: Relation,
   places: readonly Place[],
   named: NamedColumns,
   aliased: Aliased,
   conditions: EntryConditions,
   binder: Binder,
+  tableOids: ReadonlySet<Relation>,
 ): Shipment {
+  const [first] = places;
+  assert(first !== undefined, 'a shipment is for some place');
+  const { relation, sample } = first;
   const isSharded = relation.placement.kind === 'sharded' && places.some((place) => isShardedPlace(place));
   const renamed = places.some(({ location }) => aliased.renamed.has(location));
   const aliases = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry.alias ?? ''));
@@ -148,18 +186,28 @@ function shipmentOf(
   const shipped = columns.length > 0 ? columns : [...keyColumns(relation), ...relation.columns].slice(0, 1);
   const list = shipped.map(({ name }) => quoteIdentifier(name));
   const filter = shipmentFilter(places, conditions, binder);
+  const extra = tableOids.has(relation) ? [tableOidColumn(relation, binder.context)] : [];
   return {
     relation: qualifiedName(relation),
-    columns: list,
-    typeOids: shipped.map(({ typeOid }) => typeOid),
-    definition: shipped.map(columnDefinition).join(', '),
+    columns: [...list, ...extra.map(({ name }) => name)],
+    definition: [...shipped.map(columnDefinition), ...extra.map(({ definition }) => definition)].join(', '),
+    types: [
+      ...shipped.map(({ typeOid, baseTypeOid, typeName, collation }) => ({
+        typeOid,
+        baseTypeOid,
+        typeName,
+        collation,
+      })),
+      ...extra.map(({ type }) => type),
+    ],
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
     sql: [
-      `SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`,
+      `SELECT ${[...list, ...extra.map(({ expression }) => expression)].join(', ')} FROM ${sourceOf(first)}`,
+      ...(sample === undefined ? [] : [' ', ...binder.text.pieces(sample.start, sample.end)]),
       ...(filter === undefined ? [] : [' WHERE ', ...filter]),
     ],
     primaryKey: dependent.map(quoteIdentifier),
-    always: isSharded,
+    always: isSharded || sample !== undefined,
   };
 }
 
@@ -201,10 +249,23 @@ function unshardedRouting(relation: Relation): Routing {
 }
 
 /** Puts the copy's name where the relation's was; its columns are still found under the relation's own name. */
-function relationEdit({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit {
-  let last = text.tokenIndexAt(location);
+function relationEdits({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit[] {
+  let first = text.tokenIndexAt(location);
+  let last = first;
   while (text.word(last + 1) === '.') last += 2;
+  // `t *` and `ONLY (t)` say which rows are meant: the copy has just those.
+  if (text.word(last + 1) === '*') last += 1;
+  if (text.word(first - 1) === '(' && text.word(first - 2) === 'only') {
+    first -= 2;
+    last += 1;
+  }
   const alias = aliased.all.has(location) ? [] : [` AS ${quoteIdentifier(relation.name)}`];
-  const pieces: SqlPiece[] = [{ kind: 'relation', shipment }, ...alias];
-  return { start: location, end: text.endOf(last), pieces };
+  const edit: Edit = {
+    start: text.startOf(first),
+    end: text.endOf(last),
+    pieces: [{ kind: 'relation', shipment }, ...alias],
+  };
+  const before = text.word(first - 1) === 'only' ? first - 2 : first - 1;
+  if (text.word(before) !== 'table') return [edit];
+  return [{ start: text.startOf(before), end: text.endOf(before), pieces: ['SELECT * FROM'] }, edit];
 }

@@ -4,17 +4,19 @@ import type { SelectStmt } from 'libpg-query';
 
 import { PgError, refuse, sqlstate } from '../base/errors.js';
 import type { Binder } from './bind.js';
-import { checkCalls, checkSystemColumns } from './checks.js';
+import { checkCalls } from './checks.js';
 import { ComputedList } from './computed.js';
 import { DistributionCheck } from './distribution.js';
-import { callsOf } from './functions.js';
+import { callsOf, isOfSession } from './functions.js';
 
 import type { Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
 import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
+import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
+import { checkSystemColumns, namesSystemColumns, readsTableOid } from './system-columns.js';
 import { someNode } from './tree.js';
 
 /** Sharded tables and those of the home shard in one statement. */
@@ -42,13 +44,15 @@ export function unshardedRouting(root: unknown, spread: Spread, binder: Binder):
   const isPlain = callsOf(root, binder.context).every(
     ({ effect }) => effect === 'plain' || effect === 'once' || effect === 'random',
   );
-  return spread.reference && !spread.home && isPlain && !hasLocks(root) ? { kind: 'any' } : { kind: 'home' };
+  // Rows of two copies of a table have different places.
+  const isAlike = isPlain && !hasLocks(root) && !namesSystemColumns(root);
+  return spread.reference && !spread.home && isAlike ? { kind: 'any' } : { kind: 'home' };
 }
 
 function readsOnly(root: unknown, binder: Binder): boolean {
   if (hasLocks(root)) return false;
   return callsOf(root, binder.context).every(({ call, effect }) => {
-    if (effect === 'plain' || effect === 'once' || effect === 'random') return true;
+    if (effect === 'plain' || effect === 'once' || effect === 'random' || effect === 'size') return true;
     const name = call.funcname?.at(-1);
     const known =
       name !== undefined && 'String' in name
@@ -82,9 +86,14 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const routing = unshardedRouting(root, spread, binder);
     checkCalls(root, 'home', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
-    return { kind: 'pass', routing, access, sql: 'client', computed: [] };
+    const computed = new ComputedList();
+    const sql = text.template(sizeEdits(root, context, text, computed));
+    return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }
-  const pinned = spread.home ? undefined : pinnedRouting(spread.sharded, text);
+  // The home shard tells of all shards, and its oids are the ones that clients know.
+  const tellsOfHome =
+    readsTableOid(root) || callsOf(root, context).some((call) => call.effect === 'size' || isOfSession(call));
+  const pinned = spread.home || (tellsOfHome && !writes) ? undefined : pinnedRouting(spread.sharded, text);
   if (pinned !== undefined) {
     if (writes) refuseReferenceWrites(spread);
     checkCalls(root, 'one shard', context, text);
@@ -101,7 +110,7 @@ function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Bi
   const root = [select];
   try {
     const { ungrouped, anchors } = new DistributionCheck(context, text).check(query);
-    checkSystemColumns(root, text);
+    checkSystemColumns(root, text, spread);
     checkCalls(root, 'several shards', context, text);
     const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
     return planScatter(select, query, anchoring, ungrouped, binder, new ComputedList());

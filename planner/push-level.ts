@@ -8,7 +8,6 @@ import type { Node, SelectStmt } from 'libpg-query';
 import { PgError, sqlstate } from '../base/errors.js';
 import { quoteIdentifier } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
-import { checkSystemColumns } from './checks.js';
 import { DistributionCheck } from './distribution.js';
 import { callsOf, functionTraits } from './functions.js';
 import { isClosed, ownItems, referencesIn, termsOfScope, type Reference } from './level-references.js';
@@ -20,6 +19,7 @@ import type { DeclaredType, Entry, Query, Qualifier, Scope, Subquery } from './q
 import { scatterRouting } from './routing.js';
 import type { Extent } from './select-text.js';
 import { columnName, groupingExpression, targetsOf, type Target } from './shape.js';
+import { namesSystemColumns } from './system-columns.js';
 import { columnRefParts, functionName, isStar, someNode, walkNodes } from './tree.js';
 
 /** A part of the statement that runs on the shards, and is shipped as its result. */
@@ -55,7 +55,7 @@ export function pushableLevel(query: Query, binder: Binder, once: readonly Edit[
   if (!isSharded || readsCommonTable(select, scope) || !isClosed(query)) return undefined;
   const { context, text } = binder;
   const isSteady = callsOf(select, context).every(({ effect }) => effect === 'plain' || effect === 'once');
-  if (!isSteady || !isAllowed(() => checkSystemColumns(select, text))) return undefined;
+  if (!isSteady || namesSystemColumns(select)) return undefined;
   const written = levelText(select, text);
   if (written === undefined) return undefined;
   const targets = targetsOf(select.targetList, scope);
@@ -191,7 +191,12 @@ export function shipmentOfColumns(
   return {
     relation: undefined,
     columns: columns.map((_, index) => shippedName(index)),
-    typeOids: columns.map(({ type }) => type.typeOid),
+    types: columns.map(({ type: { typeOid, baseTypeOid, typeName, collation } }) => ({
+      typeOid,
+      baseTypeOid,
+      typeName,
+      collation,
+    })),
     definition: columns
       .map(({ type: { typeName, collation } }, index) => {
         const collate = collation === undefined ? '' : ` COLLATE ${collation}`;

@@ -50,7 +50,13 @@ export function pushRows(level: Level): PushedQuery | undefined {
       : [
           {
             sql: ['true'],
-            type: { typeOid: typeOid.bool, typeName: 'pg_catalog.bool', collation: undefined, exact: true },
+            type: {
+              typeOid: typeOid.bool,
+              baseTypeOid: typeOid.bool,
+              typeName: 'pg_catalog.bool',
+              collation: undefined,
+              exact: true,
+            },
           },
         ];
   const { from, where } = written;

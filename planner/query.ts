@@ -7,15 +7,11 @@ import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 
 import type { Relation, TextOrder } from '../catalog/schema.js';
 import type { Fact, Term } from './facts.js';
+import type { ShippedType } from './plan.js';
 import { columnRefParts } from './tree.js';
 
 /** A type as a column of a table can have it. */
-export interface DeclaredType {
-  readonly typeOid: number;
-  /** As CREATE TABLE takes it, with its modifier. */
-  readonly typeName: string;
-  /** Qualified and quoted, where it is not that of the type. */
-  readonly collation: string | undefined;
+export interface DeclaredType extends ShippedType {
   /** Equal values are alike in every byte: no 1.0 beside 1.00, no -0 beside 0. */
   readonly exact: boolean;
 }
@@ -102,6 +98,17 @@ export class Scope {
     return this.parent?.resolveName(name);
   }
 
+  /** Whether a reference means a column of this level, not of one around it. */
+  isOwn(reference: ColumnRef): boolean {
+    const parts = columnRefParts(reference);
+    const name = parts.at(-1) ?? '';
+    if (parts.length > 1) return this.qualifiers.some((qualifier) => qualifier.alias === parts.at(-2));
+    return (
+      this.columns.some((column) => column.name === name) ||
+      this.qualifiers.some((qualifier) => qualifier.open || qualifier.alias === name)
+    );
+  }
+
   resolveName(name: string): VisibleColumn | undefined {
     return this.#unqualified(name);
   }
@@ -147,6 +154,8 @@ export interface Subquery {
   readonly query: Query;
   /** `x IN (SELECT y …)` as a condition of WHERE itself: x = y for every row that matters. */
   readonly semi: Fact | undefined;
+  /** `ctid IN (SELECT ctid …)`, or NOT IN: it tells of rows by their places, which are those of one shard. */
+  readonly byPlace: boolean;
   readonly location: number;
 }
 

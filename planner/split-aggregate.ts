@@ -6,6 +6,7 @@
 import type { FuncCall } from 'libpg-query';
 
 import { typeOid } from '../catalog/type-oid.js';
+import { builtinTypeName } from './key-family.js';
 import { functionTraits } from './functions.js';
 import { orderTypeOf } from './order-types.js';
 import type { SqlPiece } from './plan.js';
@@ -25,13 +26,13 @@ export interface SplitAggregate {
   readonly combine: (columns: readonly string[]) => string;
 }
 
-const int8: DeclaredType = { typeOid: typeOid.int8, typeName: 'pg_catalog.int8', collation: undefined, exact: true };
-const numeric: DeclaredType = {
-  typeOid: typeOid.numeric,
-  typeName: 'pg_catalog.numeric',
-  collation: undefined,
-  exact: false,
-};
+const int8 = builtinDeclared(typeOid.int8, true);
+const numeric = builtinDeclared(typeOid.numeric, false);
+const bool = builtinDeclared(typeOid.bool, true);
+
+function builtinDeclared(oid: number, exact: boolean): DeclaredType {
+  return { typeOid: oid, baseTypeOid: oid, typeName: builtinTypeName(oid) ?? '', collation: undefined, exact };
+}
 
 /** The parts of a call's text. */
 interface CallText {
@@ -149,7 +150,7 @@ function plainOf(
     case 'bool_and':
     case 'bool_or':
     case 'every':
-      return same({ typeOid: typeOid.bool, typeName: 'pg_catalog.bool', collation: undefined, exact: true });
+      return same(bool);
     case 'bit_and':
     case 'bit_or':
     case 'bit_xor': {

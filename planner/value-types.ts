@@ -37,7 +37,7 @@ export function columnType(column: Column): ValueType {
   const isFixed = column.typeModifier >= 0 && (baseTypeOid === typeOid.numeric || baseTypeOid === typeOid.bpchar);
   const isText = baseTypeOid === typeOid.text || baseTypeOid === typeOid.varchar;
   const exact = textOrder !== 'nondeterministic' && (isText || isFixed || exactTypes.has(baseTypeOid));
-  return { baseTypeOid, textOrder, declared: { typeOid: column.typeOid, typeName, collation, exact } };
+  return { baseTypeOid, textOrder, declared: { typeOid: column.typeOid, baseTypeOid, typeName, collation, exact } };
 }
 
 /** Whether two types make the same column. */
@@ -50,7 +50,8 @@ export function isSameDeclared(left: ValueType | undefined, right: ValueType | u
 function plain(baseTypeOid: number): ValueType {
   const typeName = builtinTypeName(baseTypeOid);
   const exact = exactTypes.has(baseTypeOid);
-  const declared = typeName === undefined ? undefined : { typeOid: baseTypeOid, typeName, collation: undefined, exact };
+  const declared =
+    typeName === undefined ? undefined : { typeOid: baseTypeOid, baseTypeOid, typeName, collation: undefined, exact };
   return { baseTypeOid, textOrder: 'none', declared };
 }
 
@@ -65,7 +66,7 @@ function textLike(baseTypeOid: number, source: ValueType): ValueType {
   const exact = textOrder !== 'nondeterministic' && baseTypeOid !== typeOid.bpchar;
   const isNamesOwn = declared.typeOid === typeOid.name && baseTypeOid !== typeOid.name;
   const collation = isNamesOwn ? (declared.collation ?? 'pg_catalog."C"') : declared.collation;
-  return { baseTypeOid, textOrder, declared: { typeOid: baseTypeOid, typeName, collation, exact } };
+  return { baseTypeOid, textOrder, declared: { typeOid: baseTypeOid, baseTypeOid, typeName, collation, exact } };
 }
 
 /** The type without modifier and domain, as operators and functions give it. */

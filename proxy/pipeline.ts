@@ -1,45 +1,41 @@
 /** A pipeline of the extended protocol, message by message: for statements that several shards or pgring itself run. */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { LocalCommand, Plan } from '../planner/plan.js';
 import {
   bindComplete,
   closeComplete,
   encodeErrorResponse,
   encodeParameterDescription,
   encodeReadyForQuery,
-  encodeRowDescription,
   noData,
   parseComplete,
 } from '../wire/encode-backend.js';
-import { encodeDescribe, encodeExecute, syncFrame } from '../wire/encode-frontend.js';
+import { encodeExecute, syncFrame } from '../wire/encode-frontend.js';
 import { frontendType } from '../wire/frame.js';
 import { readBind, readClose, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import { Exchange } from '../router/backend/exchange.js';
-import { send, type BoundStatement, type StatementShape } from '../router/execute/context.js';
+import { send, type BoundStatement } from '../router/execute/context.js';
 import { describeInFormats } from '../router/execute/describe.js';
 import { Cursor } from '../router/execute/cursor.js';
 import { deliverExchange, deliverTag } from '../router/execute/deliver.js';
-import { explainDescription } from '../router/execute/explain.js';
-import { executePlan } from '../router/execute/execute.js';
 import { planPrepared } from './plan-prepared.js';
-import type { ClientPortal, PreparedStatement } from './prepared.js';
+import type { ClientPortal } from './portals.js';
+import { parsedStatement } from './prepared.js';
+import { closePortal, describeCursor } from './cursors.js';
 import { checkFormats } from './bind-formats.js';
 import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
+import type { ResolvedStatement } from './execute-prepared.js';
+import { runPlan, runStatement } from './run-statement.js';
 import type { SessionScope } from './session-scope.js';
-import { checkNotFailed, inClientsText, runsInTransaction } from './simple-query.js';
-import { inferShape } from './statement-shape.js';
+import { checkNotFailed, runsInTransaction } from './simple-query.js';
+import { shapeOf } from './shape-of.js';
 
 type LocalPortal = Extract<ClientPortal, { readonly kind: 'local' }>;
-
-/** Shapes belong to plans: both depend on the same text, catalog and search path. */
-const shapes = new WeakMap<Plan, StatementShape>();
 
 export class Pipeline {
   readonly #scope: SessionScope;
   #state: 'closed' | 'open' | 'failed' = 'closed';
-  #portalNumber = 0;
 
   constructor(scope: SessionScope) {
     this.#scope = scope;
@@ -89,7 +85,7 @@ export class Pipeline {
       case frontendType.close: {
         const { target, name } = readClose(frame);
         if (target === 'statement') this.#scope.prepared.remove(name);
-        else await this.#scope.prepared.closePortal(name);
+        else await closePortal(this.#scope, name);
         await send(this.#scope.output, closeComplete);
         return;
       }
@@ -100,12 +96,7 @@ export class Pipeline {
 
   async #parse(frame: Buffer): Promise<void> {
     const parse = readParse(frame);
-    const statement: PreparedStatement = {
-      ...parse,
-      parseFrame: Buffer.from(frame),
-      planned: undefined,
-      plannedFor: '',
-    };
+    const statement = parsedStatement(parse, Buffer.from(frame));
     if (parse.name === '') this.#scope.prepared.remove('');
     const { plan } = await this.#scope.replanIfStale(
       planPrepared(this.#scope, statement),
@@ -118,7 +109,7 @@ export class Pipeline {
     }
     this.#scope.prepared.add(statement);
     try {
-      await this.#shape(statement);
+      await shapeOf(this.#scope, statement);
     } catch (error) {
       this.#scope.prepared.removeExactly(statement);
       throw error;
@@ -131,7 +122,7 @@ export class Pipeline {
     const bind = readBind(frame);
     const statement = prepared.get(bind.statement);
     const { plan } = planPrepared(this.#scope, statement);
-    const { parameterTypes, rowDescription } = await this.#shape(statement);
+    const { parameterTypes, rowDescription } = await shapeOf(this.#scope, statement);
     checkFormats(bind, rowDescription);
     if (bind.parameters.length !== parameterTypes.length) {
       throw new PgError(
@@ -140,11 +131,12 @@ export class Pipeline {
       );
     }
     checkNotFailed(this.#scope, plan);
-    if (bind.portal === '') await prepared.closePortal('');
-    this.#portalNumber += 1;
-    prepared.bind(bind.portal, {
+    if (bind.portal === '') await closePortal(this.#scope, '');
+    this.#scope.portals.bind(bind.portal, {
       kind: 'local',
-      name: `pgring_${this.#portalNumber}`,
+      name: this.#scope.nextPortalName(),
+      savepoint: this.#scope.transaction.newestSavepoint,
+      declared: undefined,
       statement,
       parameters: {
         formats: bind.parameterFormats,
@@ -162,33 +154,39 @@ export class Pipeline {
     const { prepared, output } = this.#scope;
     const { target, name } = readDescribe(frame);
     if (target === 'statement') {
-      const { parameterTypes, rowDescription } = await this.#shape(prepared.get(name));
+      const { parameterTypes, rowDescription } = await shapeOf(this.#scope, prepared.get(name));
       await send(output, encodeParameterDescription(parameterTypes));
       await send(output, rowDescription ?? noData);
       return;
     }
-    const portal = prepared.portal(name);
-    if (portal.kind === 'server') {
-      const exchange = new Exchange(await this.#scope.transaction.enter(portal.shard, false));
-      exchange.send([encodeDescribe('portal', name), syncFrame], 1);
-      await deliverExchange(this.#scope, exchange, true);
-      return;
-    }
-    const { rowDescription } = await this.#shape(portal.statement);
-    await send(output, rowDescription === undefined ? noData : describeInFormats(rowDescription, portal.resultFormats));
+    const portal = this.#scope.portals.get(name, 'portal');
+    const description =
+      portal.kind === 'local'
+        ? (await shapeOf(this.#scope, portal.statement)).rowDescription
+        : await describeCursor(this.#scope, name);
+    if (description === undefined) await send(output, noData);
+    else
+      await send(output, portal.kind === 'local' ? describeInFormats(description, portal.resultFormats) : description);
   }
 
   async #execute(frame: Buffer, several: boolean): Promise<void> {
     const { portal: name, maximumRows } = readExecute(frame);
-    const portal = this.#scope.prepared.portal(name);
-    if (portal.kind === 'local') {
-      await this.#executeLocal(name, portal, maximumRows, several);
-      return;
+    const portal = this.#scope.portals.get(name, 'portal');
+    switch (portal.kind) {
+      case 'local':
+        await this.#executeLocal(name, portal, maximumRows, several);
+        return;
+      case 'streamed':
+        await portal.cursor.fetch(this.#scope, maximumRows, []);
+        return;
+      default: {
+        const { transaction } = this.#scope;
+        const connection = portal.kind === 'server' ? await transaction.enter(portal.shard, true) : portal.connection;
+        const exchange = new Exchange(connection);
+        exchange.send([encodeExecute(name, maximumRows), syncFrame], 1);
+        await deliverExchange(this.#scope, exchange, false);
+      }
     }
-    const { transaction } = this.#scope;
-    const exchange = new Exchange(await transaction.enter(portal.shard, true));
-    exchange.send([encodeExecute(name, maximumRows), syncFrame], 1);
-    await deliverExchange(this.#scope, exchange, false);
   }
 
   async #executeLocal(name: string, portal: LocalPortal, maximumRows: number, several: boolean): Promise<void> {
@@ -207,69 +205,44 @@ export class Pipeline {
       return;
     }
     if (several && !scope.transaction.isOpen && runsInTransaction(plan)) scope.transaction.begin('implicit', 'BEGIN');
-    const statement: BoundStatement = {
-      sql: planned.sql,
-      slots: planned.slots,
-      expanded: planned.expanded,
-      parameters: portal.parameters,
-      resultFormats: portal.resultFormats,
-      describe: false,
-    };
-    try {
-      if (portal.cursor !== undefined) {
-        portal.finished = await portal.cursor.fetch(scope, maximumRows);
-        return;
-      }
-      if (maximumRows > 0 && scope.transaction.isOpen && Cursor.canOpen(plan)) {
-        portal.cursor = await Cursor.open(scope, statement, plan, { portal: portal.name, maximumRows });
-        portal.finished = await portal.cursor.fetch(scope, maximumRows);
-        return;
-      }
-      if (maximumRows > 0 && Cursor.canOpen(plan)) {
-        // Sync ends the portal anyway, so the shards need not keep theirs.
-        const cursor = await Cursor.open(scope, statement, plan, { portal: '', maximumRows });
-        await cursor.fetch(scope, maximumRows);
-        await cursor.close();
-        return;
-      }
-      await executePlan(scope, statement, plan);
-      portal.finished = true;
-    } catch (error) {
-      throw inClientsText(toClientError(error), planned);
+    if (portal.cursor !== undefined) {
+      portal.finished = await portal.cursor.fetch(scope, maximumRows);
+      return;
     }
+    await runStatement(scope, planned, portal.parameters, async (resolved) => {
+      await this.#run(name, portal, resolved, maximumRows);
+    });
   }
 
-  /** What the statement takes and gives; commands that no server needs to see take and give nothing. */
-  async #shape(statement: PreparedStatement): Promise<StatementShape> {
-    const { plan } = planPrepared(this.#scope, statement);
-    switch (plan.kind) {
-      case 'local':
-        return setsConfig(plan.command) ? await this.#inferred(plan, statement) : noShape;
-      case 'empty':
-      case 'ddl':
-      case 'copyFrom':
-      case 'copyTo':
-      case 'refuse':
-        return noShape;
-      case 'explain':
-        return {
-          parameterTypes: (await this.#inferred(plan, statement)).parameterTypes,
-          rowDescription: explainDescription,
-        };
-      case 'place table':
-        return { parameterTypes: [], rowDescription: voidDescription(plan.column) };
-      default:
-        return await this.#inferred(plan, statement);
+  async #run(
+    name: string,
+    portal: LocalPortal,
+    { planned, parameters }: ResolvedStatement,
+    maximumRows: number,
+  ): Promise<void> {
+    const scope = this.#scope;
+    const { plan } = planned;
+    const { resultFormats } = portal;
+    const statement: BoundStatement = { ...planned, parameters, resultFormats, describe: false };
+    if (maximumRows > 0 && scope.transaction.isOpen && Cursor.canOpen(plan)) {
+      portal.cursor = await Cursor.open(scope, statement, plan, {
+        name,
+        portal: portal.name,
+        maximumRows,
+        memory: 'some',
+      });
+      portal.finished = await portal.cursor.fetch(scope, maximumRows);
+      return;
     }
-  }
-
-  async #inferred(plan: Plan, statement: PreparedStatement): Promise<StatementShape> {
-    let shape = shapes.get(plan);
-    if (shape === undefined) {
-      shape = await inferShape(this.#scope, statement.sql, statement.parameterTypes);
-      shapes.set(plan, shape);
+    if (maximumRows > 0 && Cursor.canOpen(plan)) {
+      // Sync ends the portal anyway, so the shards need not keep theirs.
+      const cursor = await Cursor.open(scope, statement, plan, { name, portal: '', maximumRows, memory: 'none' });
+      await cursor.fetch(scope, maximumRows);
+      await cursor.close();
+      return;
     }
-    return shape;
+    await runPlan(scope, statement, plan);
+    portal.finished = true;
   }
 
   async #fail(error: unknown): Promise<void> {
@@ -282,7 +255,7 @@ export class Pipeline {
 
   /** Ends the pipeline: its implicit transaction commits, or is rolled back when a message failed. */
   async #sync(): Promise<void> {
-    const { transaction, output, prepared } = this.#scope;
+    const { transaction, output } = this.#scope;
     if (transaction.isOpen && !transaction.isExplicit) {
       try {
         if (this.#state === 'failed') await transaction.rollback();
@@ -292,23 +265,8 @@ export class Pipeline {
         await send(output, encodeErrorResponse(toClientError(error)));
       }
     }
-    if (!transaction.isExplicit) await prepared.forgetPortals();
+    if (!transaction.isExplicit) await this.#scope.portals.forget();
     this.#state = 'closed';
     await send(output, encodeReadyForQuery(this.#scope.status));
   }
-}
-
-const noShape: StatementShape = { parameterTypes: [], rowDescription: undefined };
-
-/** SELECT set_config(…), which gives a row. */
-function setsConfig(command: LocalCommand): boolean {
-  return command.kind === 'set' && command.tag === 'SELECT';
-}
-
-const VOID_OID = 2278;
-
-function voidDescription(name: string): Buffer {
-  return encodeRowDescription([
-    { name, tableOid: 0, columnNumber: 0, typeOid: VOID_OID, typeSize: 4, typeModifier: -1, format: 0 },
-  ]);
 }

@@ -1,9 +1,8 @@
-/** What a client has prepared and bound (PostgreSQL manual, "Extended Query"). */
+/** What a client has prepared (PostgreSQL manual, "Extended Query"). */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { ShardId } from '../catalog/topology.js';
-import type { Cursor } from '../router/execute/cursor.js';
-import type { BoundParameters } from '../router/execute/context.js';
+import type { StatementShape } from '../router/execute/context.js';
+import type { Parse } from '../wire/frontend.js';
 import type { PlannedStatement } from './statement-planner.js';
 
 /** A prepared statement. Its identity tells connections that have it from those that have another of that name. */
@@ -16,25 +15,42 @@ export interface PreparedStatement {
   /** The newest plan, and the catalog and search path it was made for. */
   planned: PlannedStatement | undefined;
   plannedFor: string;
+  /** What it took and gave when it was first described, which no change of the catalog may change. */
+  shape: StatementShape | undefined;
+  /** What pg_prepared_statements tells of it. */
+  readonly origin: StatementOrigin;
 }
 
-export type ClientPortal =
-  /** Bound on a server, where its rows are. */
-  | { readonly kind: 'server'; readonly shard: ShardId }
-  /** Bound here; the cursor is there once it was executed with a row limit. */
-  | {
-      readonly kind: 'local';
-      readonly name: string;
-      readonly statement: PreparedStatement;
-      readonly parameters: BoundParameters;
-      readonly resultFormats: readonly number[];
-      cursor: Cursor | undefined;
-      finished: boolean;
-    };
+export interface StatementOrigin {
+  /** PREPARE, in contrast to a Parse message. */
+  readonly fromSql: boolean;
+  readonly text: string;
+  /** How many characters of that come before the statement itself. */
+  readonly offset: number;
+  readonly preparedAt: Date;
+}
+
+/** The statement of a Parse message. */
+export function parsedStatement(parse: Parse, parseFrame: Buffer): PreparedStatement {
+  return {
+    ...parse,
+    parseFrame,
+    planned: undefined,
+    plannedFor: '',
+    shape: undefined,
+    origin: { fromSql: false, text: parse.sql.toString('utf8'), offset: 0, preparedAt: new Date() },
+  };
+}
+
+/** What is wrong with a prepared statement by now has its place in the text that prepared it, as PostgreSQL reports it. */
+export function inPreparedText(error: unknown, { origin }: PreparedStatement): unknown {
+  if (!(error instanceof PgError) || error.fields.position === undefined) return error;
+  const position = error.fields.position + origin.offset;
+  return new PgError(error.sqlstate, error.message, { ...error.fields, position });
+}
 
 export class PreparedStatements {
   readonly #statements = new Map<string, PreparedStatement>();
-  readonly #portals = new Map<string, ClientPortal>();
   readonly #maximum: number;
 
   constructor(maximum: number) {
@@ -64,6 +80,10 @@ export class PreparedStatements {
     this.add(statement);
   }
 
+  find(name: string): PreparedStatement | undefined {
+    return this.#statements.get(name);
+  }
+
   /** Errors: 26000. */
   get(name: string): PreparedStatement {
     const statement = this.#statements.get(name);
@@ -83,42 +103,5 @@ export class PreparedStatements {
 
   clear(): void {
     this.#statements.clear();
-  }
-
-  bind(name: string, portal: ClientPortal): void {
-    if (name !== '' && this.#portals.has(name)) {
-      throw new PgError(sqlstate.duplicateCursor, `cursor "${name}" already exists`);
-    }
-    this.#portals.set(name, portal);
-  }
-
-  /** Binds a portal that is known to be new, or the unnamed one anew. */
-  rebind(name: string, portal: ClientPortal): void {
-    this.#portals.set(name, portal);
-  }
-
-  findPortal(name: string): ClientPortal | undefined {
-    return this.#portals.get(name);
-  }
-
-  /** Errors: 34000. */
-  portal(name: string): ClientPortal {
-    const portal = this.#portals.get(name);
-    if (portal !== undefined) return portal;
-    throw new PgError(sqlstate.invalidCursorName, `portal "${name}" does not exist`);
-  }
-
-  async closePortal(name: string): Promise<void> {
-    const portal = this.#portals.get(name);
-    this.#portals.delete(name);
-    if (portal?.kind === 'local') await portal.cursor?.close();
-  }
-
-  /** The end of the transaction closes all portals; the servers close theirs themselves. Never throws. */
-  async forgetPortals(): Promise<void> {
-    if (this.#portals.size === 0) return;
-    const cursors = [...this.#portals.values()].map((portal) => (portal.kind === 'local' ? portal.cursor : undefined));
-    this.#portals.clear();
-    await Promise.all(cursors.map(async (cursor) => await cursor?.forget()));
   }
 }

@@ -12,9 +12,10 @@ import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
 import type { TransactionStatus } from '../wire/backend.js';
 import { queryRows, withoutTrace } from '../router/backend/command.js';
-import type { BackendIdentity } from '../router/backend/connection.js';
+import type { BackendConnection, BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
+import { endCombineSession } from '../router/execute/combine-session.js';
 import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
@@ -22,6 +23,7 @@ import { SessionTransaction } from '../router/transaction/session-transaction.js
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
 import { contextKey } from '../planner/plan-cache.js';
 import type { Databases } from './databases.js';
+import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
 import { inferShape } from './statement-shape.js';
@@ -35,6 +37,7 @@ export interface ProxyParts {
   readonly log: Logger;
   readonly preparedStatements: number;
   readonly combineBytes: number;
+  readonly combineRows: number;
   readonly topology: () => Topology;
   readonly shardMap: () => ShardMap;
 }
@@ -57,6 +60,7 @@ export class SessionScope implements ExecutionContext {
   readonly backends: SessionBackends;
   readonly transaction: SessionTransaction;
   readonly prepared: PreparedStatements;
+  readonly portals: ClientPortals;
   /** ParameterStatus values as the client knows them. */
   readonly parameters = new Map<string, string>();
   /** The client has gone; what still runs for it may stop. */
@@ -76,6 +80,7 @@ export class SessionScope implements ExecutionContext {
   #keyed:
     { readonly catalog: CatalogSnapshot; readonly searchPath: readonly string[]; readonly key: string } | undefined;
   #copied = false;
+  #portalNumber = 0;
 
   constructor(parts: ProxyParts, identity: BackendIdentity, output: ClientOutput) {
     this.#parts = parts;
@@ -104,6 +109,12 @@ export class SessionScope implements ExecutionContext {
       },
     });
     this.transaction = new SessionTransaction(this.backends, identity.database, parts.resolver);
+    this.portals = new ClientPortals(async (connection) => {
+      await endCombineSession(this, connection);
+    });
+    this.transaction.onCommit = async () => {
+      await this.portals.hold();
+    };
   }
 
   get topology(): Topology {
@@ -112,6 +123,10 @@ export class SessionScope implements ExecutionContext {
 
   get combineBytes(): number {
     return this.#parts.combineBytes;
+  }
+
+  get combineRows(): number {
+    return this.#parts.combineRows;
   }
 
   get shardMap(): ShardMap {
@@ -135,6 +150,12 @@ export class SessionScope implements ExecutionContext {
     return this.#searchPath;
   }
 
+  /** A name for portals on servers, which no other portal of the session has. */
+  nextPortalName(): string {
+    this.#portalNumber += 1;
+    return `pgring_${this.#portalNumber}`;
+  }
+
   /** The status for ReadyForQuery. */
   get status(): TransactionStatus {
     return this.transaction.status;
@@ -149,6 +170,12 @@ export class SessionScope implements ExecutionContext {
     if (!readableEncodings.has(encoding) && planned.some(({ plan }) => plan.kind !== 'local')) {
       throw refuse(`client_encoding ${encoding}`, 'SET client_encoding = UTF8.');
     }
+    return planned;
+  }
+
+  planStatement(sql: Buffer, parameterTypes: readonly number[]): PlannedStatement {
+    const [planned] = this.plan(sql, parameterTypes);
+    assert(planned !== undefined, 'a statement that pgring has made is not empty');
     return planned;
   }
 
@@ -207,9 +234,14 @@ export class SessionScope implements ExecutionContext {
     this.#catalog = await this.#parts.databases.reload(this.database, true);
   }
 
+  async noteTemporaryChange(): Promise<void> {
+    await this.noteCatalogChange();
+  }
+
   async noteTransactionEnd(): Promise<void> {
     if (this.transaction.isOpen) {
-      // Back to a savepoint: DDL after it is undone, DDL before it still holds.
+      // Back to a savepoint: cursors after it are gone; DDL after it is undone, DDL before it still holds.
+      await this.portals.forgetRolledBack((savepoint) => this.transaction.holds(savepoint));
       if (this.#catalogBefore !== undefined) await this.noteCatalogChange();
     } else if (this.#catalogBefore !== undefined) {
       await this.noteCatalogChange();
@@ -228,8 +260,11 @@ export class SessionScope implements ExecutionContext {
     }
   }
 
-  noteDiscard(sql: string): void {
-    if (/\b(all|plans)\b/i.test(sql)) this.prepared.clear();
+  async noteDiscard(sql: string): Promise<void> {
+    if (/\ball\b/i.test(sql)) {
+      this.prepared.clear();
+      await this.portals.forgetAll();
+    }
   }
 
   async noteSettingChange(name: string | undefined): Promise<void> {
@@ -250,8 +285,8 @@ export class SessionScope implements ExecutionContext {
     return await this.nextFrame();
   }
 
-  async inferShape(statement: BoundStatement): Promise<StatementShape> {
-    return await inferShape(this, statement.sql, statement.parameters.types);
+  async inferShape(statement: BoundStatement, connection?: BackendConnection): Promise<StatementShape> {
+    return await inferShape(this, statement.sql, statement.parameters.types, connection);
   }
 
   /** Opens the connection to the home shard (or, while that is down, any other) and learns the session's settings. */

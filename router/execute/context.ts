@@ -2,7 +2,9 @@
 
 import type { CatalogSnapshot } from '../../catalog/schema.js';
 import type { ShardId, Topology } from '../../catalog/topology.js';
+import type { Plan } from '../../planner/plan.js';
 import type { Slot } from '../../planner/parse/tokenizer.js';
+import type { BackendConnection } from '../backend/connection.js';
 import type { ClientOutput } from '../backend/output.js';
 import type { ShardMap } from '../ring/shard-map.js';
 import type { SessionBackends } from '../transaction/session-backends.js';
@@ -24,6 +26,8 @@ export interface BoundStatement {
   readonly slots: readonly Slot[];
   /** The text that the slots are of, where it is another than the client's: views were expanded in it. */
   readonly expanded?: Buffer | undefined;
+  /** All of the client's text, where that is more than the statement. */
+  readonly source?: Buffer | undefined;
   readonly parameters: BoundParameters;
   /** Bind's result format codes; empty: all text. */
   readonly resultFormats: readonly number[];
@@ -36,6 +40,9 @@ export interface StatementShape {
   /** RowDescription in text formats; undefined for a statement without rows. */
   readonly rowDescription: Buffer | undefined;
 }
+
+/** A statement with its plan. */
+export type PlannedQuery = Pick<BoundStatement, 'sql' | 'slots' | 'expanded'> & { readonly plan: Plan };
 
 /** The session, as an execution sees it. */
 export interface ExecutionContext {
@@ -51,20 +58,29 @@ export interface ExecutionContext {
   onNotice(frame: Buffer): void;
   /** The catalog was changed by this session: its next statement must see that. */
   noteCatalogChange(): Promise<void>;
+  /** The session's own temporary relations may be others now. */
+  noteTemporaryChange(): Promise<void>;
+  /** Plans a statement that pgring has made, as one of the client's. */
+  planStatement(sql: Buffer, parameterTypes: readonly number[]): PlannedQuery;
   /** The transaction ended, or went back to a savepoint: what the session learned inside it may not hold any more. */
   noteTransactionEnd(): Promise<void>;
   /** Removes a prepared statement, or all (undefined). Errors: 26000. */
   deallocate(name: string | undefined): void;
   /** DISCARD (ALL, PLANS, …): what the session itself keeps of that is gone. */
-  noteDiscard(sql: string): void;
+  noteDiscard(sql: string): Promise<void>;
   /** The next copy message of the client (CopyData, CopyDone, CopyFail), in COPY FROM STDIN. */
   nextCopyMessage(): Promise<Buffer>;
   /** A setting may have changed that planning depends on (search_path, role). */
   noteSettingChange(name: string | undefined): Promise<void>;
-  /** What the statement takes and gives, as the home shard infers it. Errors: what it has against the statement. */
-  inferShape(statement: BoundStatement): Promise<StatementShape>;
+  /**
+   * What the statement takes and gives, as the home shard infers it; `connection` is one to it that is free, where the
+   * transaction's own need not be asked. Errors: what it has against the statement.
+   */
+  inferShape(statement: BoundStatement, connection?: BackendConnection): Promise<StatementShape>;
   /** How many bytes of rows one statement may have shipped to where it is finished. */
   readonly combineBytes: number;
+  /** How many rows. */
+  readonly combineRows: number;
 }
 
 export function allShards(topology: Topology): readonly ShardId[] {

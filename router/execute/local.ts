@@ -44,9 +44,6 @@ export async function executeLocal(
       context.deallocate(command.name);
       await deliverTag(output, command.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE');
       return;
-    case 'close all':
-      await deliverTag(output, 'CLOSE CURSOR ALL');
-      return;
     default:
       unreachable(command, 'a session command');
   }
@@ -131,7 +128,7 @@ async function executeSet(
     if (forgets) backends.settings.recordReset(sql);
     else backends.settings.record(change);
     first.appliedSettings = backends.settings.version;
-    if (command.scope === 'discard') context.noteDiscard(sql);
+    if (command.scope === 'discard') await context.noteDiscard(sql);
   }
   await context.noteSettingChange(command.name);
 }

@@ -3,32 +3,29 @@
 import type { Choices } from './choices.js';
 import type { SqlColumn } from './expressions.js';
 import { identityOf, qualified, type From, type Source } from './sources.js';
-import { tables } from './tables.js';
+import type { TestTable, TypedColumn } from './tables.js';
 
-/** Tables and a view that are sharded by their column id. */
-const joined: readonly (readonly string[])[] = [
-  ['si'],
-  ['si', 'sj'],
-  ['sj', 'si'],
-  ['si', 'se'],
-  ['vi', 'sj'],
-  ['sj'],
-  ['sj', 'si', 'rf'],
-];
+/** The column by which a table may be sharded: id, or k_ and its type. */
+function keyOf({ columns }: TestTable): TypedColumn | undefined {
+  return columns.find(({ name, type }) => (name === 'id' && type === 'int8') || name.startsWith('k_'));
+}
 
-export function joinedOnKey(choices: Choices, newName: () => string): From {
-  const sources = choices.pick(joined).map((name): Source => {
+/** One to three tables that have a key of one name and type, joined by it. */
+export function joinedOnKey(choices: Choices, tables: readonly TestTable[], newName: () => string): From {
+  const chosen = choices.pick(tables.filter((table) => keyOf(table) !== undefined));
+  const key = keyOf(chosen);
+  const alike = tables.filter((table) => keyOf(table)?.name === key?.name && keyOf(table)?.type === key?.type);
+  const more = Array.from({ length: choices.integer(3) }, () => choices.pick(alike));
+  const sources = [chosen, ...more].map(({ name, columns, identity }): Source => {
     const alias = newName();
-    const table = tables.find((each) => each.name === name);
-    return { sql: `${name} ${alias}`, alias, columns: table?.columns ?? [], identity: table?.identity };
+    return { sql: `${name} ${alias}`, alias, columns, identity: identity.length > 0 ? identity : undefined };
   });
   const [first, ...others] = sources;
   if (first === undefined) throw new Error('a choice of no tables');
   let sql = first.sql;
   for (const source of others) {
     const join = choices.pick(['JOIN', 'JOIN', 'LEFT JOIN']);
-    const isReference = source.sql.startsWith('rf');
-    const on = isReference ? `ON ${source.alias}.id = ${first.alias}.a` : `ON ${source.alias}.id = ${first.alias}.id`;
+    const on = `ON ${source.alias}.${key?.name} = ${first.alias}.${key?.name}`;
     sql = `${sql} ${join} ${source.sql} ${on}`;
   }
   const identities = sources.map(identityOf);
