@@ -163,7 +163,7 @@ function shipmentOf(
       ...(filter === undefined ? [] : [' WHERE ', ...filter]),
     ],
     primaryKey: dependent.map(quoteIdentifier),
-    always: isSharded,
+    always: isSharded || relation.isTemporary,
   };
 }
 

@@ -7,7 +7,7 @@ import type { CreateTableAsStmt, IntoClause, SelectStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { PlanContext } from './context.js';
-import { ownOptions, stripOptions } from './ddl-options.js';
+import { ownOptions, refusePlacement, stripOptions } from './ddl-options.js';
 import type { Plan } from './plan.js';
 import { isTemporaryTarget } from './scope.js';
 import type { StatementText } from './text.js';
@@ -64,16 +64,8 @@ function target(into: IntoClause, context: PlanContext, text: StatementText): De
   const { schema, name } = rangeVarName(range);
   const own = ownOptions(into.options);
   if (isTemporaryTarget(range, context)) {
-    if (own.length > 0) {
-      throw refuse('a placement for a temporary table', 'It lies where its session is: leave the option out.', {
-        position: text.position(own[0]?.location ?? 0),
-      });
-    }
-    if (context.searchPath.length >= 0) {
-      throw refuse('CREATE TEMPORARY TABLE', 'Create an ordinary table, and drop it afterwards.', {
-        position: text.position(range.location ?? 0),
-      });
-    }
+    const [option] = own;
+    if (option !== undefined) throw refusePlacement(option, text);
     return { schema: 'pg_temp', name, persistence: 'TEMPORARY ', placement: undefined };
   }
   return {

@@ -288,10 +288,11 @@ export type Plan =
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
     }
-  /** DDL and maintenance on all shards. */
+  /** DDL and maintenance on all shards; `home`: on the session's temporary objects, which are there alone. */
   | {
       readonly kind: 'ddl';
       readonly sql: SqlTemplate;
+      readonly where: 'everywhere' | 'home';
       /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
       readonly transactional: boolean;
       readonly changes: readonly PlacementChange[];

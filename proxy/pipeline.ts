@@ -26,7 +26,7 @@ import { planPrepared } from './plan-prepared.js';
 import type { ClientPortal, PreparedStatement } from './prepared.js';
 import { checkFormats } from './bind-formats.js';
 import { reasonToRefuse } from './refusal.js';
-import { toClientError } from './report-error.js';
+import { isFatal, toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { checkNotFailed, inClientsText, runsInTransaction } from './simple-query.js';
 import { inferShape } from './statement-shape.js';
@@ -273,6 +273,7 @@ export class Pipeline {
   }
 
   async #fail(error: unknown): Promise<void> {
+    if (isFatal(error)) throw error;
     const reported = toClientError(error);
     if (reported.sqlstate === sqlstate.internalError) this.#scope.logDefect(reported);
     this.#state = 'failed';
@@ -285,9 +286,12 @@ export class Pipeline {
     const { transaction, output, prepared } = this.#scope;
     if (transaction.isOpen && !transaction.isExplicit) {
       try {
-        if (this.#state === 'failed') await transaction.rollback();
-        else await transaction.commit();
-        await this.#scope.noteTransactionEnd();
+        try {
+          if (this.#state === 'failed') await transaction.rollback();
+          else await transaction.commit();
+        } finally {
+          await this.#scope.noteTransactionEnd();
+        }
       } catch (error) {
         await send(output, encodeErrorResponse(toClientError(error)));
       }

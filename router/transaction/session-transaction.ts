@@ -51,10 +51,18 @@ export class SessionTransaction {
   readonly #backends: SessionBackends;
   readonly #database: string;
   readonly #resolver: TransactionResolver;
+  readonly #holdsTemporary: () => boolean;
   #state: State = idle;
 
-  constructor(backends: SessionBackends, database: string, resolver: TransactionResolver) {
+  /** `holdsTemporary`: the transaction may have used temporary objects, which are on the home shard. */
+  constructor(
+    backends: SessionBackends,
+    database: string,
+    resolver: TransactionResolver,
+    holdsTemporary: () => boolean,
+  ) {
     this.#backends = backends;
+    this.#holdsTemporary = holdsTemporary;
     this.#database = database;
     this.#resolver = resolver;
   }
@@ -159,7 +167,8 @@ export class SessionTransaction {
       if (!state.failed) throw this.#lostParticipant();
       return 'ROLLBACK';
     }
-    await commitEverywhere(participants, this.#database, this.#resolver);
+    const unpreparable = this.#holdsTemporary() ? state.participants.get(this.#backends.topology.home) : undefined;
+    await commitEverywhere(participants, this.#database, this.#resolver, unpreparable);
     for (const entry of state.log) {
       if (entry.kind === 'setting' && !entry.local) this.#backends.settings.record(entry.change);
     }
