@@ -7,6 +7,7 @@ import type { Placement, Relation } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
 import {
   checkForeignKey,
+  checkSamePlacement,
   checkUniqueKeys,
   columnConstraints,
   quotedParts,
@@ -45,8 +46,16 @@ function typeOfColumn(definition: ColumnDef): number | undefined {
   return builtinType(schema, name);
 }
 
-function describe(create: CreateStmt, context: PlanContext, text: StatementText): NewTable {
-  const columns: NewColumn[] = [];
+function describe(
+  create: CreateStmt,
+  parent: Relation | undefined,
+  context: PlanContext,
+  text: StatementText,
+): NewTable {
+  const columns: NewColumn[] = (parent?.columns ?? []).map((column) => ({
+    name: column.name,
+    type: column.baseTypeOid,
+  }));
   const uniques: UniqueColumns[] = [];
   const foreign: ForeignKey[] = [];
   let hasExclusion = false;
@@ -172,13 +181,11 @@ export function planCreateTable(create: CreateStmt, context: PlanContext, text: 
   const { schema, name } = rangeVarName(range);
   if (create.ofTypename !== undefined) throw refuse('CREATE TABLE … OF a type', 'Write the columns out.');
   const targetSchema = schema ?? context.searchPath[0] ?? 'public';
-  const parent = create.partbound === undefined ? undefined : parentOf(create, context, text);
-  if ((create.inhRelations?.length ?? 0) > 0 && parent === undefined) {
-    throw refuse('CREATE TABLE … INHERITS', 'Use declarative partitioning: PARTITION BY.');
-  }
+  const parent = parentOf(create, context, text);
   const isThere = create.if_not_exists === true && context.catalog.relation(targetSchema, name) !== undefined;
-  const table = describe(create, context, text);
+  const table = describe(create, parent, context, text);
   const option = readOptions(create, table.columns, text);
+  if (parent !== undefined && option !== undefined) checkSamePlacement(option.placement, parent, name);
   const edits = stripOptions(create.options, text);
   if (isThere) return ddl(text, edits, [], []);
   const rule =
@@ -210,13 +217,18 @@ function usableRule(rule: Placement | undefined, table: NewTable): Placement | u
   return usable ? rule : undefined;
 }
 
-function parentOf(create: CreateStmt, context: PlanContext, text: StatementText): Relation {
-  const node = create.inhRelations?.[0];
-  const range = node !== undefined && 'RangeVar' in node ? node.RangeVar : {};
-  const name = rangeVarName(range);
-  const found = resolveRelation(name, context);
-  if (found === undefined || found === 'catalog') throw undefinedRelation(name, text.position(range.location ?? 0));
-  return found;
+/** The table that it is a partition of or inherits from: its rows are seen through it, so they lie where its own do. */
+function parentOf(create: CreateStmt, context: PlanContext, text: StatementText): Relation | undefined {
+  const parents = (create.inhRelations ?? []).map((node) => {
+    const range = 'RangeVar' in node ? node.RangeVar : {};
+    const name = rangeVarName(range);
+    const found = resolveRelation(name, context);
+    if (found === undefined || found === 'catalog') throw undefinedRelation(name, text.position(range.location ?? 0));
+    return found;
+  });
+  const [first, ...others] = parents;
+  for (const other of others) if (first !== undefined) checkSamePlacement(first.placement, other, first.name);
+  return first;
 }
 
 function checkConstraints(

@@ -5,6 +5,7 @@ import type { FuncCall } from 'libpg-query';
 import { unreachable } from '../base/assert.js';
 import type { FunctionTraits } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
+import { isSizeFunction } from './size-functions.js';
 import { functionName, someNode, walkNodes, type QualifiedName } from './tree.js';
 
 export interface KnownFunction {
@@ -40,9 +41,12 @@ function rank(traits: FunctionTraits): number {
  * - `local`: tells or changes something of one server
  * - `user`: a function of the user's, whose body may read sharded tables
  * - `settings`: set_config()
+ * - `size`: measures what is stored; the parts on all shards add up (planner/sizes.ts)
+ * - `query`: runs a statement or reads a table that its arguments name
  * - `unknown`: no such function is known
  */
-export type FunctionEffect = 'plain' | 'once' | 'random' | 'sequence' | 'local' | 'user' | 'settings' | 'unknown';
+export type FunctionEffect =
+  'plain' | 'once' | 'random' | 'sequence' | 'local' | 'user' | 'settings' | 'size' | 'query' | 'unknown';
 
 const randomFunctions: ReadonlySet<string> = new Set([
   'random',
@@ -69,6 +73,10 @@ const sequenceFunctions: ReadonlySet<string> = new Set(['nextval', 'currval', 'l
 const serverStable =
   /^(pg_|has_|txid_|inet_|to_reg|row_security_active|obj_description|col_description|shobj_description|format_type|getdatabaseencoding|query_to|table_to|schema_to|database_to|cursor_to|ts_stat|lo_)/;
 
+/** utils/adt/xml.c, ts_stat() and the two-argument ts_rewrite(): they run SQL through SPI. */
+const queryFunctions =
+  /^((query|table|schema|database)_to_xml(schema|_and_xmlschema)?|cursor_to_xml(schema)?|ts_stat)$/;
+
 const conversionStable = /^pg_(typeof|column_size|client_encoding|size_pretty|size_bytes)$/;
 
 export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
@@ -81,6 +89,9 @@ export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
     if (known.traits.volatility === 'immutable') return 'plain';
     return extensionRandom.has(name.name) ? 'random' : 'user';
   }
+  if (isSizeFunction(name.name)) return 'size';
+  if (queryFunctions.test(name.name) || (name.name === 'ts_rewrite' && call.args?.length === 2)) return 'query';
+  if (name.name === 'ts_rewrite') return 'plain';
   switch (known.traits.volatility) {
     case 'immutable':
       return 'plain';

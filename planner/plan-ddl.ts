@@ -177,18 +177,11 @@ function planMaintenance(node: Node, context: PlanContext, text: StatementText):
     return everywhere({ transactional: !isVacuum, changesCatalog: false });
   }
   if ('CheckPointStmt' in node) return everywhere({ transactional: false, changesCatalog: false });
-  if ('ClusterStmt' in node)
-    return everywhere({ transactional: node.ClusterStmt.relation !== undefined, changesCatalog: false });
-  if ('ReindexStmt' in node) return everywhere({ transactional: isTransactionalReindex(node), changesCatalog: false });
+  // Of a partitioned table they run outside of transactions only; and what is done on some shards alone does no harm.
+  if ('ClusterStmt' in node || 'ReindexStmt' in node)
+    return everywhere({ transactional: false, changesCatalog: false });
   if ('RefreshMatViewStmt' in node) return planRefresh(node.RefreshMatViewStmt.relation, context, text);
   return undefined;
-}
-
-/** REINDEX of a table or an index may run in a transaction, unless it is concurrent. */
-function isTransactionalReindex(node: Extract<Node, { ReindexStmt: unknown }>): boolean {
-  const { kind, params } = node.ReindexStmt;
-  const isConcurrent = params?.some((param) => 'DefElem' in param && param.DefElem.defname === 'concurrently') === true;
-  return !isConcurrent && (kind === 'REINDEX_OBJECT_INDEX' || kind === 'REINDEX_OBJECT_TABLE');
 }
 
 function planRefresh(range: RangeVar | undefined, context: PlanContext, text: StatementText): Plan {

@@ -14,6 +14,7 @@ import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
 import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
+import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { someNode } from './tree.js';
 
@@ -50,7 +51,7 @@ export function unshardedRouting(root: unknown, spread: Spread, binder: Binder):
 function readsOnly(root: unknown, binder: Binder): boolean {
   if (hasLocks(root)) return false;
   return callsOf(root, binder.context).every(({ call, effect }) => {
-    if (effect === 'plain' || effect === 'once' || effect === 'random') return true;
+    if (effect === 'plain' || effect === 'once' || effect === 'random' || effect === 'size') return true;
     const name = call.funcname?.at(-1);
     const known =
       name !== undefined && 'String' in name
@@ -84,9 +85,12 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const routing = unshardedRouting(root, spread, binder);
     checkCalls(root, 'home', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
-    return { kind: 'pass', routing, access, sql: 'client', computed: [] };
+    const computed = new ComputedList();
+    const sql = text.template(sizeEdits(root, context, text, computed));
+    return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }
-  const pinned = spread.home ? undefined : pinnedRouting(spread.sharded, text);
+  const measures = callsOf(root, context).some(({ effect }) => effect === 'size');
+  const pinned = spread.home || measures ? undefined : pinnedRouting(spread.sharded, text);
   if (pinned !== undefined) {
     if (writes) refuseReferenceWrites(spread);
     checkCalls(root, 'one shard', context, text);

@@ -7,6 +7,7 @@ import { temporarySchema } from '../catalog/resolve.js';
 import type { CatalogSnapshot, Relation } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
 import type { EntryKind } from './query.js';
+import { namesSizes } from './size-functions.js';
 import type { QualifiedName } from './tree.js';
 
 const catalogSchemas: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema', 'pg_toast']);
@@ -57,6 +58,7 @@ export function entryKind(relation: Relation, catalog: CatalogSnapshot): EntryKi
   if (relation.kind !== 'view') {
     return relation.kind === 'materialized view' || relation.kind === 'sequence' ? 'home' : relation.placement.kind;
   }
+  if (namesSizes(relation.definition)) return 'view over shards';
   let kind: EntryKind = 'catalog';
   let reference = false;
   let home = relation.reads.length === 0;

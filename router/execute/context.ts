@@ -25,6 +25,8 @@ export interface BoundStatement {
   readonly slots: readonly Slot[];
   /** The text that the slots are of, where it is another than the client's: views were expanded in it. */
   readonly expanded?: Buffer | undefined;
+  /** All of the client's text, where that is more than the statement. */
+  readonly source?: Buffer | undefined;
   readonly parameters: BoundParameters;
   /** Bind's result format codes; empty: all text. */
   readonly resultFormats: readonly number[];

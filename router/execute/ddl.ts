@@ -73,7 +73,10 @@ async function runOneByOne(
       const names = done.map((id) => shardOf(context.topology, id).name).join(', ');
       throw new PgError(error.sqlstate, error.message, {
         ...error.fields,
-        detail: `It was done on ${names} and failed on ${describeAddress(shardOf(context.topology, shard))}.`,
+        detail: [
+          ...(error.fields.detail === undefined ? [] : [error.fields.detail]),
+          `It was done on ${names} and failed on ${describeAddress(shardOf(context.topology, shard))}.`,
+        ].join(' '),
         hint: 'This statement cannot be undone as a whole. Remove the cause, then repeat it with IF EXISTS or IF NOT EXISTS.',
       });
     }

@@ -1,7 +1,7 @@
 /** Runs one plan, whatever its kind, and writes its whole answer (but ReadyForQuery) to the client. */
 
 import { unreachable } from '../../base/assert.js';
-import type { Plan } from '../../planner/plan.js';
+import type { ServerPlan } from '../../planner/plan.js';
 import { emptyQueryResponse } from '../../wire/encode-backend.js';
 import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
@@ -21,7 +21,11 @@ import { executeInsert, executeModify } from './write.js';
 
 const wholeAnswer = { portal: '', batchRows: 0 } as const;
 
-export async function executePlan(context: ExecutionContext, statement: BoundStatement, plan: Plan): Promise<void> {
+export async function executePlan(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ServerPlan,
+): Promise<void> {
   switch (plan.kind) {
     case 'empty':
       await send(context.output, emptyQueryResponse);
