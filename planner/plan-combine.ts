@@ -11,6 +11,7 @@ import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../c
 import type { Binder } from './bind.js';
 import { checkCalls } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
+import { probedColumns } from './correlated.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
 import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './plan.js';
@@ -207,8 +208,19 @@ function shipmentOf(
       ...(filter === undefined ? [] : [' WHERE ', ...filter]),
     ],
     primaryKey: dependent.map(quoteIdentifier),
+    probed: probedLists(places, conditions),
     always: isSharded || relation.isTemporary || sample !== undefined,
   };
+}
+
+/** What subqueries compare with the query around them, for each place where they do. */
+function probedLists(places: readonly Place[], conditions: EntryConditions): readonly (readonly string[])[] {
+  const lists = new Map<string, readonly string[]>();
+  for (const { entry } of places.flatMap(({ occurrences }) => occurrences)) {
+    const columns = probedColumns(entry, conditions.get(entry) ?? []).map(({ name }) => quoteIdentifier(name));
+    if (columns.length > 0) lists.set(columns.join(', '), columns);
+  }
+  return [...lists.values()];
 }
 
 /** A row is shipped when some place may need it; undefined when one of them may need any. */

@@ -206,6 +206,7 @@ export function shipmentOfColumns(
     routing,
     sql,
     primaryKey: [],
+    probed: [],
     always: true,
   };
 }
