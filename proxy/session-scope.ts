@@ -12,7 +12,7 @@ import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
 import type { TransactionStatus } from '../wire/backend.js';
 import { queryRows, withoutTrace } from '../router/backend/command.js';
-import type { BackendIdentity } from '../router/backend/connection.js';
+import type { BackendConnection, BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
 import { endCombineSession } from '../router/execute/combine-session.js';
@@ -37,6 +37,7 @@ export interface ProxyParts {
   readonly log: Logger;
   readonly preparedStatements: number;
   readonly combineBytes: number;
+  readonly combineRows: number;
   readonly topology: () => Topology;
   readonly shardMap: () => ShardMap;
 }
@@ -122,6 +123,10 @@ export class SessionScope implements ExecutionContext {
 
   get combineBytes(): number {
     return this.#parts.combineBytes;
+  }
+
+  get combineRows(): number {
+    return this.#parts.combineRows;
   }
 
   get shardMap(): ShardMap {
@@ -280,8 +285,8 @@ export class SessionScope implements ExecutionContext {
     return await this.nextFrame();
   }
 
-  async inferShape(statement: BoundStatement): Promise<StatementShape> {
-    return await inferShape(this, statement.sql, statement.parameters.types);
+  async inferShape(statement: BoundStatement, connection?: BackendConnection): Promise<StatementShape> {
+    return await inferShape(this, statement.sql, statement.parameters.types, connection);
   }
 
   /** Opens the connection to the home shard (or, while that is down, any other) and learns the session's settings. */

@@ -17,6 +17,7 @@ import { limitRows } from '../merge/limit.js';
 import { merge } from '../merge/merge.js';
 import type { RowsOfMany, RowStream } from '../merge/stream.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
+import type { ExecutionReport } from './execution-report.js';
 import { describeInFormats, expandFormats } from './describe.js';
 import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
 import { ShardRows, type RowDemand } from './shard-rows.js';
@@ -28,6 +29,8 @@ export interface Gathered {
   /** RowDescription for the client. */
   readonly description: Buffer | undefined;
   readonly rows: RowStream;
+  /** What was shipped to answer it. */
+  readonly report?: ExecutionReport | undefined;
   /** The command tag, once the rows have been read to the end; `rows` of them went to the client. */
   tag(rows: number): string;
   /** Ends the shards' part and frees their connections. */

@@ -56,6 +56,8 @@ export class ShardRows implements RowStream {
   #exchange: Exchange | undefined;
   #progress: Progress = 'described';
   #stopped = false;
+  /** The last call of next(), which a merge makes ahead of need: it may still wait when the answer is closed. */
+  #reading: Promise<unknown> | undefined;
   /** The tag of CommandComplete, once it was read. */
   tag: string | undefined;
   /** RowDescription with the home shard's oids; undefined for a statement without a result. */
@@ -125,6 +127,12 @@ export class ShardRows implements RowStream {
   }
 
   async next(): Promise<RowRun | undefined> {
+    const reading = this.#next();
+    this.#reading = reading;
+    return await reading;
+  }
+
+  async #next(): Promise<RowRun | undefined> {
     for (;;) {
       if (this.#stopped) return undefined;
       const kept = this.#batch.shift();
@@ -181,6 +189,8 @@ export class ShardRows implements RowStream {
 
   /** Reads the answer to its end and gives the connection back; closes a portal that still has rows. */
   async close(): Promise<void> {
+    this.stop();
+    await this.#reading?.catch(() => undefined);
     if (this.#exchange === undefined && this.#progress === 'suspended' && !this.connection.closed) {
       this.#exchange = new Exchange(this.connection);
       this.#exchange.send([encodeClose('portal', this.#demand.portal), syncFrame], 1);
