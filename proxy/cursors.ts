@@ -11,10 +11,11 @@ import type { CursorOptions, SessionPlan } from '../planner/session-plan.js';
 import { encodeClose, encodeDescribe, syncFrame } from '../wire/encode-frontend.js';
 import { readErrorResponse } from '../wire/backend.js';
 import { backendType } from '../wire/frame.js';
+import { runCommand } from '../router/backend/command.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { describeAsHome } from '../router/backend/shard-oids.js';
-import { endCombineSession, openCombineSession } from '../router/execute/combine-session.js';
+import { openCombineSession } from '../router/execute/combine-session.js';
 import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
 import { Cursor } from '../router/execute/cursor.js';
 import { deliverTag } from '../router/execute/deliver.js';
@@ -76,6 +77,8 @@ async function openCursor(
     const session = await openCombineSession(scope, inner, plan);
     const { connection, parameters, sql } = session;
     try {
+      await session.shardsFree;
+      if (connection.status === 'I') await runCommand(connection, 'BEGIN');
       await passOn(
         scope,
         connection,
@@ -83,7 +86,7 @@ async function openCursor(
         { sql: `${declaration(name, options)}${sql}`, parameters },
       );
     } catch (error) {
-      await endCombineSession(scope, connection);
+      await session.end();
       throw error;
     }
     return { kind: 'combined', connection, held: false, ...life };
