@@ -78,7 +78,7 @@ async function openCursor(
     const { connection, parameters, sql } = session;
     try {
       await session.shardsFree;
-      if (connection.status === 'I') await runCommand(connection, 'BEGIN');
+      if (connection.status === 'I') await runCommand(connection, ['BEGIN', ...scope.transaction.settings].join(';'));
       await passOn(
         scope,
         connection,
@@ -89,7 +89,7 @@ async function openCursor(
       await session.end();
       throw error;
     }
-    return { kind: 'combined', connection, held: false, ...life };
+    return { kind: 'combined', session, held: false, ...life };
   }
   if (plan.kind !== 'pass' && plan.kind !== 'scatter') {
     throw refuse('a cursor over this statement', 'Declare it over a SELECT of tables.');
@@ -196,7 +196,7 @@ export async function describeCursor(scope: SessionScope, name: string): Promise
 
 /** The connection to the server that has the cursor; undefined where pgring runs it. */
 async function serverOf(scope: SessionScope, portal: ClientPortal): Promise<BackendConnection | undefined> {
-  if (portal.kind === 'combined') return portal.connection;
+  if (portal.kind === 'combined') return portal.session.connection;
   return portal.kind === 'server' ? await scope.transaction.enter(portal.shard, false) : undefined;
 }
 
