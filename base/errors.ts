@@ -66,6 +66,7 @@ export const sqlstate = {
   invalidSqlStatementName: '26000',
   invalidAuthorization: '28000',
   invalidPassword: '28P01',
+  invalidCursorState: '24000',
   invalidCursorName: '34000',
   transactionRollback: '40000',
   invalidCatalogName: '3D000',

@@ -239,6 +239,8 @@ export type ServerPlan =
       readonly offset: ValueSource | undefined;
       /** SELECT … FOR UPDATE and the like. */
       readonly locks: boolean;
+      /** Where such rows are merged up to a limit: the same query without locks, and whether it is SKIP LOCKED. */
+      readonly lockedInOrder: { readonly unlocked: SqlTemplate; readonly skips: boolean } | undefined;
     }
   /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */
   | {

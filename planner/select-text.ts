@@ -16,6 +16,8 @@ export interface SelectText {
   readonly order: readonly Extent[];
   /** LIMIT, OFFSET and FETCH, one after the other. */
   readonly limit: Extent | undefined;
+  /** FOR UPDATE, FOR SHARE and their like, one after the other. */
+  readonly locking: Extent | undefined;
 }
 
 /** Words that a name may be only after a dot or AS. */
@@ -31,6 +33,7 @@ export function isDirection(text: StatementText, index: number): boolean {
 }
 
 const afterOrder: ReadonlySet<string> = new Set(['limit', 'offset', 'fetch', 'for', ')']);
+const lockWords: ReadonlySet<string> = new Set(['update', 'no', 'share', 'key']);
 const limitWords: ReadonlySet<string> = new Set(['limit', 'offset', 'fetch']);
 
 /** The comma-separated items from one token to another. */
@@ -79,5 +82,11 @@ export function locateClauses(text: StatementText, firstTarget: number, labelled
     const end = text.findTopLevel(limitAt, (word, index) => (word === 'for' || word === ')') && isKeyword(text, index));
     limit = { start: text.startOf(limitAt), end: text.endOf(Math.min(end, count) - 1) };
   }
-  return { targets, targetsEnd: text.endOf(from - 1), order, limit };
+  const lockAt = text.findTopLevel(rest, (word, index) => word === 'for' && lockWords.has(text.word(index + 1)));
+  let locking: Extent | undefined;
+  if (text.word(lockAt) === 'for') {
+    const end = text.findTopLevel(lockAt, (word, index) => limitWords.has(word) && isKeyword(text, index));
+    locking = { start: text.startOf(lockAt), end: text.endOf(Math.min(end, count) - 1) };
+  }
+  return { targets, targetsEnd: text.endOf(from - 1), order, limit, locking };
 }
