@@ -15,6 +15,7 @@ import { queryRows, withoutTrace } from '../router/backend/command.js';
 import type { BackendConnection, BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
+import { endCombineSession } from '../router/execute/combine-session.js';
 import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
@@ -22,6 +23,7 @@ import { SessionTransaction } from '../router/transaction/session-transaction.js
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
 import { contextKey } from '../planner/plan-cache.js';
 import type { Databases } from './databases.js';
+import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
 import { inferShape } from './statement-shape.js';
@@ -58,6 +60,7 @@ export class SessionScope implements ExecutionContext {
   readonly backends: SessionBackends;
   readonly transaction: SessionTransaction;
   readonly prepared: PreparedStatements;
+  readonly portals: ClientPortals;
   /** ParameterStatus values as the client knows them. */
   readonly parameters = new Map<string, string>();
   /** The client has gone; what still runs for it may stop. */
@@ -77,6 +80,7 @@ export class SessionScope implements ExecutionContext {
   #keyed:
     { readonly catalog: CatalogSnapshot; readonly searchPath: readonly string[]; readonly key: string } | undefined;
   #copied = false;
+  #portalNumber = 0;
 
   constructor(parts: ProxyParts, identity: BackendIdentity, output: ClientOutput) {
     this.#parts = parts;
@@ -105,6 +109,12 @@ export class SessionScope implements ExecutionContext {
       },
     });
     this.transaction = new SessionTransaction(this.backends, identity.database, parts.resolver);
+    this.portals = new ClientPortals(async (connection) => {
+      await endCombineSession(this, connection);
+    });
+    this.transaction.onCommit = async () => {
+      await this.portals.hold();
+    };
   }
 
   get topology(): Topology {
@@ -138,6 +148,12 @@ export class SessionScope implements ExecutionContext {
 
   get searchPath(): readonly string[] {
     return this.#searchPath;
+  }
+
+  /** A name for portals on servers, which no other portal of the session has. */
+  nextPortalName(): string {
+    this.#portalNumber += 1;
+    return `pgring_${this.#portalNumber}`;
   }
 
   /** The status for ReadyForQuery. */
@@ -224,7 +240,8 @@ export class SessionScope implements ExecutionContext {
 
   async noteTransactionEnd(): Promise<void> {
     if (this.transaction.isOpen) {
-      // Back to a savepoint: DDL after it is undone, DDL before it still holds.
+      // Back to a savepoint: cursors after it are gone; DDL after it is undone, DDL before it still holds.
+      await this.portals.forgetRolledBack((savepoint) => this.transaction.holds(savepoint));
       if (this.#catalogBefore !== undefined) await this.noteCatalogChange();
     } else if (this.#catalogBefore !== undefined) {
       await this.noteCatalogChange();
@@ -243,8 +260,11 @@ export class SessionScope implements ExecutionContext {
     }
   }
 
-  noteDiscard(sql: string): void {
-    if (/\b(all|plans)\b/i.test(sql)) this.prepared.clear();
+  async noteDiscard(sql: string): Promise<void> {
+    if (/\ball\b/i.test(sql)) {
+      this.prepared.clear();
+      await this.portals.forgetAll();
+    }
   }
 
   async noteSettingChange(name: string | undefined): Promise<void> {

@@ -143,15 +143,18 @@ export function parseStatements(sql: string): ParsedStatement[] {
   });
 }
 
-/** The first token's start and the last token's end: what the grammar reports may hold comments and blanks. */
+/**
+ * The first token's start and the last token's end: what the grammar reports may hold comments and blanks. Semicolons
+ * stand around a statement, and also within one: in a body from BEGIN ATOMIC to END, and in a rule's list of actions.
+ */
 function extent(bytes: Buffer, from: number, limit: number): { start: number; end: number } {
   const scanner = new Scanner(bytes, from, limit);
   let start = -1;
   let end = limit;
   for (;;) {
     const kind = scanner.next();
-    if (kind === END || kind === BAD || bytes[scanner.start] === SEMICOLON)
-      return { start: start < 0 ? from : start, end };
+    if (kind === END || kind === BAD) return { start: start < 0 ? from : start, end };
+    if (bytes[scanner.start] === SEMICOLON) continue;
     if (start < 0) start = scanner.start;
     end = scanner.end;
   }

@@ -67,7 +67,7 @@ export interface ExecutionContext {
   /** Removes a prepared statement, or all (undefined). Errors: 26000. */
   deallocate(name: string | undefined): void;
   /** DISCARD (ALL, PLANS, …): what the session itself keeps of that is gone. */
-  noteDiscard(sql: string): void;
+  noteDiscard(sql: string): Promise<void>;
   /** The next copy message of the client (CopyData, CopyDone, CopyFail), in COPY FROM STDIN. */
   nextCopyMessage(): Promise<Buffer>;
   /** A setting may have changed that planning depends on (search_path, role). */
