@@ -14,10 +14,11 @@ import { backendType } from '../wire/frame.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { describeAsHome } from '../router/backend/shard-oids.js';
-import { endCombineSession, openCombineSession } from '../router/execute/combine-session.js';
+import { openCombineSession } from '../router/execute/combine-session.js';
 import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
 import { Cursor } from '../router/execute/cursor.js';
 import { deliverTag } from '../router/execute/deliver.js';
+import { endCombineSession } from '../router/execute/finisher.js';
 import { passOn } from '../router/execute/pass.js';
 import { bindValues, parametersFor, renderSql, routeStatement } from '../router/execute/route.js';
 import { planPrepared } from './plan-prepared.js';
@@ -73,7 +74,7 @@ async function openCursor(
     };
   }
   if (plan.kind === 'combine') {
-    const session = await openCombineSession(scope, inner, plan);
+    const session = await openCombineSession(scope, inner, plan, { transaction: true });
     const { connection, parameters, sql } = session;
     try {
       await passOn(

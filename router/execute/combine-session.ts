@@ -49,12 +49,20 @@ export interface CombineSession {
   end(): Promise<void>;
 }
 
-/** Ships the rows. `definition`: of one more temporary table, which the statement knows as the last relation. */
+/** What the statement needs besides the rows. */
+export interface CombineNeeds {
+  /** Of one more temporary table, which the statement knows as the last relation. */
+  readonly definition?: string;
+  /** A transaction block, as DECLARE does. */
+  readonly transaction?: boolean;
+}
+
+/** Ships the rows. */
 export async function openCombineSession(
   context: ExecutionContext,
   statement: BoundStatement,
   plan: CombinedStatement,
-  definition?: string,
+  { definition, transaction: needsTransaction = false }: CombineNeeds = {},
 ): Promise<CombineSession> {
   const values = await bindValues(context, statement, plan.computed);
   const { transaction } = context;
@@ -71,6 +79,7 @@ export async function openCombineSession(
   try {
     shipping = await Shipping.start(context, chosen, statement, values, parameters);
     finisher = await Finisher.open(context);
+    if (needsTransaction) await finisher.begin();
     const shape = known ?? (await context.inferShape(statement, finisher.connection));
     if (definition !== undefined) await finisher.createTable(RESULT_NAME, { definition, primaryKey: [] });
     const receiver = new Receiver(finisher, plan, values, parameters);
