@@ -18,7 +18,6 @@ import { openCombineSession } from '../router/execute/combine-session.js';
 import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
 import { Cursor } from '../router/execute/cursor.js';
 import { deliverTag } from '../router/execute/deliver.js';
-import { endCombineSession } from '../router/execute/finisher.js';
 import { passOn } from '../router/execute/pass.js';
 import { bindValues, parametersFor, renderSql, routeStatement } from '../router/execute/route.js';
 import { planPrepared } from './plan-prepared.js';
@@ -77,6 +76,7 @@ async function openCursor(
     const session = await openCombineSession(scope, inner, plan, { transaction: true });
     const { connection, parameters, sql } = session;
     try {
+      await session.shardsFree;
       await passOn(
         scope,
         connection,
@@ -84,10 +84,10 @@ async function openCursor(
         { sql: `${declaration(name, options)}${sql}`, parameters },
       );
     } catch (error) {
-      await endCombineSession(scope, connection);
+      await session.end();
       throw error;
     }
-    return { kind: 'combined', connection, held: false, ...life };
+    return { kind: 'combined', session, held: false, ...life };
   }
   if (plan.kind !== 'pass' && plan.kind !== 'scatter') {
     throw refuse('a cursor over this statement', 'Declare it over a SELECT of tables.');
@@ -194,7 +194,7 @@ export async function describeCursor(scope: SessionScope, name: string): Promise
 
 /** The connection to the server that has the cursor; undefined where pgring runs it. */
 async function serverOf(scope: SessionScope, portal: ClientPortal): Promise<BackendConnection | undefined> {
-  if (portal.kind === 'combined') return portal.connection;
+  if (portal.kind === 'combined') return portal.session.connection;
   return portal.kind === 'server' ? await scope.transaction.enter(portal.shard, false) : undefined;
 }
 

@@ -84,6 +84,7 @@ export class Finisher {
     await runCommand(this.connection, `ANALYZE pg_temp.${name}`);
   }
 
+  /** Ends its transaction; nothing of the statement is left, so that the session may serve others. */
   async end(): Promise<void> {
     await rollBack(this.connection);
     await this.#context.backends.keepForLater(this.connection);
