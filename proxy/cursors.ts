@@ -14,7 +14,7 @@ import { backendType } from '../wire/frame.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { describeAsHome } from '../router/backend/shard-oids.js';
-import { endCombineSession, openCombineSession } from '../router/execute/combine-session.js';
+import { openCombineSession } from '../router/execute/combine-session.js';
 import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
 import { Cursor } from '../router/execute/cursor.js';
 import { deliverTag } from '../router/execute/deliver.js';
@@ -82,8 +82,9 @@ async function openCursor(
         { ...inner, resultFormats: [] },
         { sql: `${declaration(name, options)}${sql}`, parameters },
       );
+      await session.shardsFree;
     } catch (error) {
-      await endCombineSession(scope, connection);
+      await session.end();
       throw error;
     }
     return { kind: 'combined', connection, held: false, ...life };

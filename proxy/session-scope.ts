@@ -15,7 +15,7 @@ import { queryRows, withoutTrace } from '../router/backend/command.js';
 import type { BackendConnection, BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
-import { endCombineSession } from '../router/execute/combine-session.js';
+import { endCombineSession } from '../router/execute/finisher.js';
 import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
