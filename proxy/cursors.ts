@@ -14,6 +14,7 @@ import { backendType } from '../wire/frame.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { describeAsHome } from '../router/backend/shard-oids.js';
+import { runCommand } from '../router/backend/command.js';
 import { openCombineSession } from '../router/execute/combine-session.js';
 import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
 import { Cursor } from '../router/execute/cursor.js';
@@ -76,18 +77,19 @@ async function openCursor(
     const session = await openCombineSession(scope, inner, plan);
     const { connection, parameters, sql } = session;
     try {
+      await session.shardsFree;
+      if (connection.status === 'I') await runCommand(connection, ['BEGIN', ...scope.transaction.settings].join(';'));
       await passOn(
         scope,
         connection,
         { ...inner, resultFormats: [] },
         { sql: `${declaration(name, options)}${sql}`, parameters },
       );
-      await session.shardsFree;
     } catch (error) {
       await session.end();
       throw error;
     }
-    return { kind: 'combined', connection, held: false, ...life };
+    return { kind: 'combined', session, held: false, ...life };
   }
   if (plan.kind !== 'pass' && plan.kind !== 'scatter') {
     throw refuse('a cursor over this statement', 'Declare it over a SELECT of tables.');
@@ -194,7 +196,7 @@ export async function describeCursor(scope: SessionScope, name: string): Promise
 
 /** The connection to the server that has the cursor; undefined where pgring runs it. */
 async function serverOf(scope: SessionScope, portal: ClientPortal): Promise<BackendConnection | undefined> {
-  if (portal.kind === 'combined') return portal.connection;
+  if (portal.kind === 'combined') return portal.session.connection;
   return portal.kind === 'server' ? await scope.transaction.enter(portal.shard, false) : undefined;
 }
 

@@ -181,7 +181,8 @@ export class Pipeline {
         return;
       default: {
         const { transaction } = this.#scope;
-        const connection = portal.kind === 'server' ? await transaction.enter(portal.shard, true) : portal.connection;
+        const connection =
+          portal.kind === 'server' ? await transaction.enter(portal.shard, true) : portal.session.connection;
         const exchange = new Exchange(connection);
         exchange.send([encodeExecute(name, maximumRows), syncFrame], 1);
         await deliverExchange(this.#scope, exchange, false);

@@ -4,7 +4,7 @@ import { PgError, sqlstate } from '../base/errors.js';
 import type { ShardId } from '../catalog/topology.js';
 import type { CursorOptions } from '../planner/session-plan.js';
 import { runCommand } from '../router/backend/command.js';
-import type { BackendConnection } from '../router/backend/connection.js';
+import type { CombineSession } from '../router/execute/combine-session.js';
 import type { BoundParameters } from '../router/execute/context.js';
 import type { Cursor } from '../router/execute/cursor.js';
 import type { PreparedStatement } from './prepared.js';
@@ -29,7 +29,7 @@ export type ClientPortal = PortalLife &
   (
     | { readonly kind: 'server'; readonly shard: ShardId }
     /** On the server session where a statement was combined; `held`: it outlived its transaction. */
-    | { readonly kind: 'combined'; readonly connection: BackendConnection; held: boolean }
+    | { readonly kind: 'combined'; readonly session: CombineSession; held: boolean }
     /** Declared, and run by pgring over several shards. */
     | { readonly kind: 'streamed'; readonly cursor: Cursor; held: boolean }
     /** Bound here; the cursor is there once it was executed with a row limit. */
@@ -46,13 +46,8 @@ export type ClientPortal = PortalLife &
 
 export class ClientPortals {
   readonly #portals = new Map<string, ClientPortal>();
-  readonly #giveUp: (connection: BackendConnection) => Promise<void>;
 
   /** `giveUp` ends a session where a statement was combined. */
-  constructor(giveUp: (connection: BackendConnection) => Promise<void>) {
-    this.#giveUp = giveUp;
-  }
-
   get all(): Iterable<readonly [string, ClientPortal]> {
     return this.#portals;
   }
@@ -90,7 +85,7 @@ export class ClientPortals {
     const portal = this.#portals.get(name);
     this.#portals.delete(name);
     if (portal?.kind === 'local' || portal?.kind === 'streamed') await portal.cursor?.close();
-    if (portal?.kind === 'combined') await this.#giveUp(portal.connection);
+    if (portal?.kind === 'combined') await portal.session.end();
   }
 
   /** The transaction is about to commit: cursors WITH HOLD become independent of it. */
@@ -98,7 +93,7 @@ export class ClientPortals {
     for (const portal of this.#portals.values()) {
       if (portal.declared?.options.hold !== true) continue;
       if (portal.kind === 'streamed' && !portal.held) await portal.cursor.hold();
-      if (portal.kind === 'combined' && !portal.held) await runCommand(portal.connection, 'COMMIT');
+      if (portal.kind === 'combined' && !portal.held) await runCommand(portal.session.connection, 'COMMIT');
       if (portal.kind === 'streamed' || portal.kind === 'combined') portal.held = true;
     }
   }
@@ -125,7 +120,7 @@ export class ClientPortals {
     await Promise.all(
       gone.map(async ([, portal]) => {
         if (portal.kind === 'local' || portal.kind === 'streamed') await portal.cursor?.forget();
-        if (portal.kind === 'combined') await this.#giveUp(portal.connection);
+        if (portal.kind === 'combined') await portal.session.end();
       }),
     );
   }

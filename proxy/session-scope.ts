@@ -15,7 +15,6 @@ import { queryRows, withoutTrace } from '../router/backend/command.js';
 import type { BackendConnection, BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
-import { endCombineSession } from '../router/execute/finisher.js';
 import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
@@ -109,9 +108,7 @@ export class SessionScope implements ExecutionContext {
       },
     });
     this.transaction = new SessionTransaction(this.backends, identity.database, parts.resolver);
-    this.portals = new ClientPortals(async (connection) => {
-      await endCombineSession(this, connection);
-    });
+    this.portals = new ClientPortals();
     this.transaction.onCommit = async () => {
       await this.portals.hold();
     };

@@ -7,7 +7,7 @@ import { encodeDataRow, encodeRowDescription } from '../../wire/encode-backend.j
 import { shardOf } from '../transaction/session-backends.js';
 import { send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
-import { formatDocument, isProperties, type Json, type Properties } from './explain-document.js';
+import { formatDocument, isProperties, type Properties } from './explain-document.js';
 import { estimateOf } from './explain-shard.js';
 import type { ExplainedPart, Explanation, ExplainPlan } from './explanation.js';
 import type { ShipmentReport } from './execution-report.js';
@@ -228,6 +228,6 @@ function customNode(
     ...together('Actual Total Time', greatest),
     ...together('Actual Rows', sum, results),
     ...(analyzed ? { 'Actual Loops': 1 } : {}),
-    ...(plans.length === 0 ? {} : { Plans: plans as readonly Json[] }),
+    ...(plans.length === 0 ? {} : { Plans: plans }),
   };
 }

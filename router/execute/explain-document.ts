@@ -48,7 +48,7 @@ function xmlElement(name: string, value: Json, indent: number): string {
     return `${space}<${tag}>\n${items}${space}</${tag}>\n`;
   }
   if (isProperties(value)) return `${space}<${tag}>\n${xmlProperties(value, indent + 2)}${space}</${tag}>\n`;
-  return `${space}<${tag}>${xmlText(String(value))}</${tag}>\n`;
+  return `${space}<${tag}>${xmlText(typeof value === 'string' ? value : JSON.stringify(value))}</${tag}>\n`;
 }
 
 function yamlProperties(properties: Properties, indent: number): string {

@@ -137,10 +137,15 @@ async function explainTasks(
 function inExplained(error: unknown, sent: string, own: string | undefined, client: string): unknown {
   if (!(error instanceof PgError) || error.fields.position === undefined) return error;
   const { position, ...fields } = error.fields;
-  const inOwn = position - [...sent.slice(0, sent.length - (own ?? '').length)].length;
+  const inOwn = position - countCharacters(sent.slice(0, sent.length - (own ?? '').length));
   const start = own === undefined ? -1 : client.indexOf(own);
-  const known = start >= 0 && inOwn > 0 ? { position: [...client.slice(0, start)].length + inOwn } : {};
+  const known = start >= 0 && inOwn > 0 ? { position: countCharacters(client.slice(0, start)) + inOwn } : {};
   return new PgError(error.sqlstate, error.message, { ...fields, ...known });
+}
+
+/** As PostgreSQL counts them: code points. */
+function countCharacters(text: string): number {
+  return Array.from(text).length;
 }
 
 /** All results; the first error only when nothing runs any more, so that every connection is free again. */
