@@ -46,6 +46,7 @@ export function buildRelations(
   const triggered = new Set(rows.triggered);
   const ruled = new Set(rows.ruled);
   const inherited = new Set(rows.inherited);
+  const followed = new Set(rows.references.flatMap(([, target, follows]) => (follows ? [target] : [])));
   return rows.relations.map(([oid, schema, name, kind, hasRowSecurity, isPartition, isTemporary]) =>
     Object.freeze({
       oid,
@@ -62,6 +63,8 @@ export function buildRelations(
       hasRowSecurity,
       isPartition,
       isInherited: inherited.has(oid),
+      references: Object.freeze(rows.references.flatMap(([from, target]) => (from === oid ? [target] : []))),
+      isFollowed: followed.has(oid),
       isTemporary,
     }),
   );

@@ -36,6 +36,9 @@ export function planExplain(explain: ExplainStmt, text: StatementText, planInner
   if (!explainable.has(inner.kind)) {
     throw refuse('EXPLAIN of this statement', 'Explain a SELECT, INSERT, UPDATE or DELETE.');
   }
+  if (analyze && inner.kind === 'modify' && inner.moves !== undefined) {
+    throw refuse('EXPLAIN ANALYZE of an update of the shard key', 'Leave out ANALYZE.');
+  }
   const prefix = text.slice(text.start, start);
   return { kind: 'explain', inner, statement: text.pieces(start, text.end), prefix, analyze, format };
 }
