@@ -1,4 +1,4 @@
-/** What a statement over shards must not hold: functions and columns that tell of one server or act on it. */
+/** What a statement over shards must not hold: functions that tell of one server or act on it. */
 
 import type { FuncCall } from 'libpg-query';
 
@@ -7,27 +7,7 @@ import type { PlanContext } from './context.js';
 import { callsOf } from './functions.js';
 import type { Entry } from './query.js';
 import type { StatementText } from './text.js';
-import { columnRefParts, functionName, walkNodes } from './tree.js';
-
-const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
-
-/** System columns have values of one server: rows of two shards may share them. */
-export function checkSystemColumns(root: unknown, text: StatementText): void {
-  walkNodes(root, (node) => {
-    if (!('ColumnRef' in node)) return true;
-    const name = columnRefParts(node.ColumnRef).at(-1) ?? '';
-    if (systemColumns.has(name)) {
-      throw refuse(
-        `the system column "${name}" over several shards`,
-        'Use the primary key, or restrict the statement to one shard key value.',
-        {
-          position: text.position(node.ColumnRef.location ?? 0),
-        },
-      );
-    }
-    return true;
-  });
-}
+import { functionName } from './tree.js';
 
 /** Built-in volatile functions that leave nothing behind on the server that runs them. */
 const harmless: ReadonlySet<string> = new Set(['pg_sleep', 'pg_sleep_for', 'pg_sleep_until']);
@@ -55,8 +35,15 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
       case 'settings':
         throw refuse('set_config() in a larger statement', 'Run it alone: SELECT set_config(…), or use SET.', where());
       case 'local':
+        if (name === 'pg_export_snapshot') {
+          throw refuse(
+            'pg_export_snapshot()',
+            'It would be a snapshot of one shard: work in one session, or without a snapshot (pg_dump without --jobs).',
+            where(),
+          );
+        }
         if (reach === 'home' || (reach === 'one shard' && harmless.has(name))) break;
-        if (reach !== 'several shards' && isStable(call, context) && (reach === 'one shard' || hasArguments(call)))
+        if (reach !== 'several shards' && isStable(call, context) && (reach === 'one shard' || tellsOfCatalog(call)))
           break;
         throw refuse(
           `${name}() in a statement on sharded tables`,
@@ -90,9 +77,12 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
   }
 }
 
-/** What a function without arguments tells (pg_prepared_statement()) may be of the session, and that one is another. */
-function hasArguments(call: FuncCall): boolean {
-  return (call.args?.length ?? 0) > 0;
+/**
+ * What a function without arguments tells (pg_prepared_statement()) may be of the session, and age() counts from the
+ * transaction's start: where rows are combined, both are others.
+ */
+function tellsOfCatalog(call: FuncCall): boolean {
+  return (call.args?.length ?? 0) > 0 && functionName(call).name !== 'age';
 }
 
 function hasShardedTables(context: PlanContext): boolean {

@@ -2,7 +2,7 @@
 
 import type { Plan } from '../../planner/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
-import { endCombineSession, openCombineSession } from './combine-session.js';
+import { openCombineSession } from './combine-session.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { describeInFormats } from './describe.js';
 import type { Gathered } from './gather.js';
@@ -16,7 +16,8 @@ export async function openCombine(
   statement: BoundStatement,
   plan: CombinePlan,
 ): Promise<Gathered> {
-  const { connection, sql, parameters, rowDescription } = await openCombineSession(context, statement, plan);
+  const session = await openCombineSession(context, statement, plan);
+  const { connection, sql, parameters, rowDescription, report } = session;
   const { resultFormats } = statement;
   const rows = ShardRows.send(
     connection,
@@ -37,7 +38,7 @@ export async function openCombine(
     try {
       await endRows();
     } finally {
-      await endCombineSession(context, connection);
+      await session.end();
     }
   };
   const giveUp = async (): Promise<void> => {
@@ -45,7 +46,14 @@ export async function openCombine(
       await rows.abort();
     });
   };
+  try {
+    await session.shardsFree;
+  } catch (error) {
+    await giveUp();
+    throw error;
+  }
   return {
+    report,
     description: rowDescription === undefined ? undefined : describeInFormats(rowDescription, resultFormats),
     rows,
     tag: (count) => formatTag('SELECT', count),
