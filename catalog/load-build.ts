@@ -46,6 +46,10 @@ export function buildRelations(
   const triggered = new Set(rows.triggered);
   const ruled = new Set(rows.ruled);
   const inherited = new Set(rows.inherited);
+  const references = new Map<number, readonly number[]>();
+  for (const [from, target] of rows.references) {
+    references.set(from, Object.freeze([...(references.get(from) ?? nothing), target]));
+  }
   const followed = new Set(rows.references.flatMap(([, target, follows]) => (follows ? [target] : [])));
   return rows.relations.map(([oid, schema, name, kind, hasRowSecurity, isPartition, isTemporary]) =>
     Object.freeze({
@@ -63,7 +67,7 @@ export function buildRelations(
       hasRowSecurity,
       isPartition,
       isInherited: inherited.has(oid),
-      references: Object.freeze(rows.references.flatMap(([from, target]) => (from === oid ? [target] : []))),
+      references: references.get(oid) ?? nothing,
       isFollowed: followed.has(oid),
       isTemporary,
     }),
