@@ -19,12 +19,12 @@ export interface SelectText {
 }
 
 /** Words that a name may be only after a dot or AS. */
-function isKeyword(text: StatementText, index: number): boolean {
+export function isKeyword(text: StatementText, index: number): boolean {
   const before = text.word(index - 1);
   return before !== '.' && before !== 'as';
 }
 
-function isDirection(text: StatementText, index: number): boolean {
+export function isDirection(text: StatementText, index: number): boolean {
   const word = text.word(index);
   if (word === 'nulls') return text.word(index + 1) === 'first' || text.word(index + 1) === 'last';
   return word === 'asc' || word === 'desc' || word === 'using';
@@ -34,7 +34,7 @@ const afterOrder: ReadonlySet<string> = new Set(['limit', 'offset', 'fetch', 'fo
 const limitWords: ReadonlySet<string> = new Set(['limit', 'offset', 'fetch']);
 
 /** The comma-separated items from one token to another. */
-function itemsBetween(text: StatementText, from: number, to: number): { first: number; last: number }[] {
+export function itemsBetween(text: StatementText, from: number, to: number): { first: number; last: number }[] {
   const items: { first: number; last: number }[] = [];
   let first = from;
   while (first < to) {
