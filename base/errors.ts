@@ -73,6 +73,7 @@ export const sqlstate = {
   syntaxError: '42601',
   undefinedTable: '42P01',
   undefinedColumn: '42703',
+  wrongObjectType: '42809',
   duplicateCursor: '42P03',
   duplicatePreparedStatement: '42P05',
   objectNotInPrerequisiteState: '55000',

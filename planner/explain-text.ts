@@ -229,7 +229,7 @@ export function describePlan(plan: Plan): string[] {
       ];
     case 'ddl':
       return [
-        `On all shards${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}`,
+        `${plan.where === 'home' ? 'On the home shard, temporary' : 'On all shards'}${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}`,
         ...describeSql(plan.sql),
         ...plan.changes.map(describeChange),
         ...plan.notices.map(({ message }) => `NOTICE: ${message}`),

@@ -207,7 +207,7 @@ function shipmentOf(
       ...(filter === undefined ? [] : [' WHERE ', ...filter]),
     ],
     primaryKey: dependent.map(quoteIdentifier),
-    always: isSharded || sample !== undefined,
+    always: isSharded || relation.isTemporary || sample !== undefined,
   };
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { PgError } from '../base/errors.js';
-import type { SessionPlan } from './session-plan.js';
+import type { ExecutePlan, SessionPlan } from './session-plan.js';
 import type { SizeFunction } from './size-functions.js';
 
 /**
@@ -272,6 +272,10 @@ export type ServerPlan =
    */
   | {
       readonly kind: 'create table as';
+      /** What stands before the query. */
+      readonly head: readonly SqlPiece[];
+      /** The query is that of a prepared statement, which the session puts in its place before this runs. */
+      readonly executed: ExecutePlan | undefined;
       /** Makes the table on the home shard, WITH NO DATA. */
       readonly sql: readonly SqlPiece[];
       /** The query; undefined where its rows are not wanted. */
@@ -309,10 +313,11 @@ export type ServerPlan =
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
     }
-  /** DDL and maintenance on all shards. */
+  /** DDL and maintenance on all shards; `home`: on the session's temporary objects, which are there alone. */
   | {
       readonly kind: 'ddl';
       readonly sql: SqlTemplate;
+      readonly where: 'everywhere' | 'home';
       /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
       readonly transactional: boolean;
       readonly changes: readonly PlacementChange[];
