@@ -11,7 +11,7 @@ import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../c
 import type { Binder } from './bind.js';
 import { checkCalls } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
-import { probedColumns } from './correlated.js';
+import { outerTerms, probedColumns, type OuterTerms } from './correlated.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
 import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './plan.js';
@@ -63,8 +63,8 @@ export function combineParts(roots: readonly Node[], query: Query, spread: Sprea
   const once = computeOnce(roots, context, text, computed, 'session');
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
-  const conditions = conditionsByEntry(query);
-  const pushed = pushQueries(query, { binder, once, named, aliased, conditions });
+  const conditions = conditionsByEntry(query, context);
+  const pushed = pushQueries(query, { binder, once, named, aliased, conditions, occurrences: spread.all });
   const replaced = pushed.flatMap((part, index) => part.edits(index));
   const covered = pushed.flatMap((part) => part.covered);
   const isCovered = (start: number): boolean => covered.some((extent) => start >= extent.start && start < extent.end);
@@ -75,7 +75,10 @@ export function combineParts(roots: readonly Node[], query: Query, spread: Sprea
   const tableOids = tableOidEdits(roots, spread, text);
   const shipments = [
     ...pushed.map(({ shipment }) => shipment),
-    ...groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations)),
+    ...groups.map((group) => ({
+      ...shipmentOf(group, named, aliased, conditions, binder, tableOids.relations),
+      probed: probedLists(group, conditions, outerTerms(query)),
+    })),
   ];
   const own = [
     ...once,
@@ -171,7 +174,7 @@ function shipmentOf(
   conditions: EntryConditions,
   binder: Binder,
   tableOids: ReadonlySet<Relation>,
-): Shipment {
+): Omit<Shipment, 'probed'> {
   const [first] = places;
   assert(first !== undefined, 'a shipment is for some place');
   const { relation, sample } = first;
@@ -208,16 +211,19 @@ function shipmentOf(
       ...(filter === undefined ? [] : [' WHERE ', ...filter]),
     ],
     primaryKey: dependent.map(quoteIdentifier),
-    probed: probedLists(places, conditions),
     always: isSharded || relation.isTemporary || sample !== undefined,
   };
 }
 
 /** What subqueries compare with the query around them, for each place where they do. */
-function probedLists(places: readonly Place[], conditions: EntryConditions): readonly (readonly string[])[] {
+function probedLists(
+  places: readonly Place[],
+  conditions: EntryConditions,
+  outer: OuterTerms,
+): readonly (readonly string[])[] {
   const lists = new Map<string, readonly string[]>();
   for (const { entry } of places.flatMap(({ occurrences }) => occurrences)) {
-    const columns = probedColumns(entry, conditions.get(entry) ?? []).map(({ name }) => quoteIdentifier(name));
+    const columns = probedColumns(entry, conditions.get(entry) ?? [], outer).map(({ name }) => quoteIdentifier(name));
     if (columns.length > 0) lists.set(columns.join(', '), columns);
   }
   return [...lists.values()];
@@ -229,16 +235,16 @@ function shipmentFilter(
   conditions: EntryConditions,
   binder: Binder,
 ): readonly SqlPiece[] | undefined {
-  const filters: (readonly SqlPiece[])[] = [];
-  for (const { occurrences } of places) {
-    // A WITH query that is bound twice has the same conditions in both.
-    const entry = occurrences[0]?.entry;
-    const filter = entry === undefined ? undefined : ownConditions(entry, conditions.get(entry) ?? [], binder);
+  const filters = new Map<string, readonly SqlPiece[]>();
+  for (const { entry } of places.flatMap(({ occurrences }) => occurrences)) {
+    const filter = ownConditions(entry, conditions.get(entry) ?? [], binder);
     if (filter === undefined) return undefined;
-    filters.push(filter);
+    // A WITH query that is bound twice has mostly the same conditions in both.
+    filters.set(JSON.stringify(filter), filter);
   }
-  if (filters.length === 1) return filters[0];
-  return filters.flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
+  const [only, ...others] = filters.values();
+  if (only === undefined || others.length === 0) return only;
+  return [only, ...others].flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
 }
 
 export function columnDefinition({ name, typeName, collation }: Column): string {

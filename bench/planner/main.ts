@@ -129,10 +129,10 @@ async function readCatalog(home: { readonly host: string; readonly port: number 
   await client.connect();
   try {
     const types = { getTypeParser: () => (value: string) => value };
-    return await loadSnapshot(async (sql) => {
-      const { rows } = await client.query<Readonly<Record<string, string | null>>>({ text: sql, types });
-      return rows;
-    }, DATABASE);
+    return await loadSnapshot(
+      async (sql) => (await client.query<Record<string, string | null>>({ text: sql, types })).rows,
+      DATABASE,
+    );
   } finally {
     await client.end();
   }
