@@ -134,12 +134,12 @@ export async function fetchFromCursor(scope: SessionScope, bound: BoundStatement
   const portal = scope.portals.get(plan.name, 'cursor');
   const connection = await serverOf(scope, portal);
   if (connection !== undefined) {
-    await passOn(scope, connection, bound, { sql: bound.sql, parameters: noParameters });
+    // By the simple protocol the rows of a BINARY cursor come in binary (postgres.c, exec_simple_query).
+    await passOn(scope, connection, bound, { sql: bound.sql, parameters: noParameters, formatsHold: !bound.describe });
     return;
   }
   const cursor = await cursorOf(scope, plan.name, portal);
   const isBinary = portal.declared?.options.binary === true;
-  // By the simple protocol the rows of a BINARY cursor come in binary (postgres.c, exec_simple_query).
   const formats = bound.describe && isBinary ? BINARY : bound.resultFormats;
   if (bound.describe && !plan.move) {
     const description = cursor.describe(formats);
