@@ -9,6 +9,7 @@ import { checkCalls, checkWritable } from './checks.js';
 import { ComputedList, computeOnce } from './computed.js';
 import { DistributionCheck } from './distribution.js';
 import { callsOf, isOfSession } from './functions.js';
+import { pinObstacle } from './obstacles.js';
 import type { Plan } from './plan.js';
 import { planCurrentOf } from './plan-current-of.js';
 import { refuseMixture } from './plan-select.js';
@@ -146,7 +147,8 @@ export function planModify(node: Node, binder: Binder): Plan {
   checkSystemColumns(root, text, spread);
   checkCalls(root, 'several shards', context, text);
   const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
-  return modifyPlan(node, binder, 'sum', anchoring);
+  const oneShard = tellsOfSession ? 'it asks for what the home shard tells of the session' : pinObstacle(spread);
+  return { ...modifyPlan(node, binder, 'sum', anchoring), obstacles: { oneShard } };
 }
 
 /** Every shard has a copy, so every shard must do the same to it. */
@@ -169,10 +171,16 @@ function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
     );
   }
   checkSystemColumns([node], binder.text);
-  return modifyPlan(node, binder, 'one', []);
+  const oneShard = 'every shard has a copy of the reference table';
+  return { ...modifyPlan(node, binder, 'one', []), obstacles: { oneShard } };
 }
 
-function modifyPlan(node: Node, binder: Binder, outcome: 'sum' | 'one', anchors: Spread['sharded']): Plan {
+function modifyPlan(
+  node: Node,
+  binder: Binder,
+  outcome: 'sum' | 'one',
+  anchors: Spread['sharded'],
+): Extract<Plan, { kind: 'modify' }> {
   const { context, text } = binder;
   const computed = new ComputedList();
   // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.
