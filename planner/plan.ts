@@ -4,7 +4,7 @@
  */
 
 import type { PgError } from '../base/errors.js';
-import type { SessionPlan } from './session-plan.js';
+import type { ExecutePlan, SessionPlan } from './session-plan.js';
 import type { SizeFunction } from './size-functions.js';
 
 /**
@@ -175,6 +175,17 @@ export interface Shipment {
   readonly always: boolean;
 }
 
+/** What must be known to move rows of a table to their owners. */
+export interface RowMoves {
+  /** The table, qualified and quoted, and the name that qualifies its columns in the statement, quoted. */
+  readonly relation: string;
+  readonly alias: string;
+  /** Its columns that are stored, quoted. */
+  readonly columns: readonly string[];
+  /** Where each key column stands among the columns. */
+  readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
+}
+
 /** Session and transaction commands, carried out by the session itself. */
 export type LocalCommand =
   | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
@@ -247,6 +258,8 @@ export type ServerPlan =
       readonly offset: ValueSource | undefined;
       /** SELECT … FOR UPDATE and the like. */
       readonly locks: boolean;
+      /** Where such rows are merged up to a limit: the same query without locks, and whether it is SKIP LOCKED. */
+      readonly lockedInOrder: { readonly unlocked: SqlTemplate; readonly skips: boolean } | undefined;
       readonly obstacles?: Obstacles;
     }
   /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */
@@ -282,6 +295,10 @@ export type ServerPlan =
    */
   | {
       readonly kind: 'create table as';
+      /** What stands before the query. */
+      readonly head: readonly SqlPiece[];
+      /** The query is that of a prepared statement, which the session puts in its place before this runs. */
+      readonly executed: ExecutePlan | undefined;
       /** Makes the table on the home shard, WITH NO DATA. */
       readonly sql: readonly SqlPiece[];
       /** The query; undefined where its rows are not wanted. */
@@ -319,11 +336,14 @@ export type ServerPlan =
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
       readonly obstacles?: Obstacles;
+      /** Set when it assigns the shard key: rows that then belong to another shard are moved there. */
+      readonly moves: RowMoves | undefined;
     }
-  /** DDL and maintenance on all shards. */
+  /** DDL and maintenance on all shards; `home`: on the session's temporary objects, which are there alone. */
   | {
       readonly kind: 'ddl';
       readonly sql: SqlTemplate;
+      readonly where: 'everywhere' | 'home';
       /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
       readonly transactional: boolean;
       readonly changes: readonly PlacementChange[];
