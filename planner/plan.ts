@@ -171,6 +171,8 @@ export interface Shipment {
   readonly sql: readonly SqlPiece[];
   /** Primary key columns that the copy needs for GROUP BY to know what depends on them; empty when it needs none. */
   readonly primaryKey: readonly string[];
+  /** Lists of columns by which a subquery looks for its rows again and again: a large copy gets an index on each. */
+  readonly probed: readonly (readonly string[])[];
   /** False: it is shipped only inside a transaction, whose own writes another session does not see. */
   readonly always: boolean;
 }

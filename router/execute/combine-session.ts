@@ -223,7 +223,7 @@ class Receiver {
     const name = tableName(relation.index);
     this.#places.set(relation.index, `pg_temp.${name}`);
     const rows = await this.#finisher.load(name, relation, preceded(held, relation.rows));
-    if (rows > ANALYZED_ROWS) await this.#finisher.analyze(name);
+    if (rows > ANALYZED_ROWS) await this.#finisher.prepareForReading(name, relation.shipment);
   }
 
   #render(places: ReadonlyMap<number, string>): string {
