@@ -14,6 +14,7 @@ import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
 import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
+import { sessionViewEdits } from './session-views.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { checkSystemColumns, namesSystemColumns, readsTableOid } from './system-columns.js';
@@ -87,7 +88,8 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     checkCalls(root, 'home', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     const computed = new ComputedList();
-    const sql = text.template(sizeEdits(root, context, text, computed));
+    const own = sessionViewEdits(root, context, text, computed);
+    const sql = text.template([...own, ...sizeEdits(root, context, text, computed)]);
     return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }
   // The home shard tells of all shards, and its oids are the ones that clients know.

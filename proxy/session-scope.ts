@@ -21,9 +21,11 @@ import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
 import { contextKey } from '../planner/plan-cache.js';
+import type { SessionView } from '../planner/session-views.js';
 import type { Databases } from './databases.js';
 import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
+import { listOwn } from './list-own.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
 import { inferShape } from './statement-shape.js';
 
@@ -255,6 +257,10 @@ export class SessionScope implements ExecutionContext {
       this.prepared.get(name);
       this.prepared.remove(name);
     }
+  }
+
+  async listOwn(view: SessionView): Promise<string> {
+    return await listOwn(this, view);
   }
 
   async noteDiscard(sql: string): Promise<void> {
