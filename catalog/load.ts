@@ -25,15 +25,9 @@ const maximumSystemParts = 8;
  * at home; partitions are placed as their parents.
  */
 export async function loadSnapshot(query: RunQuery, database: string): Promise<CatalogSnapshot> {
-  const server = present((await query(serverSql))[0], 'the server describes itself');
+  const server = await readServer(query);
   const serverVersion = Number(server['server_version']);
-  const [provider, locale] = readJson(server['default_collation']) as readonly [string | null, string | null];
-  const collations = readJson(server['collations']) as readonly (readonly [number, string, string | null])[];
-  const textOrder = makeTextOrders(
-    collations.map(([oid, provider, locale]) => ({ oid, provider, locale })),
-    // pg_database has no provider before PostgreSQL 15: libc was the only one.
-    { provider: provider ?? 'c', locale },
-  );
+  const textOrder = resolveTextOrder(server);
   const system = await loadSystemPart(query, textOrder, [
     serverVersion,
     server['system_functions'],
@@ -53,6 +47,23 @@ export async function loadSnapshot(query: RunQuery, database: string): Promise<C
 
 const none: PlacementLookup = new Map();
 
+type Server = Readonly<Record<string, string | null>>;
+
+export async function readServer(query: RunQuery): Promise<Server> {
+  return present((await query(serverSql))[0], 'the server describes itself');
+}
+
+/** How the collations of a server's database sort. */
+export function resolveTextOrder(server: Server): (collation: number) => TextOrder {
+  const [provider, locale] = readJson(server['default_collation']) as readonly [string | null, string | null];
+  const collations = readJson(server['collations']) as readonly (readonly [number, string, string | null])[];
+  return makeTextOrders(
+    collations.map(([oid, provider, locale]) => ({ oid, provider, locale })),
+    // pg_database has no provider before PostgreSQL 15: libc was the only one.
+    { provider: provider ?? 'c', locale },
+  );
+}
+
 async function loadSystemPart(
   query: RunQuery,
   textOrder: (collation: number) => TextOrder,
@@ -71,7 +82,7 @@ async function loadSystemPart(
   return part;
 }
 
-async function readPart(query: RunQuery, part: CatalogPart): Promise<CatalogRows> {
+export async function readPart(query: RunQuery, part: CatalogPart): Promise<CatalogRows> {
   const answer = present((await query(catalogSql(part)))[0], 'the catalog query gives one row');
   // The shape is that of our own query, whose answer has no other author than PostgreSQL. No rows come as NULL.
   const lists = Object.entries(answer).map(([name, text]) => [name, text === null ? [] : readJson(text)]);

@@ -12,7 +12,7 @@ import type { ComputedExpression, SqlPiece, ValueSource } from './plan.js';
 import { columnName } from './shape.js';
 import type { SizeFunction } from './size-functions.js';
 import type { Edit } from './parse/splice.js';
-import type { SessionView } from './session-views.js';
+import type { SessionView } from './session-plan.js';
 import type { StatementText } from './text.js';
 import { quoteIdentifier } from '../catalog/schema.js';
 import { listItems, someNode, walkNodes } from './tree.js';

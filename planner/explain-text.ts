@@ -223,13 +223,13 @@ export function describePlan(plan: Plan): string[] {
       return describeInsert(plan);
     case 'modify':
       return [
-        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : 'every copy alike'}${plan.returning ? ', returning rows' : ''}`,
+        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : 'every copy alike'}${plan.returning ? ', returning rows' : ''}${plan.moves === undefined ? '' : ', rows move to their new owners'}`,
         ...describeSql(plan.sql),
         ...describeComputed(plan.computed),
       ];
     case 'ddl':
       return [
-        `On all shards${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}`,
+        `${plan.where === 'home' ? 'On the home shard, temporary' : 'On all shards'}${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}`,
         ...describeSql(plan.sql),
         ...plan.changes.map(describeChange),
         ...plan.notices.map(({ message }) => `NOTICE: ${message}`),

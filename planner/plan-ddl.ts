@@ -1,13 +1,14 @@
 /** DDL and maintenance: on all shards, with what becomes of placements. */
 
-import type { CreateTableAsStmt, Node, RangeVar, ViewStmt } from 'libpg-query';
+import type { CreateTableAsStmt, Node, RangeVar } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { PlanContext } from './context.js';
 import { checkAlterTable, checkIndex, namedRelation } from './ddl-alter-table.js';
-import { planCreateTable } from './ddl-create-table.js';
+import { checkTemporaryTable, planCreateTable } from './ddl-create-table.js';
 import { planCreateTableAs } from './plan-create-as.js';
 import type { Plan, PlacementChange } from './plan.js';
+import { planTemporary } from './plan-temporary.js';
 import type { StatementText } from './text.js';
 
 interface DdlOptions {
@@ -17,7 +18,7 @@ interface DdlOptions {
 }
 
 function everywhere({ transactional = true, changes = [], changesCatalog = true }: DdlOptions = {}): Plan {
-  return { kind: 'ddl', sql: 'client', transactional, changes, notices: [], changesCatalog };
+  return { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices: [], changesCatalog };
 }
 
 const prune: readonly PlacementChange[] = [{ kind: 'prune' }];
@@ -106,6 +107,9 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   const tag = Object.keys(node)[0] ?? '';
   const found = refused[tag];
   if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
+  if ('CreateStmt' in node) checkTemporaryTable(node.CreateStmt, context, text);
+  const temporary = 'CreateTableAsStmt' in node ? undefined : planTemporary(node, context, text);
+  if (temporary !== undefined) return temporary;
   if ('CreateStmt' in node) return planCreateTable(node.CreateStmt, context, text);
   if ('CreateTableAsStmt' in node) return planCreateAs(node.CreateTableAsStmt, context, text);
   if ('AlterTableStmt' in node) {
@@ -119,7 +123,8 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   }
   if ('DropStmt' in node) return everywhere({ transactional: node.DropStmt.concurrent !== true, changes: prune });
   if ('AlterEnumStmt' in node) return everywhere();
-  if ('ViewStmt' in node) return planView(node.ViewStmt, text);
+  // A view over sharded tables is planned as what it stands for, where it is read.
+  if ('ViewStmt' in node) return everywhere();
   if ('CreatePolicyStmt' in node) {
     throw refuse('CREATE POLICY', 'Its expressions may read sharded tables; filter in the statements.', {
       position: text.position(text.start),
@@ -150,16 +155,6 @@ function isConcurrentDetach(node: Node): boolean {
   if (!('AlterTableCmd' in node) || node.AlterTableCmd.def === undefined || !('PartitionCmd' in node.AlterTableCmd.def))
     return false;
   return node.AlterTableCmd.def.PartitionCmd.concurrent === true;
-}
-
-/** A view over sharded tables can be made, though not yet read: pg_restore makes it before anyone reads it. */
-function planView(statement: ViewStmt, text: StatementText): Plan {
-  if (statement.view?.relpersistence === 't') {
-    throw refuse('CREATE TEMPORARY VIEW', 'Create an ordinary view, and drop it afterwards.', {
-      position: text.position(text.start),
-    });
-  }
-  return everywhere();
 }
 
 function planMaintenance(node: Node, context: PlanContext, text: StatementText): Plan | undefined {

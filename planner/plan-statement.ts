@@ -78,15 +78,10 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
   const local = planLocal(node) ?? planSession(node, context, text);
   if (local !== undefined) return local;
   if ('ExplainStmt' in node) {
-    const { query } = node.ExplainStmt;
-    if (query === undefined) throw refuse('this EXPLAIN', 'Explain a SELECT, INSERT, UPDATE or DELETE.');
-    // What EXPLAIN tells of a cursor is the plan of its query.
-    const explained = ('DeclareCursorStmt' in query ? query.DeclareCursorStmt.query : undefined) ?? query;
-    return planExplain(node.ExplainStmt, text, (start) => {
-      const statement = { node: explained, start, end: input.statement.end };
+    return planExplain(node.ExplainStmt, text, (explained) => {
       // The slots of the whole text, so that one list serves the plan inside too.
-      const inner = { ...input, statement, slots: text.slots };
-      return planNode(explained, inner, new StatementText(inner));
+      const inner = { ...input, statement: explained, slots: text.slots };
+      return planNode(explained.node, inner, new StatementText(inner));
     });
   }
   if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text));

@@ -4,8 +4,7 @@
  */
 
 import type { PgError } from '../base/errors.js';
-import type { SessionPlan } from './session-plan.js';
-import type { SessionView } from './session-views.js';
+import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
 import type { SizeFunction } from './size-functions.js';
 
 /**
@@ -136,6 +135,14 @@ export type Gather =
 
 export type Access = 'read' | 'write';
 
+/** Why a statement is not on a lower rung of the planner's ladder; EXPLAIN tells it. */
+export interface Obstacles {
+  /** Why no one shard can run it. */
+  readonly oneShard?: string;
+  /** Why its answer is not the union of the shards' answers. */
+  readonly scatter?: string;
+}
+
 /** The type of a shipped column: enough to send its values as the elements of an array. */
 export interface ShippedType {
   readonly typeOid: number;
@@ -168,6 +175,17 @@ export interface Shipment {
   readonly primaryKey: readonly string[];
   /** False: it is shipped only inside a transaction, whose own writes another session does not see. */
   readonly always: boolean;
+}
+
+/** What must be known to move rows of a table to their owners. */
+export interface RowMoves {
+  /** The table, qualified and quoted, and the name that qualifies its columns in the statement, quoted. */
+  readonly relation: string;
+  readonly alias: string;
+  /** Its columns that are stored, quoted. */
+  readonly columns: readonly string[];
+  /** Where each key column stands among the columns. */
+  readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
 }
 
 /** Session and transaction commands, carried out by the session itself. */
@@ -244,6 +262,7 @@ export type ServerPlan =
       readonly locks: boolean;
       /** Where such rows are merged up to a limit: the same query without locks, and whether it is SKIP LOCKED. */
       readonly lockedInOrder: { readonly unlocked: SqlTemplate; readonly skips: boolean } | undefined;
+      readonly obstacles?: Obstacles;
     }
   /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */
   | {
@@ -251,6 +270,7 @@ export type ServerPlan =
       readonly shipments: readonly Shipment[];
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
+      readonly obstacles?: Obstacles;
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
@@ -277,6 +297,10 @@ export type ServerPlan =
    */
   | {
       readonly kind: 'create table as';
+      /** What stands before the query. */
+      readonly head: readonly SqlPiece[];
+      /** The query is that of a prepared statement, which the session puts in its place before this runs. */
+      readonly executed: ExecutePlan | undefined;
       /** Makes the table on the home shard, WITH NO DATA. */
       readonly sql: readonly SqlPiece[];
       /** The query; undefined where its rows are not wanted. */
@@ -313,11 +337,15 @@ export type ServerPlan =
       readonly tag: 'UPDATE' | 'DELETE';
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
+      readonly obstacles?: Obstacles;
+      /** Set when it assigns the shard key: rows that then belong to another shard are moved there. */
+      readonly moves: RowMoves | undefined;
     }
-  /** DDL and maintenance on all shards. */
+  /** DDL and maintenance on all shards; `home`: on the session's temporary objects, which are there alone. */
   | {
       readonly kind: 'ddl';
       readonly sql: SqlTemplate;
+      readonly where: 'everywhere' | 'home';
       /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
       readonly transactional: boolean;
       readonly changes: readonly PlacementChange[];
@@ -356,9 +384,12 @@ export type ServerPlan =
       readonly inner: Plan;
       /** The statement without EXPLAIN and its options. */
       readonly statement: readonly SqlPiece[];
-      /** `EXPLAIN (…) ` as written, to be put before each shard's SQL. */
-      readonly prefix: string;
+      /** The options as written, but for FORMAT: `ANALYZE`, `COSTS off`. */
+      readonly options: readonly string[];
       readonly analyze: boolean;
+      readonly costs: boolean;
+      /** Times of planning and execution. */
+      readonly summary: boolean;
       readonly format: 'text' | 'json' | 'xml' | 'yaml';
     }
   | { readonly kind: 'refuse'; readonly error: PgError };

@@ -21,12 +21,12 @@ export interface SelectText {
 }
 
 /** Words that a name may be only after a dot or AS. */
-function isKeyword(text: StatementText, index: number): boolean {
+export function isKeyword(text: StatementText, index: number): boolean {
   const before = text.word(index - 1);
   return before !== '.' && before !== 'as';
 }
 
-function isDirection(text: StatementText, index: number): boolean {
+export function isDirection(text: StatementText, index: number): boolean {
   const word = text.word(index);
   if (word === 'nulls') return text.word(index + 1) === 'first' || text.word(index + 1) === 'last';
   return word === 'asc' || word === 'desc' || word === 'using';
@@ -37,7 +37,7 @@ const lockWords: ReadonlySet<string> = new Set(['update', 'no', 'share', 'key'])
 const limitWords: ReadonlySet<string> = new Set(['limit', 'offset', 'fetch']);
 
 /** The comma-separated items from one token to another. */
-function itemsBetween(text: StatementText, from: number, to: number): { first: number; last: number }[] {
+export function itemsBetween(text: StatementText, from: number, to: number): { first: number; last: number }[] {
   const items: { first: number; last: number }[] = [];
   let first = from;
   while (first < to) {
@@ -47,6 +47,19 @@ function itemsBetween(text: StatementText, from: number, to: number): { first: n
     first = end + 1;
   }
   return items;
+}
+
+const beforeTargets: ReadonlySet<string> = new Set(['select', 'all', 'distinct', ')']);
+
+/** False for TABLE, and for a SELECT in parentheses: there what stands behind it is not at the targets' level. */
+export function isPlainSelect(text: StatementText, firstTarget: number): boolean {
+  const first = text.tokenIndexAt(firstTarget);
+  let depth = 0;
+  for (let index = 0; index < first; index++) {
+    if (text.word(index) === '(') depth += 1;
+    else if (text.word(index) === ')') depth -= 1;
+  }
+  return depth === 0 && beforeTargets.has(text.word(first - 1));
 }
 
 /** Of a SELECT with a FROM clause whose first target begins at a byte; `labelled` tells which targets have labels. */

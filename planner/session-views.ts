@@ -9,10 +9,9 @@ import type { ComputedList } from './computed.js';
 import type { PlanContext } from './context.js';
 import type { Edit } from './parse/splice.js';
 import { resolveRelation } from './scope.js';
+import type { SessionView } from './session-plan.js';
 import type { StatementText } from './text.js';
 import { rangeVarName, walkNodes } from './tree.js';
-
-export type SessionView = 'pg_prepared_statements' | 'pg_cursors';
 
 /** The first version with pg_prepared_statements.result_types. */
 const RESULT_TYPES_VERSION = 160_000;

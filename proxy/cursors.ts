@@ -11,7 +11,6 @@ import type { CursorOptions, SessionPlan } from '../planner/session-plan.js';
 import { encodeClose, encodeDescribe, syncFrame } from '../wire/encode-frontend.js';
 import { readErrorResponse } from '../wire/backend.js';
 import { backendType } from '../wire/frame.js';
-import { runCommand } from '../router/backend/command.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { describeAsHome } from '../router/backend/shard-oids.js';
@@ -75,11 +74,10 @@ async function openCursor(
     };
   }
   if (plan.kind === 'combine') {
-    const session = await openCombineSession(scope, inner, plan);
+    const session = await openCombineSession(scope, inner, plan, { transaction: true });
     const { connection, parameters, sql } = session;
     try {
       await session.shardsFree;
-      if (connection.status === 'I') await runCommand(connection, ['BEGIN', ...scope.transaction.settings].join(';'));
       await passOn(
         scope,
         connection,

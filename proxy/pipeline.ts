@@ -24,7 +24,7 @@ import { parsedStatement } from './prepared.js';
 import { closePortal, describeCursor } from './cursors.js';
 import { checkFormats } from './bind-formats.js';
 import { reasonToRefuse } from './refusal.js';
-import { toClientError } from './report-error.js';
+import { isFatal, toClientError } from './report-error.js';
 import type { ResolvedStatement } from './execute-prepared.js';
 import { locksUpToLimit } from '../router/execute/gather.js';
 import { runPlan, runStatement } from './run-statement.js';
@@ -251,6 +251,7 @@ export class Pipeline {
   }
 
   async #fail(error: unknown): Promise<void> {
+    if (isFatal(error)) throw error;
     const reported = toClientError(error);
     if (reported.sqlstate === sqlstate.internalError) this.#scope.logDefect(reported);
     this.#state = 'failed';
@@ -263,9 +264,12 @@ export class Pipeline {
     const { transaction, output } = this.#scope;
     if (transaction.isOpen && !transaction.isExplicit) {
       try {
-        if (this.#state === 'failed') await transaction.rollback();
-        else await transaction.commit();
-        await this.#scope.noteTransactionEnd();
+        try {
+          if (this.#state === 'failed') await transaction.rollback();
+          else await transaction.commit();
+        } finally {
+          await this.#scope.noteTransactionEnd();
+        }
       } catch (error) {
         await send(output, encodeErrorResponse(toClientError(error)));
       }
