@@ -4,7 +4,7 @@
  */
 
 import type { PgError } from '../base/errors.js';
-import type { ExecutePlan, SessionPlan } from './session-plan.js';
+import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
 import type { SizeFunction } from './size-functions.js';
 
 /**
@@ -76,6 +76,8 @@ export interface ComputedExpression {
    * are oids of the home shard (with `oid fork` for pg_relation_size), or `oid n` and `name n` of databases and tablespaces.
    */
   readonly sizes?: SizeFunction;
+  /** Not an expression: the rows of a view that tells of the client's session, as a JSON array. */
+  readonly view?: SessionView;
 }
 
 /** How a value compares in a merge. Each names the binary wire format that the comparator reads. */
