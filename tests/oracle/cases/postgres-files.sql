@@ -213,3 +213,27 @@ CREATE TABLE counted (id int PRIMARY KEY, c serial);
 INSERT INTO counted VALUES (1), (2);
 -- refused
 UPDATE counted SET c = DEFAULT;
+
+-- section MERGE of tables that lie together
+CREATE TABLE stock (item int PRIMARY KEY, n int, note text);
+CREATE TABLE delivery (item int, n int, part int);
+INSERT INTO stock SELECT i, i, 'old' FROM generate_series(1, 30) i;
+INSERT INTO delivery SELECT i, 100, i % 4 FROM generate_series(21, 50) i;
+MERGE INTO stock s USING delivery d ON s.item = d.item WHEN MATCHED AND d.part = 0 THEN DELETE WHEN MATCHED THEN UPDATE SET n = s.n + d.n WHEN NOT MATCHED AND d.part > 1 THEN INSERT VALUES (d.item, d.n, 'new') WHEN NOT MATCHED THEN DO NOTHING;
+SELECT * FROM stock ORDER BY item;
+MERGE INTO stock USING (SELECT item, sum(n) AS n FROM delivery GROUP BY item) AS d ON d.item = stock.item WHEN NOT MATCHED BY SOURCE THEN UPDATE SET note = 'gone' WHEN NOT MATCHED THEN INSERT (note, item) VALUES ('late', d.item) RETURNING merge_action(), stock.*;
+SELECT * FROM stock ORDER BY item;
+MERGE INTO stock s USING delivery d ON s.item = d.item AND d.item = 25 WHEN MATCHED THEN UPDATE SET note = 'one';
+SELECT count(*) FROM stock WHERE note = 'one';
+MERGE INTO stock s USING delivery d ON s.item = d.item AND s.item = 25 WHEN NOT MATCHED BY SOURCE THEN DELETE;
+SELECT * FROM stock;
+-- refused
+MERGE INTO stock s USING delivery d ON s.item = d.part WHEN MATCHED THEN DELETE;
+-- refused
+MERGE INTO stock s USING delivery d ON s.item = d.item WHEN NOT MATCHED THEN INSERT VALUES (d.part, 1, 'x');
+-- refused
+MERGE INTO stock s USING delivery d ON s.item = d.item AND s.item = d.part WHEN NOT MATCHED THEN INSERT VALUES (d.part, 1, 'x');
+-- refused
+MERGE INTO stock s USING (VALUES (1), (2)) AS v (item) ON s.item = v.item WHEN MATCHED THEN DELETE;
+-- refused
+MERGE INTO stock s USING delivery d ON s.item = d.item WHEN MATCHED THEN UPDATE SET item = 1;
