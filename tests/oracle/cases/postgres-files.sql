@@ -237,3 +237,14 @@ MERGE INTO stock s USING delivery d ON s.item = d.item AND s.item = d.part WHEN 
 MERGE INTO stock s USING (VALUES (1), (2)) AS v (item) ON s.item = v.item WHEN MATCHED THEN DELETE;
 -- refused
 MERGE INTO stock s USING delivery d ON s.item = d.item WHEN MATCHED THEN UPDATE SET item = 1;
+
+-- section groups that are written in two ways
+CREATE TABLE g (k int PRIMARY KEY, a int, c char(8));
+INSERT INTO g SELECT i, i % 6, 'C' || i % 4 FROM generate_series(1, 40) i;
+SELECT a % 2, count(k) FROM g GROUP BY g.a % 2 ORDER BY g.a % 2;
+SELECT lower(g.c), count(c) FROM g GROUP BY lower(c) ORDER BY lower(c);
+SELECT lower(c), a + 1, sum(k) FROM g AS x GROUP BY x.a + 1, lower(x.c);
+SELECT a % 2 + 1 AS n, count(*) FROM g GROUP BY g.a % 2 HAVING max(g.a) % 2 = a % 2;
+SELECT a, c, count(*) FROM g GROUP BY k ORDER BY k;
+SELECT a, count(*) FROM g GROUP BY c;
+SELECT g.a % 2, (SELECT count(*) FROM g h) FROM g GROUP BY a % 2;
