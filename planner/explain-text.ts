@@ -273,6 +273,8 @@ export function describePlan(plan: Plan): string[] {
       return [
         `The session ${plan.move ? 'moves' : 'fetches'} ${plan.direction} ${plan.count} in the cursor ${plan.name}`,
       ];
+    case 'current of':
+      return [`Where the cursor ${plan.name} stands`];
     case 'close':
       return [
         plan.name === undefined ? 'The session closes all cursors' : `The session closes the cursor ${plan.name}`,

@@ -11,8 +11,10 @@ import { ComputedList, computeOnce } from './computed.js';
 import { DistributionCheck } from './distribution.js';
 import { callsOf, isOfSession } from './functions.js';
 import { usesSequence } from './insert-defaults.js';
+import { pinObstacle } from './obstacles.js';
 import type { Plan, Routing, RowMoves } from './plan.js';
 import { mergeRouting } from './plan-merge.js';
+import { planCurrentOf } from './plan-current-of.js';
 import { movesOf } from './row-moves.js';
 import { refuseMixture } from './plan-select.js';
 import { sizeEdits } from './sizes.js';
@@ -124,6 +126,8 @@ export function planModify(node: Node, binder: Binder): Plan {
   const root = [node];
   refuseMixture(spread, binder);
   if (spread.sharded.length > 0 || spread.reference) checkTargets(node, spread, binder);
+  const current = planCurrentOf(node, spread, context, text);
+  if (current !== undefined) return current;
   const target = targetOf(query.from);
   const moves = movesOf(node, target, binder);
   checkKeyAssignments(node, spread, binder, moves === undefined ? undefined : node);
@@ -172,7 +176,8 @@ export function planModify(node: Node, binder: Binder): Plan {
   checkSystemColumns(root, text, spread);
   checkCalls(root, 'several shards', context, text);
   const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
-  return modifyPlan(node, binder, 'sum', scatterRouting(anchoring, text), moves);
+  const oneShard = tellsOfSession ? 'it asks for what the home shard tells of the session' : pinObstacle(spread);
+  return { ...modifyPlan(node, binder, 'sum', scatterRouting(anchoring, text), moves), obstacles: { oneShard } };
 }
 
 /** Every shard has a copy, so every shard must do the same to it. */
@@ -195,7 +200,8 @@ function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
     );
   }
   checkSystemColumns([node], binder.text);
-  return modifyPlan(node, binder, 'one', { kind: 'all' }, undefined);
+  const oneShard = 'every shard has a copy of the reference table';
+  return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
 }
 
 function modifyPlan(
@@ -204,7 +210,7 @@ function modifyPlan(
   outcome: 'sum' | 'one',
   routing: Routing,
   moves: RowMoves | undefined,
-): Plan {
+): Extract<Plan, { kind: 'modify' }> {
   const { context, text } = binder;
   const computed = new ComputedList();
   // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.

@@ -133,6 +133,14 @@ export type Gather =
 
 export type Access = 'read' | 'write';
 
+/** Why a statement is not on a lower rung of the planner's ladder; EXPLAIN tells it. */
+export interface Obstacles {
+  /** Why no one shard can run it. */
+  readonly oneShard?: string;
+  /** Why its answer is not the union of the shards' answers. */
+  readonly scatter?: string;
+}
+
 /** The type of a shipped column: enough to send its values as the elements of an array. */
 export interface ShippedType {
   readonly typeOid: number;
@@ -250,6 +258,9 @@ export type ServerPlan =
       readonly offset: ValueSource | undefined;
       /** SELECT … FOR UPDATE and the like. */
       readonly locks: boolean;
+      /** Where such rows are merged up to a limit: the same query without locks, and whether it is SKIP LOCKED. */
+      readonly lockedInOrder: { readonly unlocked: SqlTemplate; readonly skips: boolean } | undefined;
+      readonly obstacles?: Obstacles;
     }
   /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */
   | {
@@ -257,6 +268,7 @@ export type ServerPlan =
       readonly shipments: readonly Shipment[];
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
+      readonly obstacles?: Obstacles;
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
@@ -323,6 +335,7 @@ export type ServerPlan =
       readonly tag: 'UPDATE' | 'DELETE' | 'MERGE';
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
+      readonly obstacles?: Obstacles;
       /** Set when it assigns the shard key: rows that then belong to another shard are moved there. */
       readonly moves: RowMoves | undefined;
     }
@@ -369,9 +382,12 @@ export type ServerPlan =
       readonly inner: Plan;
       /** The statement without EXPLAIN and its options. */
       readonly statement: readonly SqlPiece[];
-      /** `EXPLAIN (…) ` as written, to be put before each shard's SQL. */
-      readonly prefix: string;
+      /** The options as written, but for FORMAT: `ANALYZE`, `COSTS off`. */
+      readonly options: readonly string[];
       readonly analyze: boolean;
+      readonly costs: boolean;
+      /** Times of planning and execution. */
+      readonly summary: boolean;
       readonly format: 'text' | 'json' | 'xml' | 'yaml';
     }
   | { readonly kind: 'refuse'; readonly error: PgError };

@@ -129,7 +129,10 @@ async function readCatalog(home: { readonly host: string; readonly port: number 
   await client.connect();
   try {
     const types = { getTypeParser: () => (value: string) => value };
-    return await loadSnapshot(async (sql) => (await client.query({ text: sql, types })).rows, DATABASE);
+    return await loadSnapshot(
+      async (sql) => (await client.query<Record<string, string | null>>({ text: sql, types })).rows,
+      DATABASE,
+    );
   } finally {
     await client.end();
   }

@@ -122,7 +122,7 @@ function ownerOfRow(
 }
 
 /** Groups the rows of a VALUES list by the shard that owns them; a reference table's go to every shard. */
-async function splitByOwner(
+export async function splitByOwner(
   context: ExecutionContext,
   statement: BoundStatement,
   plan: InsertPlan,

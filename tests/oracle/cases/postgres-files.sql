@@ -248,3 +248,21 @@ SELECT a % 2 + 1 AS n, count(*) FROM g GROUP BY g.a % 2 HAVING max(g.a) % 2 = a 
 SELECT a, c, count(*) FROM g GROUP BY k ORDER BY k;
 SELECT a, count(*) FROM g GROUP BY c;
 SELECT g.a % 2, (SELECT count(*) FROM g h) FROM g GROUP BY a % 2;
+
+-- section temporary relations beside sharded ones
+CREATE TABLE i4 (f1 int);
+CREATE TABLE i8 (q1 int8, q2 int8);
+INSERT INTO i4 VALUES (0), (1), (2);
+INSERT INTO i8 VALUES (1, 2), (3, 4);
+CREATE TEMP TABLE pt (a int PRIMARY KEY, b int);
+INSERT INTO pt VALUES (12, 1), (1, 2);
+SELECT * FROM (SELECT *, 12 AS p FROM pt) AS s RIGHT JOIN i4 ON true WHERE s.a = s.p AND f1 = 0;
+SELECT * FROM (SELECT * FROM pt a UNION ALL SELECT * FROM pt b) s JOIN i4 ON f1 = abs(a);
+SELECT * FROM pt JOIN i4 ON f1 = 0;
+SELECT * FROM pt JOIN i8 ON row_number() OVER (ORDER BY q1) < 10;
+CREATE TEMP TABLE it (c text);
+SELECT * FROM i8 WHERE q1 IN (SELECT c FROM it);
+CREATE TEMP VIEW tv AS SELECT q1, sum(q2) AS n FROM i8 GROUP BY q1;
+SELECT * FROM tv JOIN pt ON pt.a = tv.q1;
+SELECT max(n) FROM tv;
+SELECT v.n, rank() OVER (ORDER BY q1) FROM tv AS v;
