@@ -285,3 +285,16 @@ SELECT * FROM y ORDER BY a;
 CREATE RULE y_kept AS ON INSERT TO y DO ALSO INSERT INTO kept VALUES (new.a);
 -- refused
 CREATE RULE k AS ON INSERT TO kept DO NOTHING;
+
+-- section a partitioned table is placed anew
+CREATE TABLE moved (id int, v int) PARTITION BY RANGE (id) WITH (pgring.placement = 'home');
+CREATE TABLE moved_low PARTITION OF moved FOR VALUES FROM (0) TO (50);
+CREATE TABLE moved_high PARTITION OF moved FOR VALUES FROM (50) TO (100);
+INSERT INTO moved SELECT n, n FROM generate_series(0, 99) n;
+-- pgring: SELECT create_distributed_table('moved', 'id')
+SELECT count(*), sum(v) FROM moved;
+SELECT count(*), sum(v) FROM moved_low;
+-- pgring: SELECT create_reference_table('moved')
+SELECT count(*), sum(v) FROM moved;
+-- pgring: SELECT undistribute_table('moved')
+SELECT count(*), sum(v) FROM moved_high;
