@@ -291,13 +291,13 @@ export type ServerPlan =
       readonly computed: readonly ComputedExpression[];
       readonly returning: boolean;
     }
-  /** UPDATE and DELETE on several shards. `sum`: counts and RETURNING rows add up; `one`: every shard does the same. */
+  /** UPDATE, DELETE and MERGE on several shards. `sum`: counts and RETURNING rows add up; `one`: every shard does the same. */
   | {
       readonly kind: 'modify';
       readonly routing: Routing;
       readonly sql: SqlTemplate;
       readonly computed: readonly ComputedExpression[];
-      readonly tag: 'UPDATE' | 'DELETE';
+      readonly tag: 'UPDATE' | 'DELETE' | 'MERGE';
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
       readonly obstacles?: Obstacles;
