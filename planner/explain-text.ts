@@ -92,8 +92,8 @@ function describeSql(sql: SqlTemplate): string[] {
 
 function describeComputed(computed: readonly ComputedExpression[]): string[] {
   return computed.map(
-    ({ sql, typeName, sizes }, index) =>
-      `Computed first: {computed ${index}} = ${sizes === undefined ? describePieces(sql) : `${sizes}() of the other shards`}${typeName === undefined ? '' : ` as ${typeName}`}`,
+    ({ sql, typeName, sizes, view }, index) =>
+      `Computed first: {computed ${index}} = ${view === undefined ? (sizes === undefined ? describePieces(sql) : `${sizes}() of the other shards`) : `${view} of the session`}${typeName === undefined ? '' : ` as ${typeName}`}`,
   );
 }
 

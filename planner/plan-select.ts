@@ -16,6 +16,7 @@ import { pinnedRouting } from './routing.js';
 import { planBroadcasts } from './plan-broadcast.js';
 import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
+import { sessionViewEdits } from './session-views.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { checkSystemColumns, namesSystemColumns, readsTableOid } from './system-columns.js';
@@ -91,7 +92,8 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     checkCalls(root, 'home', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     const computed = new ComputedList();
-    const sql = text.template(sizeEdits(root, context, text, computed));
+    const own = sessionViewEdits(root, context, text, computed);
+    const sql = text.template([...own, ...sizeEdits(root, context, text, computed)]);
     return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }
   // The home shard tells of all shards, and its oids are the ones that clients know.
