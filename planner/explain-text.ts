@@ -227,7 +227,7 @@ export function describePlan(plan: Plan): string[] {
       return describeInsert(plan);
     case 'modify':
       return [
-        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : 'every copy alike'}${plan.returning ? ', returning rows' : ''}`,
+        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : 'every copy alike'}${plan.returning ? ', returning rows' : ''}${plan.moves === undefined ? '' : ', rows move to their new owners'}`,
         ...describeSql(plan.sql),
         ...describeComputed(plan.computed),
       ];

@@ -81,8 +81,8 @@ export function combineParts(roots: readonly Node[], query: Query, spread: Sprea
   const once = computeOnce(roots, context, text, computed, 'session');
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
-  const conditions = conditionsByEntry(query);
-  const pushed = pushQueries(query, { binder, once, named, aliased, conditions });
+  const conditions = conditionsByEntry(query, context);
+  const pushed = pushQueries(query, { binder, once, named, aliased, conditions, occurrences: spread.all });
   const replaced = pushed.flatMap((part, index) => part.edits(index));
   const covered = pushed.flatMap((part) => part.covered);
   const isCovered = (start: number): boolean => covered.some((extent) => start >= extent.start && start < extent.end);
@@ -236,16 +236,16 @@ function shipmentFilter(
   conditions: EntryConditions,
   binder: Binder,
 ): readonly SqlPiece[] | undefined {
-  const filters: (readonly SqlPiece[])[] = [];
-  for (const { occurrences } of places) {
-    // A WITH query that is bound twice has the same conditions in both.
-    const entry = occurrences[0]?.entry;
-    const filter = entry === undefined ? undefined : ownConditions(entry, conditions.get(entry) ?? [], binder);
+  const filters = new Map<string, readonly SqlPiece[]>();
+  for (const { entry } of places.flatMap(({ occurrences }) => occurrences)) {
+    const filter = ownConditions(entry, conditions.get(entry) ?? [], binder);
     if (filter === undefined) return undefined;
-    filters.push(filter);
+    // A WITH query that is bound twice has mostly the same conditions in both.
+    filters.set(JSON.stringify(filter), filter);
   }
-  if (filters.length === 1) return filters[0];
-  return filters.flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
+  const [only, ...others] = filters.values();
+  if (only === undefined || others.length === 0) return only;
+  return [only, ...others].flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
 }
 
 export function columnDefinition({ name, typeName, collation }: Column): string {

@@ -83,6 +83,9 @@ export function planExplain(
   if (!explainable.has(inner.kind)) {
     throw refuse('EXPLAIN of this statement', 'Explain a SELECT, INSERT, UPDATE or DELETE.');
   }
+  if (rest.analyze && inner.kind === 'modify' && inner.moves !== undefined) {
+    throw refuse('EXPLAIN ANALYZE of an update of the shard key', 'Leave out ANALYZE.');
+  }
   return { kind: 'explain', inner, statement: text.pieces(explained.start, explained.end), options, ...rest };
 }
 

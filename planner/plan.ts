@@ -175,6 +175,17 @@ export interface Shipment {
   readonly always: boolean;
 }
 
+/** What must be known to move rows of a table to their owners. */
+export interface RowMoves {
+  /** The table, qualified and quoted, and the name that qualifies its columns in the statement, quoted. */
+  readonly relation: string;
+  readonly alias: string;
+  /** Its columns that are stored, quoted. */
+  readonly columns: readonly string[];
+  /** Where each key column stands among the columns. */
+  readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
+}
+
 /** Session and transaction commands, carried out by the session itself. */
 export type LocalCommand =
   | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
@@ -336,6 +347,8 @@ export type ServerPlan =
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
       readonly obstacles?: Obstacles;
+      /** Set when it assigns the shard key: rows that then belong to another shard are moved there. */
+      readonly moves: RowMoves | undefined;
     }
   /** DDL and maintenance on all shards; `home`: on the session's temporary objects, which are there alone. */
   | {
