@@ -4,11 +4,13 @@
  */
 
 import type { PgError } from '../base/errors.js';
-import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
+import type { CopyFormat } from './copy-format.js';
 import type { Gather } from './gather-plan.js';
+import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
 import type { SizeFunction } from './size-functions.js';
 
 export type { Combination, Gather, OrderKey, OrderType } from './gather-plan.js';
+export type { CopyFormat };
 
 /**
  * Where a value of the statement comes from.
@@ -176,16 +178,6 @@ export type PlacementChange =
     }
   /** Rows of pgring.placement whose relation no longer exists are removed. */
   | { readonly kind: 'prune' };
-
-/** The format of a COPY, as far as pgring must know it to find rows and columns. */
-export interface CopyFormat {
-  readonly kind: 'text' | 'csv' | 'binary';
-  readonly delimiter: string;
-  readonly nullText: string;
-  readonly header: 'no' | 'yes' | 'match';
-  readonly quote: string;
-  readonly escape: string;
-}
 
 /**
  * Where one relation turns out to be small, its rows go to all shards, as array parameters, and the rest of the statement
