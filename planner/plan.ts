@@ -4,6 +4,7 @@
  */
 
 import type { PgError } from '../base/errors.js';
+import type { RowMoves } from './moved-rows.js';
 import type { ExecutePlan, SessionPlan } from './session-plan.js';
 import type { SizeFunction } from './size-functions.js';
 
@@ -175,17 +176,6 @@ export interface Shipment {
   readonly always: boolean;
 }
 
-/** What must be known to move rows of a table to their owners. */
-export interface RowMoves {
-  /** The table, qualified and quoted, and the name that qualifies its columns in the statement, quoted. */
-  readonly relation: string;
-  readonly alias: string;
-  /** Its columns that are stored, quoted. */
-  readonly columns: readonly string[];
-  /** Where each key column stands among the columns. */
-  readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
-}
-
 /** Session and transaction commands, carried out by the session itself. */
 export type LocalCommand =
   | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
@@ -233,6 +223,15 @@ export interface CopyFormat {
   readonly escape: string;
 }
 
+/**
+ * Where one relation turns out to be small, its rows go to all shards, as array parameters, and the rest of the statement
+ * is gathered from there. The shards' SQL names the relation as the shipment.
+ */
+export interface Broadcast {
+  readonly shipment: number;
+  readonly scatter: Extract<ServerPlan, { readonly kind: 'scatter' }>;
+}
+
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
 export type Plan = ServerPlan | SessionPlan;
 
@@ -269,6 +268,8 @@ export type ServerPlan =
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
       readonly obstacles?: Obstacles;
+      /** What may be done instead, in the order in which it is tried. */
+      readonly broadcasts?: readonly Broadcast[];
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
