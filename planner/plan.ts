@@ -6,7 +6,9 @@
 import type { PgError } from '../base/errors.js';
 import type { CopyFormat } from './copy-format.js';
 import type { Gather } from './gather-plan.js';
+import type { RowMoves } from './moved-rows.js';
 import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
+
 import type { SizeFunction } from './size-functions.js';
 
 export type { Combination, Gather, OrderKey, OrderType } from './gather-plan.js';
@@ -129,17 +131,6 @@ export interface Shipment {
   readonly probed: readonly (readonly string[])[];
   /** False: it is shipped only inside a transaction, whose own writes another session does not see. */
   readonly always: boolean;
-}
-
-/** What must be known to move rows of a table to their owners. */
-export interface RowMoves {
-  /** The table, qualified and quoted, and the name that qualifies its columns in the statement, quoted. */
-  readonly relation: string;
-  readonly alias: string;
-  /** Its columns that are stored, quoted. */
-  readonly columns: readonly string[];
-  /** Where each key column stands among the columns. */
-  readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
 }
 
 /** Session and transaction commands, carried out by the session itself. */
