@@ -162,9 +162,10 @@ function describeScatter(plan: Extract<Plan, { kind: 'scatter' }>): string[] {
   ];
 }
 
-function describeShipment({ sql, routing, always }: Shipment, index: number): string {
+function describeShipment({ sql, routing, always, indexes }: Shipment, index: number): string {
   const when = always ? '' : ', inside a transaction only';
-  return `Ship {relation ${index}} from ${describeRouting(routing)}${when}: ${describePieces(sql)}`;
+  const indexed = indexes.length === 0 ? '' : `, indexed ${indexes.join(' and ')}`;
+  return `Ship {relation ${index}} from ${describeRouting(routing)}${when}${indexed}: ${describePieces(sql)}`;
 }
 
 function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {

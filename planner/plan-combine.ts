@@ -14,10 +14,11 @@ import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
 import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './plan.js';
+import { lookupIndexes } from './lookups.js';
 import { aliasedLocations, NamedColumns, type Aliased } from './named-columns.js';
 import { pushQueries } from './push-queries.js';
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
-import type { Query } from './query.js';
+import type { Entry, Query } from './query.js';
 import { schemaEdits, wholeRowEdits } from './row-references.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import { sizeEdits } from './sizes.js';
@@ -71,10 +72,11 @@ export function combineParts(roots: readonly Node[], query: Query, spread: Sprea
     ({ location }) => !isCovered(location),
   );
   const groups = shippedTogether(places);
+  const indexes = lookupIndexes(query, conditions);
   const tableOids = tableOidEdits(roots, spread, text);
   const shipments = [
     ...pushed.map(({ shipment }) => shipment),
-    ...groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations)),
+    ...groups.map((group) => shipmentOf(group, named, aliased, conditions, indexes, binder, tableOids.relations)),
   ];
   const own = [
     ...once,
@@ -168,6 +170,7 @@ function shipmentOf(
   named: NamedColumns,
   aliased: Aliased,
   conditions: EntryConditions,
+  indexes: ReadonlyMap<Entry, string>,
   binder: Binder,
   tableOids: ReadonlySet<Relation>,
 ): Shipment {
@@ -176,7 +179,8 @@ function shipmentOf(
   const { relation, sample } = first;
   const isSharded = relation.placement.kind === 'sharded' && places.some((place) => isShardedPlace(place));
   const renamed = places.some(({ location }) => aliased.renamed.has(location));
-  const aliases = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry.alias ?? ''));
+  const entries = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry));
+  const aliases = entries.map(({ alias }) => alias ?? '');
   const primaryKey = relation.uniqueKeys.find((key) => key.primary)?.columns ?? [];
   const dependent = named.grouped && primaryKey.length > 0 ? primaryKey : [];
   const columns = relation.columns.filter(
@@ -207,6 +211,7 @@ function shipmentOf(
       ...(filter === undefined ? [] : [' WHERE ', ...filter]),
     ],
     primaryKey: dependent.map(quoteIdentifier),
+    indexes: [...new Set(entries.flatMap((entry) => indexes.get(entry) ?? []))],
     always: isSharded || relation.isTemporary || sample !== undefined,
   };
 }

@@ -171,6 +171,8 @@ export interface Shipment {
   readonly sql: readonly SqlPiece[];
   /** Primary key columns that the copy needs for GROUP BY to know what depends on them; empty when it needs none. */
   readonly primaryKey: readonly string[];
+  /** Indexes, as CREATE INDEX takes them behind the table, by which subqueries look up rows where there are many. */
+  readonly indexes: readonly string[];
   /** False: it is shipped only inside a transaction, whose own writes another session does not see. */
   readonly always: boolean;
 }

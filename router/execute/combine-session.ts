@@ -223,7 +223,9 @@ class Receiver {
     const name = tableName(relation.index);
     this.#places.set(relation.index, `pg_temp.${name}`);
     const rows = await this.#finisher.load(name, relation, preceded(held, relation.rows));
-    if (rows > ANALYZED_ROWS) await this.#finisher.analyze(name);
+    if (rows <= ANALYZED_ROWS) return;
+    for (const definition of relation.shipment.indexes) await this.#finisher.index(name, definition);
+    await this.#finisher.analyze(name);
   }
 
   #render(places: ReadonlyMap<number, string>): string {

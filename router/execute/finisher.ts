@@ -79,6 +79,11 @@ export class Finisher {
     return await this.#copy(commands.join(';'), rows, binary);
   }
 
+  /** Makes an index that a correlated subquery can use. */
+  async index(name: string, definition: string): Promise<void> {
+    await runCommand(this.connection, `CREATE INDEX ON pg_temp.${name} ${definition}`);
+  }
+
   /** Has PostgreSQL look at the rows of a temporary table. */
   async analyze(name: string): Promise<void> {
     await runCommand(this.connection, `ANALYZE pg_temp.${name}`);
