@@ -174,6 +174,10 @@ function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {
     ...plan.shipments.map(describeShipment),
     `SQL: ${describePieces(plan.sql)}`,
     ...describeComputed(plan.computed),
+    ...(plan.broadcasts ?? []).flatMap(({ shipment, scatter }) => [
+      `If {relation ${shipment}} is small, ship it to the shards instead`,
+      ...describeScatter(scatter).map((line) => `  ${line}`),
+    ]),
   ];
 }
 

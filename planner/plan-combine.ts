@@ -40,10 +40,29 @@ interface Place {
   readonly sample: Extent | undefined;
 }
 
-export function planCombine(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan {
+export function planCombine(
+  select: SelectStmt,
+  query: Query,
+  spread: Spread,
+  binder: Binder,
+): Extract<Plan, { readonly kind: 'combine' }> {
   const { text } = binder;
   const { shipments, edits, computed } = combineParts([{ SelectStmt: select }], query, spread, binder);
   return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed };
+}
+
+/** The edits that put a shipment in the place of a relation, wherever the statement names it. */
+export function shipmentEdits(
+  roots: readonly Node[],
+  relation: string,
+  shipment: number,
+  spread: Spread,
+  text: StatementText,
+): readonly Edit[] {
+  const aliased = aliasedLocations(roots);
+  return placesOf(spread, onlyLocations(roots), new Map())
+    .filter((place) => qualifiedName(place.relation) === relation)
+    .flatMap((place) => relationEdits(place, shipment, aliased, text));
 }
 
 /** What a statement needs to run on one server: the rows that it reads, and the edits that make it read their copies. */

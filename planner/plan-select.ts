@@ -13,6 +13,7 @@ import { pinObstacle } from './obstacles.js';
 import type { Obstacles, Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
+import { planBroadcasts } from './plan-broadcast.js';
 import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
 import { sizeEdits } from './sizes.js';
@@ -108,7 +109,9 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     : pinObstacle(spread);
   const scattered = tryScatter(select, query, spread, binder);
   if (typeof scattered !== 'string') return withObstacles(scattered, { oneShard });
-  return withObstacles(planCombine(select, query, spread, binder), { oneShard, scatter: scattered });
+  const combined = planCombine(select, query, spread, binder);
+  const broadcasts = spread.home ? [] : planBroadcasts(select, combined.shipments, binder);
+  return withObstacles({ ...combined, broadcasts }, { oneShard, scatter: scattered });
 }
 
 function withObstacles(plan: Plan, obstacles: Obstacles): Plan {

@@ -235,6 +235,15 @@ export interface CopyFormat {
   readonly escape: string;
 }
 
+/**
+ * Where one relation turns out to be small, its rows go to all shards, as array parameters, and the rest of the statement
+ * is gathered from there. The shards' SQL names the relation as the shipment.
+ */
+export interface Broadcast {
+  readonly shipment: number;
+  readonly scatter: Extract<ServerPlan, { readonly kind: 'scatter' }>;
+}
+
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
 export type Plan = ServerPlan | SessionPlan;
 
@@ -271,6 +280,8 @@ export type ServerPlan =
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
       readonly obstacles?: Obstacles;
+      /** What may be done instead, in the order in which it is tried. */
+      readonly broadcasts?: readonly Broadcast[];
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
