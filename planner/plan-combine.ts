@@ -18,7 +18,7 @@ import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './pl
 import { aliasedLocations, NamedColumns, type Aliased } from './named-columns.js';
 import { pushQueries } from './push-queries.js';
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
-import type { Query } from './query.js';
+import type { Entry, Query } from './query.js';
 import { schemaEdits, wholeRowEdits } from './row-references.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import { sizeEdits } from './sizes.js';
@@ -199,7 +199,8 @@ function shipmentOf(
   const { relation, sample } = first;
   const isSharded = relation.placement.kind === 'sharded' && places.some((place) => isShardedPlace(place));
   const renamed = places.some(({ location }) => aliased.renamed.has(location));
-  const aliases = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry.alias ?? ''));
+  const entries = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry));
+  const aliases = entries.map(({ alias }) => alias ?? '');
   const primaryKey = relation.uniqueKeys.find((key) => key.primary)?.columns ?? [];
   const dependent = named.grouped && primaryKey.length > 0 ? primaryKey : [];
   const columns = relation.columns.filter(

@@ -6,6 +6,7 @@
 import type { PgError } from '../base/errors.js';
 import type { CopyFormat } from './copy-format.js';
 import type { Gather } from './gather-plan.js';
+import type { LocalCommand } from './local-command.js';
 import type { RowMoves } from './moved-rows.js';
 import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
 
@@ -133,28 +134,6 @@ export interface Shipment {
   readonly always: boolean;
 }
 
-/** Session and transaction commands, carried out by the session itself. */
-export type LocalCommand =
-  | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
-  | { readonly kind: 'commit'; readonly chain: boolean }
-  | { readonly kind: 'rollback'; readonly chain: boolean }
-  | { readonly kind: 'savepoint'; readonly name: string }
-  | { readonly kind: 'release'; readonly name: string }
-  | { readonly kind: 'rollback to'; readonly name: string }
-  /** DEALLOCATE of a prepared statement, or of all. */
-  | { readonly kind: 'deallocate'; readonly name: string | undefined }
-  /**
-   * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session.
-   * With the tag SELECT it is a set_config() alone, whose row from the home shard is the answer.
-   */
-  | {
-      readonly kind: 'set';
-      readonly tag: string;
-      /** `session` outlives the transaction, `transaction` ends with it, `discard` forgets all that was set before. */
-      readonly scope: 'session' | 'transaction' | 'discard';
-      /** The setting's name in lower case; undefined for those without one (RESET ALL, SET CONSTRAINTS, DISCARD). */
-      readonly name: string | undefined;
-    };
 
 /** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
 export type PlacementChange =
