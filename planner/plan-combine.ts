@@ -18,7 +18,7 @@ import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './pl
 import { aliasedLocations, NamedColumns, type Aliased } from './named-columns.js';
 import { pushQueries } from './push-queries.js';
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
-import type { Entry, Query } from './query.js';
+import type { Query } from './query.js';
 import { schemaEdits, wholeRowEdits } from './row-references.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import { sizeEdits } from './sizes.js';

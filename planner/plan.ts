@@ -134,7 +134,6 @@ export interface Shipment {
   readonly always: boolean;
 }
 
-
 /** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
 export type PlacementChange =
   | {
