@@ -1,5 +1,6 @@
 /** A CatalogSnapshot with constant-time lookups. */
 
+import type { DatabaseCode } from './code.js';
 import type { CatalogSnapshot, FunctionTraits, Relation } from './schema.js';
 
 let lastVersion = 0;
@@ -10,6 +11,7 @@ export interface SnapshotContents {
   readonly relations: readonly Relation[];
   /** Traits by schema, then by name. A later part adds schemas; functions of one schema in several parts add up. */
   readonly functions: readonly FunctionsBySchema[];
+  readonly code: DatabaseCode;
 }
 
 export type FunctionsBySchema = ReadonlyMap<string, ReadonlyMap<string, FunctionTraits>>;
@@ -30,6 +32,7 @@ export function makeSnapshot(contents: SnapshotContents): CatalogSnapshot {
     database: contents.database,
     serverVersion: contents.serverVersion,
     relation: (schema: string, name: string) => bySchema.get(schema)?.get(name),
+    code: contents.code,
     relationByOid: (oid: number) => byOid.get(oid),
     relations: () => byOid.values(),
     functions: (schema: string | undefined, name: string) => {

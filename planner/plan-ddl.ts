@@ -3,9 +3,12 @@
 import type { Node, RangeVar, ViewStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
+import { checkChange } from './check-implied.js';
 import type { PlanContext } from './context.js';
 import { checkAlterTable, checkIndex, namedRelation } from './ddl-alter-table.js';
+import { checkRule, checkTrigger } from './ddl-code.js';
 import { planCreateTable } from './ddl-create-table.js';
+import { planDo } from './plan-do.js';
 import type { Plan, PlacementChange } from './plan.js';
 import type { StatementText } from './text.js';
 
@@ -23,17 +26,8 @@ const prune: readonly PlacementChange[] = [{ kind: 'prune' }];
 
 /** Statements whose parts pgring does not read, by the name of their node. */
 const refused: Readonly<Record<string, readonly [construct: string, hint: string]>> = {
-  CreateFunctionStmt: [
-    'CREATE FUNCTION and CREATE PROCEDURE',
-    'Their bodies may read sharded tables; run the statements from the client.',
-  ],
-  AlterFunctionStmt: ['ALTER FUNCTION', 'Change the function on every server by hand.'],
-  CreateTrigStmt: ['CREATE TRIGGER', 'Its function may read sharded tables; do its work in the client.'],
   CreateEventTrigStmt: ['CREATE EVENT TRIGGER', 'Its function would run on every shard.'],
   AlterEventTrigStmt: ['ALTER EVENT TRIGGER', 'Its function would run on every shard.'],
-  RuleStmt: ['CREATE RULE', 'Write the statement that the rule would make.'],
-  DoStmt: ['DO', 'Its body may read sharded tables; run the statements from the client.'],
-  CallStmt: ['CALL', 'The procedure may read sharded tables; run its statements from the client.'],
   CreateTableAsStmt: ['CREATE TABLE AS and CREATE MATERIALIZED VIEW', 'CREATE TABLE first, then INSERT the rows.'],
   CreatePublicationStmt: ['CREATE PUBLICATION', 'Create it on each server by hand.'],
   AlterPublicationStmt: ['ALTER PUBLICATION', 'Change it on each server by hand.'],
@@ -57,9 +51,9 @@ const plain: ReadonlySet<string> = new Set([
   'AlterExtensionContentsStmt',
   'AlterExtensionStmt',
   'AlterFdwStmt',
+  'AlterFunctionStmt',
   'AlterForeignServerStmt',
   'AlterObjectDependsStmt',
-  'AlterObjectSchemaStmt',
   'AlterOpFamilyStmt',
   'AlterOperatorStmt',
   'AlterOwnerStmt',
@@ -80,10 +74,12 @@ const plain: ReadonlySet<string> = new Set([
   'CreateEnumStmt',
   'CreateExtensionStmt',
   'CreateFdwStmt',
+  'CreateFunctionStmt',
   'CreateForeignServerStmt',
   'CreateOpClassStmt',
   'CreateOpFamilyStmt',
   'CreatePLangStmt',
+  'CreatePolicyStmt',
   'CreateRangeStmt',
   'CreateRoleStmt',
   'CreateSchemaStmt',
@@ -98,7 +94,6 @@ const plain: ReadonlySet<string> = new Set([
   'GrantRoleStmt',
   'GrantStmt',
   'ReassignOwnedStmt',
-  'RenameStmt',
   'SecLabelStmt',
 ]);
 
@@ -116,13 +111,19 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
     checkIndex(node.IndexStmt, context, text);
     return everywhere({ transactional: node.IndexStmt.concurrent !== true });
   }
+  // What was declared of a function is declared of its name.
+  if ('RenameStmt' in node || 'AlterObjectSchemaStmt' in node) return everywhere({ changes: prune });
   if ('DropStmt' in node) return everywhere({ transactional: node.DropStmt.concurrent !== true, changes: prune });
   if ('AlterEnumStmt' in node) return everywhere();
+  if ('DoStmt' in node) return planDo(node.DoStmt, context, text, planDdl);
   if ('ViewStmt' in node) return planView(node.ViewStmt, text);
-  if ('CreatePolicyStmt' in node) {
-    throw refuse('CREATE POLICY', 'Its expressions may read sharded tables; filter in the statements.', {
-      position: text.position(text.start),
-    });
+  if ('CreateTrigStmt' in node) {
+    checkTrigger(node.CreateTrigStmt, context, text);
+    return everywhere();
+  }
+  if ('RuleStmt' in node) {
+    checkRule(node.RuleStmt, context, text);
+    return everywhere();
   }
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
     return everywhere({ transactional: false });
@@ -158,13 +159,7 @@ function planMaintenance(node: Node, context: PlanContext, text: StatementText):
   if ('TruncateStmt' in node) {
     for (const part of node.TruncateStmt.relations ?? []) {
       const relation = 'RangeVar' in part ? namedRelation(part.RangeVar, context) : undefined;
-      if (relation?.hasTriggers === true && relation.placement.kind !== 'home') {
-        throw refuse(
-          `TRUNCATE of the table "${relation.name}" with triggers`,
-          'Their bodies may read sharded tables: drop them, or use DELETE.',
-          { position: text.position(text.start) },
-        );
-      }
+      if (relation !== undefined) checkChange(relation, context, () => ({ position: text.position(text.start) }));
     }
     return everywhere({ changesCatalog: false });
   }

@@ -5,6 +5,7 @@ import type { Node } from 'libpg-query';
 import { refuse } from '../base/errors.js';
 import type { Binder } from './bind.js';
 import { assignedColumns } from './bind-modify.js';
+import { checkImplied } from './check-implied.js';
 import { checkCalls, checkSystemColumns, checkWritable } from './checks.js';
 import { ComputedList, computeOnce } from './computed.js';
 import { DistributionCheck } from './distribution.js';
@@ -160,6 +161,7 @@ function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
     );
   }
   checkSystemColumns([node], binder.text);
+  checkImplied([node], 'several shards', binder.context, binder.text);
   return modifyPlan(node, binder, 'one', []);
 }
 

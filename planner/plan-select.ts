@@ -7,7 +7,8 @@ import type { Binder } from './bind.js';
 import { checkCalls, checkSystemColumns } from './checks.js';
 import { ComputedList } from './computed.js';
 import { DistributionCheck } from './distribution.js';
-import { callsOf } from './functions.js';
+import { changesNothing } from './code/conduct.js';
+import { callsOf, userConduct, userRoutines } from './functions.js';
 
 import type { Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
@@ -48,7 +49,10 @@ export function unshardedRouting(root: unknown, spread: Spread, binder: Binder):
 function readsOnly(root: unknown, binder: Binder): boolean {
   if (hasLocks(root)) return false;
   return callsOf(root, binder.context).every(({ call, effect }) => {
-    if (effect === 'plain' || effect === 'once' || effect === 'random') return true;
+    if (effect === 'plain' || effect === 'once' || effect === 'random' || effect === 'time') return true;
+    if (effect === 'with copies') return true;
+    if (effect === 'at home')
+      return changesNothing(userConduct(call, userRoutines(call, binder.context), binder.context));
     const name = call.funcname?.at(-1);
     const known =
       name !== undefined && 'String' in name

@@ -5,9 +5,12 @@ import type { Node, SelectStmt } from 'libpg-query';
 import { PgError, refuse } from '../base/errors.js';
 import { Binder } from './bind.js';
 import type { PlanInput } from './context.js';
+import { planDeclaredCall } from './declared-call.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './expand-view.js';
+import { planCall } from './plan-call.js';
 import { planCopy } from './plan-copy.js';
 import { planDdl } from './plan-ddl.js';
+import { planDeclaration } from './plan-declaration.js';
 import { planExplain } from './plan-explain.js';
 import { planInsert } from './plan-insert.js';
 import { planLocal } from './plan-local.js';
@@ -82,6 +85,7 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
       return planNode(query, inner, new StatementText(inner));
     });
   }
+  if ('CallStmt' in node) return planCall(node.CallStmt, new Binder(context, text));
   if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text));
   return planDdl(node, context, text);
 }
@@ -90,5 +94,11 @@ function planQuery(select: SelectStmt, binder: Binder): Plan {
   if (select.intoClause !== undefined) {
     throw refuse('SELECT INTO', 'CREATE TABLE first, then INSERT the rows.');
   }
-  return planPlacementCall(select, binder) ?? planSetConfig(select, binder) ?? planSelect(select, binder);
+  return (
+    planPlacementCall(select, binder) ??
+    planDeclaration(select, binder) ??
+    planSetConfig(select, binder) ??
+    planDeclaredCall(select, binder) ??
+    planSelect(select, binder)
+  );
 }

@@ -307,6 +307,15 @@ export type Plan =
       /** The function's name: the column of the one row (void) that is the answer. */
       readonly column: string;
     }
+  /** SELECT create_distributed_function(…): what a function touches is recorded on every shard. */
+  | {
+      readonly kind: 'declare function';
+      /** Its name, qualified and quoted, with the types of its arguments. */
+      readonly identity: string;
+      /** The number of the argument that is the shard key; 0: it touches no sharded table. */
+      readonly argument: number;
+      readonly column: string;
+    }
   | {
       readonly kind: 'explain';
       readonly inner: Plan;

@@ -257,6 +257,7 @@ export class Pipeline {
           rowDescription: explainDescription,
         };
       case 'place table':
+      case 'declare function':
         return { parameterTypes: [], rowDescription: voidDescription(plan.column) };
       default:
         return await this.#inferred(plan, statement);

@@ -3,6 +3,7 @@
 import type { Logger } from '../base/log.js';
 import { assert } from '../base/assert.js';
 import { PgError, refuse, sqlstate } from '../base/errors.js';
+import { noDatabaseCode } from '../catalog/code.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
@@ -48,7 +49,7 @@ const BACKSLASH = 0x5c;
 const readableEncodings: ReadonlySet<string> = new Set(['UTF8', 'SQL_ASCII']);
 
 /** Until the session is open nothing is planned. */
-const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [] });
+const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [], code: noDatabaseCode });
 
 export class SessionScope implements ExecutionContext {
   readonly output: ClientOutput;

@@ -15,6 +15,7 @@ import { openScatter, withGathered, type Gathered } from './gather.js';
 import { executeInsertSelect } from './insert-select.js';
 import { executeLocal } from './local.js';
 import { executePass } from './pass.js';
+import { executeDeclareFunction } from './declare-function.js';
 import { executePlaceTable } from './place-table.js';
 import { executeInsert, executeModify } from './write.js';
 
@@ -57,6 +58,9 @@ export async function executePlan(context: ExecutionContext, statement: BoundSta
       return;
     case 'place table':
       await executePlaceTable(context, statement, plan);
+      return;
+    case 'declare function':
+      await executeDeclareFunction(context, statement, plan);
       return;
     case 'explain':
       await executeExplain(context, statement, plan);
