@@ -6,12 +6,14 @@ import type { TextOrder } from './schema.js';
 const defaultCollation = 100;
 
 /**
- * By pg_collation.collprovider (`c` libc, `b` builtin, `i` ICU) and the locale's name. The builtin provider compares
+ * By pg_collation.collprovider (`c` libc, `b` builtin, `i` ICU; here also `n` for what is not deterministic) and the
+ * locale's name. The builtin provider compares
  * bytes in every locale that it has (C, C.UTF-8, PG_UNICODE_FAST). C.UTF-8 of libc sorts by code point, which in UTF-8
  * is the order of the bytes.
  */
 export function collationOrder(provider: string, locale: string | null): TextOrder {
   if (provider === 'b') return 'bytewise';
+  if (provider === 'n') return 'nondeterministic';
   if (provider !== 'c' || locale === null) return 'locale';
   return /^(?:C|POSIX|C\.utf-?8)$/i.test(locale) ? 'bytewise' : 'locale';
 }

@@ -45,6 +45,7 @@ export function buildRelations(
   const definitions = new Map(rows.definitions);
   const triggered = new Set(rows.triggered);
   const ruled = new Set(rows.ruled);
+  const inherited = new Set(rows.inherited);
   return rows.relations.map(([oid, schema, name, kind, hasRowSecurity, isPartition, isTemporary]) =>
     Object.freeze({
       oid,
@@ -60,6 +61,7 @@ export function buildRelations(
       hasRules: ruled.has(oid),
       hasRowSecurity,
       isPartition,
+      isInherited: inherited.has(oid),
       isTemporary,
     }),
   );

@@ -63,6 +63,8 @@ export interface CatalogRows {
   readonly triggered: readonly number[];
   readonly ruled: readonly number[];
   readonly partitions: readonly (readonly [partition: number, parent: number])[];
+  /** Parents and children by INHERITS, which is not partitioning. */
+  readonly inherited: readonly number[];
   readonly sequences: readonly (readonly [relation: number, column: number, schema: string, name: string])[];
   readonly domains: readonly (readonly [
     oid: number,
@@ -152,6 +154,11 @@ export function catalogSql(part: CatalogPart): string {
       'pg_catalog.json_build_array(h.inhrelid::int8, h.inhparent::int8)',
       'FROM relation r JOIN pg_catalog.pg_inherits h ON h.inhrelid = r.oid WHERE r.is_partition',
     ),
+    inherited: list(
+      'DISTINCT e.oid::int8',
+      `FROM relation r JOIN pg_catalog.pg_inherits h ON h.inhrelid = r.oid,
+         pg_catalog.unnest(ARRAY[h.inhrelid, h.inhparent]) AS e (oid) WHERE r.kind IN ('r', 'f') AND NOT r.is_partition`,
+    ),
     // Starting from the columns, so that every step is a lookup in an index, whatever the planner expects of the CTE.
     sequences: list(
       'pg_catalog.json_build_array(u.relation, u.number, n.nspname, s.relname)',
@@ -213,9 +220,10 @@ SELECT pg_catalog.current_setting('server_version_num') AS server_version,
   pg_catalog.to_regclass('pgring.function') IS NOT NULL AS declares,
   (SELECT pg_catalog.json_build_array(pg_catalog.to_jsonb(d) ->> 'datlocprovider', d.datcollate)
    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())::pg_catalog.text AS default_collation,
-  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::int8, c.collprovider, c.collcollate))
+  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::int8,
+      CASE WHEN c.collisdeterministic THEN c.collprovider ELSE 'n' END, c.collcollate))
    FROM pg_catalog.pg_collation c
-   WHERE c.collprovider <> 'i')::pg_catalog.text AS collations,
+   WHERE c.collprovider <> 'i' OR NOT c.collisdeterministic)::pg_catalog.text AS collations,
   (SELECT pg_catalog.concat_ws(' ', pg_catalog.count(*), pg_catalog.sum(p.oid::int8))
    FROM pg_catalog.pg_proc p WHERE p.oid < ${firstNormalObjectId}) AS system_functions,
   (SELECT pg_catalog.concat_ws(' ', pg_catalog.count(*), pg_catalog.sum(c.oid::int8))

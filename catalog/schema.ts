@@ -17,8 +17,11 @@ export type RelationKind =
   | 'composite type'
   | 'index';
 
-/** How values of a column sort: `bytewise` text can be merged by comparing bytes, `locale` text cannot. */
-export type TextOrder = 'none' | 'bytewise' | 'locale';
+/**
+ * How values of a column sort: `bytewise` text can be merged by comparing bytes, `locale` text cannot; of
+ * `nondeterministic` text not even equal values need to have the same bytes.
+ */
+export type TextOrder = 'none' | 'bytewise' | 'locale' | 'nondeterministic';
 
 export interface Column {
   readonly name: string;
@@ -72,6 +75,8 @@ export interface Relation {
   readonly hasRules: boolean;
   readonly hasRowSecurity: boolean;
   readonly isPartition: boolean;
+  /** A parent or a child by INHERITS: a SELECT from a parent reads its children too. */
+  readonly isInherited: boolean;
   readonly isTemporary: boolean;
 }
 

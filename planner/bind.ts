@@ -24,6 +24,7 @@ import {
   type Query,
   type Subquery,
 } from './query.js';
+import { undefinedRelation } from './scope.js';
 import { targetsOf } from './shape.js';
 import type { StatementText } from './text.js';
 import { conjuncts, nameParts, selectOf, walkNodes } from './tree.js';
@@ -223,40 +224,54 @@ export class Binder implements Binding {
   /** Makes the common tables visible; what is returned must be called at the end, for those that nothing read. */
   bindWith(clause: WithClause | undefined, scope: Scope): () => Query[] {
     if (clause === undefined) return () => [];
+    const isRecursive = clause.recursive === true;
     const queries: Query[] = [];
-    const unread: (() => void)[] = [];
+    const finishing: (() => void)[] = [];
+    // With RECURSIVE each query sees all of the clause, in whatever order they stand.
+    const all = new Map(scope.commonTables);
     for (const node of clause.ctes ?? []) {
       if (!('CommonTableExpr' in node)) continue;
       const { ctename, ctequery, aliascolnames, search_clause, cycle_clause } = node.CommonTableExpr;
       const name = ctename ?? '';
-      const visible = scope.commonTables;
+      const visible = isRecursive ? all : scope.commonTables;
       const parent = scope.parent;
       let table: CommonTable;
       if (selectOf(ctequery) === undefined) {
-        const query = this.bindNode(ctequery, parent, visible);
-        queries.push(query);
-        table = { bind: (alias, location) => opaqueEntry(this, query.outputs, alias, aliascolnames, location) };
+        let query: Query | undefined;
+        const bound = (): Query => {
+          if (query === undefined) queries.push((query = this.bindNode(ctequery, parent, visible)));
+          return query;
+        };
+        if (!isRecursive) bound();
+        finishing.push(() => void bound());
+        table = { bind: (alias, location) => opaqueEntry(this, bound().outputs, alias, aliascolnames, location) };
       } else {
         let read = false;
+        let binding = false;
         const extended = search_clause !== undefined || cycle_clause !== undefined;
         table = {
           bind: (alias, location) => {
+            // In its own first arm, or by way of another query: PostgreSQL has no meaning for that.
+            if (binding) throw undefinedRelation({ schema: undefined, name }, this.text.position(location));
             read = true;
-            const query =
-              clause.recursive === true
-                ? this.#recursive(name, selectOf(ctequery), aliascolnames, parent, visible)
-                : this.bindNode(ctequery, parent, visible);
+            binding = isRecursive;
+            const query = isRecursive
+              ? this.#recursive(name, selectOf(ctequery), aliascolnames, parent, visible)
+              : this.bindNode(ctequery, parent, visible);
+            binding = false;
             return { ...derivedEntry(this, query, alias, aliascolnames, location), open: extended };
           },
         };
-        unread.push(() => {
+        finishing.push(() => {
           if (!read) queries.push(this.bindNode(ctequery, parent, new Map([...visible, [name, selfTable(this)]])));
         });
       }
-      scope.commonTables = new Map([...visible, [name, table]]);
+      all.set(name, table);
+      if (!isRecursive) scope.commonTables = new Map([...visible, [name, table]]);
     }
+    if (isRecursive) scope.commonTables = all;
     return () => {
-      for (const bind of unread) bind();
+      for (const finish of finishing) finish();
       return queries;
     };
   }

@@ -56,10 +56,22 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
       case 'settings':
         throw refuse('set_config() in a larger statement', 'Run it alone: SELECT set_config(…), or use SET.', where());
       case 'local':
-        if (reach === 'home' || (reach === 'one shard' && (harmless.has(name) || isStable(call, context)))) break;
+        if (reach === 'home' || (reach === 'one shard' && harmless.has(name))) break;
+        if (reach !== 'several shards' && isStable(call, context) && (reach === 'one shard' || hasArguments(call)))
+          break;
         throw refuse(
           `${name}() in a statement on sharded tables`,
           'It tells of or acts on one server: call it in a statement of its own.',
+          where(),
+        );
+      case 'size':
+        if (reach === 'home' || reach === 'combined') break;
+        throw refuse(`${name}() in a statement on some shards`, 'Call it in a SELECT of its own.', where());
+      case 'query':
+        if (reach === 'home' && !hasShardedTables(context)) break;
+        throw refuse(
+          `${name}(), which reads tables that its arguments name,`,
+          'It would see the rows of one shard: select the rows, and make of them what you need (query_to_xml: xmlagg()).',
           where(),
         );
       case 'time':
@@ -105,6 +117,16 @@ export function refuseRoutine(call: FuncCall, context: PlanContext, fields: PgRe
   const shown = callee === undefined ? name : signatureOf(callee.routine);
   const conduct = userConduct(call, routines, context);
   return refuse(`the function ${name}(), ${whyNowhere(conduct)}`, waysOut(conduct, shown), fields);
+}
+
+/** What a function without arguments tells (pg_prepared_statement()) may be of the session, and that one is another. */
+function hasArguments(call: FuncCall): boolean {
+  return (call.args?.length ?? 0) > 0;
+}
+
+function hasShardedTables(context: PlanContext): boolean {
+  for (const relation of context.catalog.relations()) if (relation.placement.kind === 'sharded') return true;
+  return false;
 }
 
 function isStable(call: FuncCall, context: PlanContext): boolean {

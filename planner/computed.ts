@@ -10,6 +10,7 @@ import type { PlanContext } from './context.js';
 import { effectOf } from './functions.js';
 import type { ComputedExpression, SqlPiece, ValueSource } from './plan.js';
 import { columnName } from './shape.js';
+import type { SizeFunction } from './size-functions.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
 import { quoteIdentifier } from '../catalog/schema.js';
@@ -20,6 +21,14 @@ export class ComputedList {
 
   add(sql: readonly SqlPiece[], typeName: string | undefined): Extract<ValueSource, { kind: 'computed' }> {
     this.expressions.push({ sql, typeName });
+    return { kind: 'computed', index: this.expressions.length - 1 };
+  }
+
+  /** What the shards but the home shard measure, as a JSON object. */
+  addSizes(sizes: SizeFunction): Extract<ValueSource, { kind: 'computed' }> {
+    const known = this.expressions.findIndex((expression) => expression.sizes === sizes);
+    if (known >= 0) return { kind: 'computed', index: known };
+    this.expressions.push({ sql: [], typeName: 'pg_catalog.jsonb', sizes });
     return { kind: 'computed', index: this.expressions.length - 1 };
   }
 
@@ -45,7 +54,7 @@ interface Extent {
 }
 
 /** Where a call's text is, when it is written as `name(arguments)`. */
-function callExtent(location: number, text: StatementText): Extent | undefined {
+export function callExtent(location: number, text: StatementText): Extent | undefined {
   let index = text.tokenIndexAt(location);
   if (text.startOf(index) !== location) return undefined;
   while (text.word(index + 1) === '.') index += 2;

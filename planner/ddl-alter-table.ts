@@ -5,7 +5,14 @@ import type { AlterTableCmd, AlterTableStmt, ColumnDef, IndexStmt, Node } from '
 import { refuse } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
-import { baseTypeOf, checkForeignKey, checkUniqueKeys, columnConstraints, tableConstraints } from './ddl-rules.js';
+import {
+  baseTypeOf,
+  checkForeignKey,
+  checkSamePlacement,
+  checkUniqueKeys,
+  columnConstraints,
+  tableConstraints,
+} from './ddl-rules.js';
 import { resolveRelation } from './scope.js';
 import type { StatementText } from './text.js';
 import { functionName, rangeVarName, someNode, typeNameParts } from './tree.js';
@@ -53,9 +60,13 @@ function checkCommand(
     case 'AT_AttachPartition':
       checkPartition(command, relation, context, position);
       break;
-    case 'AT_AddInherit':
-    case 'AT_DropInherit':
-      throw refuse('table inheritance', 'Use declarative partitioning: PARTITION BY.', position);
+    case 'AT_AddInherit': {
+      const parent = command.def !== undefined && 'RangeVar' in command.def ? command.def.RangeVar : undefined;
+      const found = namedRelation(parent, context);
+      if (relation !== undefined && found !== undefined)
+        checkSamePlacement(relation.placement, found, relation.name, position);
+      break;
+    }
     case 'AT_EnableTrig':
     case 'AT_EnableAlwaysTrig':
     case 'AT_EnableReplicaTrig':
@@ -142,13 +153,7 @@ function checkPartition(
   const range = command.def !== undefined && 'PartitionCmd' in command.def ? command.def.PartitionCmd.name : undefined;
   const partition = namedRelation(range, context);
   if (relation === undefined || partition === undefined) return;
-  if (JSON.stringify(relation.placement) !== JSON.stringify(partition.placement)) {
-    throw refuse(
-      `attaching the partition "${partition.name}", which is placed otherwise than its parent,`,
-      'Create it with PARTITION OF, or place it like the parent first.',
-      position,
-    );
-  }
+  checkSamePlacement(partition.placement, relation, partition.name, position);
 }
 
 export function checkIndex(index: IndexStmt, context: PlanContext, text: StatementText): void {

@@ -7,6 +7,7 @@ import type { Placement, Relation } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
 import {
   checkForeignKey,
+  checkSamePlacement,
   checkUniqueKeys,
   columnConstraints,
   quotedParts,
@@ -14,10 +15,11 @@ import {
   type ForeignKey,
   type UniqueColumns,
 } from './ddl-rules.js';
+import { ownOptions, stripOptions } from './ddl-options.js';
 import { builtinType, isHashable } from './key-family.js';
 import { typeOid } from '../catalog/type-oid.js';
 import type { Plan, PlacementChange } from './plan.js';
-import { resolveRelation, undefinedRelation } from './scope.js';
+import { isTemporaryTarget, resolveRelation, undefinedRelation } from './scope.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
 import { rangeVarName, splitName, stringValue, typeNameParts } from './tree.js';
@@ -44,8 +46,16 @@ function typeOfColumn(definition: ColumnDef): number | undefined {
   return builtinType(schema, name);
 }
 
-function describe(create: CreateStmt, context: PlanContext, text: StatementText): NewTable {
-  const columns: NewColumn[] = [];
+function describe(
+  create: CreateStmt,
+  parent: Relation | undefined,
+  context: PlanContext,
+  text: StatementText,
+): NewTable {
+  const columns: NewColumn[] = (parent?.columns ?? []).map((column) => ({
+    name: column.name,
+    type: column.baseTypeOid,
+  }));
   const uniques: UniqueColumns[] = [];
   const foreign: ForeignKey[] = [];
   let hasExclusion = false;
@@ -90,12 +100,10 @@ function likeSource(
 /** The options of WITH that are pgring's. */
 function readOptions(create: CreateStmt, columns: readonly NewColumn[], text: StatementText): PlacementOption {
   let placement: Placement | undefined;
-  for (const node of create.options ?? []) {
-    if (!('DefElem' in node) || node.DefElem.defnamespace !== 'pgring') continue;
-    const { defname, arg, location } = node.DefElem;
-    const position = { position: text.position(location ?? 0) };
-    const value = optionText(arg);
-    if (defname === 'shard_key') {
+  for (const option of ownOptions(create.options)) {
+    const position = { position: text.position(option.location) };
+    const value = optionText(option.value);
+    if (option.name === 'shard_key') {
       const key = value.split(',').map((part) => splitName(quotedParts(part.trim())).name);
       for (const name of key) {
         const column = columns.find((candidate) => candidate.name === name);
@@ -110,11 +118,11 @@ function readOptions(create: CreateStmt, columns: readonly NewColumn[], text: St
         }
       }
       placement = { kind: 'sharded', key };
-    } else if (defname === 'placement' && (value === 'reference' || value === 'home')) {
+    } else if (option.name === 'placement' && (value === 'reference' || value === 'home')) {
       placement = { kind: value };
     } else {
       throw refuse(
-        `the option pgring.${defname ?? ''} = '${value}'`,
+        `the option pgring.${option.name} = '${value}'`,
         "Use pgring.shard_key = 'column' or pgring.placement = 'reference' | 'home'.",
         position,
       );
@@ -146,31 +154,6 @@ function defaultPlacement(table: NewTable): Placement {
   return key === undefined ? { kind: 'home' } : { kind: 'sharded', key: [key] };
 }
 
-/** Takes pgring's options out of WITH, and WITH too when nothing is left. */
-function stripOptions(create: CreateStmt, text: StatementText): Edit[] {
-  const options = create.options ?? [];
-  const own = options.filter((node) => 'DefElem' in node && node.DefElem.defnamespace === 'pgring');
-  if (own.length === 0) return [];
-  const first = options[0];
-  const firstAt = first !== undefined && 'DefElem' in first ? (first.DefElem.location ?? 0) : 0;
-  const open = text.tokenIndexAt(firstAt) - 1;
-  const close = text.closingIndex(open);
-  if (own.length === options.length) {
-    return [{ start: text.startOf(open - 1), end: text.endOf(close), pieces: [] }];
-  }
-  const kept: string[] = [];
-  let index = open + 1;
-  while (index < close) {
-    const comma = Math.min(
-      text.findTopLevel(index, (word, at) => at >= close || word === ','),
-      close,
-    );
-    if (text.word(index) !== 'pgring') kept.push(text.slice(text.startOf(index), text.endOf(comma - 1)));
-    index = comma + 1;
-  }
-  return [{ start: text.startOf(open), end: text.endOf(close), pieces: [`(${kept.join(', ')})`] }];
-}
-
 function hintFor(placement: Placement): string {
   return placement.kind === 'sharded'
     ? "Choose otherwise with CREATE TABLE … WITH (pgring.shard_key = 'column') or WITH (pgring.placement = 'reference' | 'home')."
@@ -180,21 +163,19 @@ function hintFor(placement: Placement): string {
 export function planCreateTable(create: CreateStmt, context: PlanContext, text: StatementText): Plan {
   const range = create.relation ?? {};
   const { schema, name } = rangeVarName(range);
-  if (range.relpersistence === 't' || schema === 'pg_temp') {
+  if (isTemporaryTarget(range, context)) {
     throw refuse('CREATE TEMPORARY TABLE', 'Create an ordinary table, and drop it afterwards.', {
       position: text.position(range.location ?? 0),
     });
   }
   if (create.ofTypename !== undefined) throw refuse('CREATE TABLE … OF a type', 'Write the columns out.');
   const targetSchema = schema ?? context.searchPath[0] ?? 'public';
-  const parent = create.partbound === undefined ? undefined : parentOf(create, context, text);
-  if ((create.inhRelations?.length ?? 0) > 0 && parent === undefined) {
-    throw refuse('CREATE TABLE … INHERITS', 'Use declarative partitioning: PARTITION BY.');
-  }
+  const parent = parentOf(create, context, text);
   const isThere = create.if_not_exists === true && context.catalog.relation(targetSchema, name) !== undefined;
-  const table = describe(create, context, text);
+  const table = describe(create, parent, context, text);
   const option = readOptions(create, table.columns, text);
-  const edits = stripOptions(create, text);
+  if (parent !== undefined && option !== undefined) checkSamePlacement(option.placement, parent, name);
+  const edits = stripOptions(create.options, text);
   if (isThere) return ddl(text, edits, [], []);
   const rule =
     parent === undefined
@@ -225,13 +206,18 @@ function usableRule(rule: Placement | undefined, table: NewTable): Placement | u
   return usable ? rule : undefined;
 }
 
-function parentOf(create: CreateStmt, context: PlanContext, text: StatementText): Relation {
-  const node = create.inhRelations?.[0];
-  const range = node !== undefined && 'RangeVar' in node ? node.RangeVar : {};
-  const name = rangeVarName(range);
-  const found = resolveRelation(name, context);
-  if (found === undefined || found === 'catalog') throw undefinedRelation(name, text.position(range.location ?? 0));
-  return found;
+/** The table that it is a partition of or inherits from: its rows are seen through it, so they lie where its own do. */
+function parentOf(create: CreateStmt, context: PlanContext, text: StatementText): Relation | undefined {
+  const parents = (create.inhRelations ?? []).map((node) => {
+    const range = 'RangeVar' in node ? node.RangeVar : {};
+    const name = rangeVarName(range);
+    const found = resolveRelation(name, context);
+    if (found === undefined || found === 'catalog') throw undefinedRelation(name, text.position(range.location ?? 0));
+    return found;
+  });
+  const [first, ...others] = parents;
+  for (const other of others) if (first !== undefined) checkSamePlacement(first.placement, other, first.name);
+  return first;
 }
 
 function checkConstraints(

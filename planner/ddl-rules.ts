@@ -42,6 +42,21 @@ export function checkUniqueKeys(
   }
 }
 
+/** Rows of a child or a partition are seen through its parent, so both must be placed alike. */
+export function checkSamePlacement(
+  placement: Placement,
+  parent: Relation,
+  name: string,
+  fields: PgReportFields = {},
+): void {
+  if (JSON.stringify(placement) === JSON.stringify(parent.placement)) return;
+  throw refuse(
+    `"${name}" and "${parent.name}" in one tree of tables, which are placed differently,`,
+    "Give both the same placement when they are created: WITH (pgring.shard_key = 'column').",
+    fields,
+  );
+}
+
 export interface ForeignKey {
   readonly columns: readonly string[];
   readonly constraint: Constraint;

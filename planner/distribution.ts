@@ -11,6 +11,7 @@ import { termsOf } from './bind-outputs.js';
 import type { PlanContext } from './context.js';
 import { Classes, type Fact, type Term } from './facts.js';
 import { insideFacts, occurrencesOf, queryFacts, semiFacts, yieldedFacts, type Occurrence } from './pins.js';
+import { mayAggregateOutside } from './outer-aggregates.js';
 import { keyColumns } from './routing.js';
 import type { Entry, FromNode, Query } from './query.js';
 import { shapeOf, targetsOf } from './shape.js';
@@ -23,6 +24,9 @@ interface LocalKey {
   readonly terms: readonly Term[];
   readonly nullable: boolean;
 }
+
+/** Where a query stands: `only` as the one source of rows, in their order, of what the client gets; `part` anywhere else. */
+type Standing = 'top' | 'only' | 'part';
 
 /** Undefined: the same rows on every shard. */
 type Distribution = readonly LocalKey[] | undefined;
@@ -43,7 +47,7 @@ export class DistributionCheck {
    * `anchors` are occurrences that have a row behind every row of the answer: their keys say which shards may have any.
    */
   check(query: Query): { readonly ungrouped: boolean; readonly anchors: readonly Entry[] } {
-    const { distribution, ungrouped } = this.#query(query, [], true);
+    const { distribution, ungrouped } = this.#query(query, [], 'top');
     if (distribution === undefined) {
       // Its sharded tables stand only where they make no rows of the answer (a WITH query that nothing reads).
       throw refuse(
@@ -57,7 +61,7 @@ export class DistributionCheck {
   #query(
     query: Query,
     outside: readonly Fact[],
-    isTop: boolean,
+    standing: Standing,
   ): { readonly distribution: Distribution; readonly ungrouped: boolean } {
     if (!hasSharded(occurrencesOf(query))) {
       return { distribution: undefined, ungrouped: false };
@@ -80,8 +84,22 @@ export class DistributionCheck {
         query,
       );
     }
+    if (query.subqueries.some((subquery) => mayAggregateOutside(subquery.query, this.#context))) {
+      throw this.#refusal(
+        'an aggregate in a subquery of the query that it belongs to, over several shards',
+        'Write the aggregate outside of the subquery.',
+        query,
+      );
+    }
+    if (standing === 'only' && (query.select?.sortClause?.length ?? 0) > 0) {
+      throw this.#refusal(
+        'the order of a subquery in FROM, over several shards',
+        'Write ORDER BY in the outer query.',
+        query,
+      );
+    }
     const facts = [...outside, ...queryFacts(query)];
-    const distribution = this.#from(query.from, facts);
+    const distribution = this.#from(query.from, facts, this.#keepsOrder(query, standing) ? 'only' : 'part');
     const classes = new Classes(facts);
     for (const subquery of query.subqueries) {
       const inner = occurrencesOf(subquery.query, semiFacts(facts, subquery)).filter(isSharded);
@@ -95,7 +113,17 @@ export class DistributionCheck {
       }
     }
     if (distribution === undefined || query.select === undefined) return { distribution, ungrouped: false };
-    return { distribution, ungrouped: this.#rows(query, distribution, classes, isTop) };
+    return { distribution, ungrouped: this.#rows(query, distribution, classes, standing === 'top') };
+  }
+
+  /** Whether the order of the answer is that in which the query's one FROM item gives its rows. */
+  #keepsOrder(query: Query, standing: Standing): boolean {
+    const { select, from } = query;
+    if (standing === 'part' || select === undefined || from?.kind !== 'entry') return false;
+    const clauses = [select.sortClause, select.groupClause, select.distinctClause];
+    return (
+      clauses.every((clause) => (clause?.length ?? 0) === 0) && shapeOf(select, this.#context).aggregates.length === 0
+    );
   }
 
   /** Whether grouping and cutting stay within a key. Returns whether it aggregates all rows into one. */
@@ -159,9 +187,9 @@ export class DistributionCheck {
     if (!holdsKey(terms)) throw this.#refusal('SELECT DISTINCT without the shard key', hint, query);
   }
 
-  #from(node: FromNode | undefined, facts: readonly Fact[]): Distribution {
+  #from(node: FromNode | undefined, facts: readonly Fact[], standing: Standing = 'part'): Distribution {
     if (node === undefined) return undefined;
-    if (node.kind === 'entry') return this.#entry(node.entry, facts);
+    if (node.kind === 'entry') return this.#entry(node.entry, facts, standing);
     const { left, right, join } = node;
     const nullable = [...facts, ...node.facts];
     const leftFacts = join === 'right' ? [...nullable, ...yieldedFacts(left)] : facts;
@@ -215,8 +243,9 @@ export class DistributionCheck {
     ];
   }
 
-  #entry(entry: Entry, facts: readonly Fact[]): Distribution {
-    if (entry.query !== undefined) return this.#query(entry.query, insideFacts(facts, entry.query), false).distribution;
+  #entry(entry: Entry, facts: readonly Fact[], standing: Standing): Distribution {
+    if (entry.query !== undefined)
+      return this.#query(entry.query, insideFacts(facts, entry.query), standing).distribution;
     return entry.kind === 'sharded' ? [{ entry, terms: entry.key, nullable: false }] : undefined;
   }
 

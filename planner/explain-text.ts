@@ -92,8 +92,8 @@ function describeSql(sql: SqlTemplate): string[] {
 
 function describeComputed(computed: readonly ComputedExpression[]): string[] {
   return computed.map(
-    ({ sql, typeName }, index) =>
-      `Computed first: {computed ${index}} = ${describePieces(sql)}${typeName === undefined ? '' : ` as ${typeName}`}`,
+    ({ sql, typeName, sizes }, index) =>
+      `Computed first: {computed ${index}} = ${sizes === undefined ? describePieces(sql) : `${sizes}() of the other shards`}${typeName === undefined ? '' : ` as ${typeName}`}`,
   );
 }
 
@@ -132,8 +132,6 @@ function describeLocal(command: LocalCommand): string {
       return `${command.kind} ${command.name}`;
     case 'deallocate':
       return `deallocate ${command.name ?? 'all'}`;
-    case 'close all':
-      return command.kind;
     case 'set':
       return `${command.tag}, scope ${command.scope}${command.name === undefined ? '' : `, setting ${command.name}`}`;
     default:
@@ -243,6 +241,11 @@ export function describePlan(plan: Plan): string[] {
         ...describeSql(plan.sql),
         ...describeComputed(plan.computed),
       ];
+    case 'create table as':
+      return [
+        `Create ${plan.persistence.toLowerCase()}table ${plan.schema}.${plan.name}${plan.placement ?? ''} and fill it`,
+        ...describeSql(plan.sql),
+      ];
     case 'copyFrom':
       return [
         `COPY in, ${plan.target}, ${plan.columns.length} columns, ${describeCopyFormat(plan.format)}`,
@@ -263,6 +266,20 @@ export function describePlan(plan: Plan): string[] {
       return [
         `Explain (${plan.format}${plan.analyze ? ', analyze' : ''}) ${describePieces(plan.statement)}`,
         ...describePlan(plan.inner).map((line) => `  ${line}`),
+      ];
+    case 'prepare':
+      return [`The session prepares ${plan.name}`];
+    case 'execute':
+      return [`The session executes ${plan.name}, ${plan.arguments?.count ?? 0} arguments`];
+    case 'declare':
+      return [`The session declares the cursor ${plan.name}`];
+    case 'fetch':
+      return [
+        `The session ${plan.move ? 'moves' : 'fetches'} ${plan.direction} ${plan.count} in the cursor ${plan.name}`,
+      ];
+    case 'close':
+      return [
+        plan.name === undefined ? 'The session closes all cursors' : `The session closes the cursor ${plan.name}`,
       ];
     case 'refuse': {
       const { message, sqlstate, fields } = plan.error;

@@ -1,5 +1,7 @@
 /** Names of PostgreSQL's own functions and of its extensions', by what they do. */
 
+import type { FuncCall } from 'libpg-query';
+
 export const randomFunctions: ReadonlySet<string> = new Set([
   'random',
   'random_normal',
@@ -21,6 +23,15 @@ const conversionStable = /^pg_(typeof|column_size|client_encoding|size_pretty|si
 /** Whether a stable built-in function tells of one server. */
 export function localStable(name: string): boolean {
   return serverStable.test(name) && !conversionStable.test(name);
+}
+
+/** utils/adt/xml.c, ts_stat() and the two-argument ts_rewrite(): they run SQL through SPI. */
+const queryFunctions =
+  /^((query|table|schema|database)_to_xml(schema|_and_xmlschema)?|cursor_to_xml(schema)?|ts_stat)$/;
+
+/** Whether a call of a built-in function reads tables that its arguments name. */
+export function runsQueries(name: string, call: FuncCall): boolean {
+  return queryFunctions.test(name) || (name === 'ts_rewrite' && call.args?.length === 2);
 }
 
 /** Extensions of PostgreSQL's own distribution none of whose functions reads a table that is not named to it. */

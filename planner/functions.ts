@@ -10,7 +10,8 @@ import { conductOfAll } from './code/read-routine.js';
 import type { Callee } from './code/read-sql.js';
 import { routinesNamed } from './code/routines.js';
 import type { PlanContext } from './context.js';
-import { localStable, randomFunctions, sequenceFunctions } from './function-names.js';
+import { localStable, randomFunctions, runsQueries, sequenceFunctions } from './function-names.js';
+import { isSizeFunction } from './size-functions.js';
 import { functionName, someNode, walkNodes, type QualifiedName } from './tree.js';
 
 export interface KnownFunction {
@@ -50,6 +51,8 @@ function rank(traits: FunctionTraits): number {
  * - `nowhere`: a function of the user's that touches sharded tables, writes to one copy of a reference table, or cannot
  *   be read
  * - `settings`: set_config()
+ * - `size`: measures what is stored; the parts on all shards add up (planner/sizes.ts)
+ * - `query`: runs a statement or reads a table that its arguments name
  * - `unknown`: no such function is known
  */
 export type FunctionEffect =
@@ -63,6 +66,8 @@ export type FunctionEffect =
   | 'at home'
   | 'nowhere'
   | 'settings'
+  | 'size'
+  | 'query'
   | 'unknown';
 
 /** Functions of the extensions uuid-ossp and pgcrypto: volatile or not, they read no table. */
@@ -84,6 +89,9 @@ export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
   if (routines.length > 0) return userEffect(call, routines, context);
   // No function of the name takes as many arguments: the server will say so.
   if (!known.builtin) return extensionRandom.has(name.name) ? 'random' : 'unknown';
+  if (isSizeFunction(name.name)) return 'size';
+  if (runsQueries(name.name, call)) return 'query';
+  if (name.name === 'ts_rewrite') return 'plain';
   switch (known.traits.volatility) {
     case 'immutable':
       return 'plain';

@@ -3,7 +3,7 @@
  * columns it names, to temporary tables of a session on the home shard, and the statement runs there over them.
  */
 
-import type { Node, SelectStmt } from 'libpg-query';
+import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
@@ -16,14 +16,17 @@ import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './pl
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
 import type { Query } from './query.js';
 import { keyColumns, scatterRouting } from './routing.js';
+import { sizeEdits } from './sizes.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
-import { columnRefParts, isStar, nameParts, someNode, walkNodes } from './tree.js';
+import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from './tree.js';
 
 /** A place in the text where a relation is named, with all that is known of its rows there. */
 interface Place {
   readonly location: number;
   readonly relation: Relation;
+  /** `ONLY`: without the rows of its children. */
+  readonly only: boolean;
   readonly occurrences: readonly Occurrence[];
 }
 
@@ -49,18 +52,19 @@ export function combineParts(
   binder: Binder,
 ): CombineParts {
   const { text, context } = binder;
-  checkCombinable(roots, select, text);
+  checkCombinable(roots, select, query, text);
   checkSystemColumns(roots, text);
   checkCalls(roots, 'combined', context, text);
-  const places = placesOf(spread);
-  const relations = [...new Set(places.map(({ relation }) => relation))];
+  const places = placesOf(spread, onlyLocations(roots));
+  const sources = new Map(places.map((place) => [sourceOf(place), place]));
+  const names = [...sources.keys()];
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
   const conditions = conditionsByEntry(query);
-  const shipments = relations.map((relation) =>
+  const shipments = [...sources].map(([name, { relation }]) =>
     shipmentOf(
       relation,
-      places.filter((place) => place.relation === relation),
+      places.filter((place) => sourceOf(place) === name),
       named,
       aliased,
       conditions,
@@ -69,18 +73,20 @@ export function combineParts(
   );
   const computed = new ComputedList();
   const edits: Edit[] = [
-    ...places.map((place) => relationEdit(place, relations.indexOf(place.relation), aliased, text)),
+    ...places.flatMap((place) => relationEdits(place, names.indexOf(sourceOf(place)), aliased, text)),
     ...computeOnce(roots, context, text, computed, 'session'),
+    ...sizeEdits(roots, context, text, computed),
   ];
   return { shipments, edits, computed: computed.expressions };
 }
 
-function checkCombinable(root: readonly Node[], select: SelectStmt, text: StatementText): void {
+function checkCombinable(root: readonly Node[], select: SelectStmt, query: Query, text: StatementText): void {
   for (const target of select.targetList ?? []) {
     const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
-    const parts = value !== undefined && 'ColumnRef' in value ? columnRefParts(value.ColumnRef) : [];
-    const isRow = parts.length === 1 && aliasesOf(root).has(parts[0] ?? '');
-    if (isRow)
+    if (value === undefined || !('ColumnRef' in value)) continue;
+    const parts = columnRefParts(value.ColumnRef);
+    const isColumn = query.select === select && query.scope.resolve(value.ColumnRef) !== undefined;
+    if (!isColumn && parts.length === 1 && aliasesOf(root).has(parts[0] ?? ''))
       throw refuse('a whole row as a result column, over several shards', 'Select its columns, or row_to_json(…).');
   }
   walkNodes(root, (node) => {
@@ -121,16 +127,30 @@ function aliasesOf(root: readonly Node[]): ReadonlySet<string> {
 }
 
 /** A WITH query that is read twice is bound twice: its relations stand in the text once. */
-function placesOf(spread: Spread): readonly Place[] {
-  const places = new Map<number, { relation: Relation; occurrences: Occurrence[] }>();
+function placesOf(spread: Spread, only: ReadonlySet<number>): readonly Place[] {
+  const places = new Map<number, { relation: Relation; only: boolean; occurrences: Occurrence[] }>();
   for (const occurrence of spread.all) {
     const { relation, location } = occurrence.entry;
     if (relation === undefined) continue;
     const place = places.get(location);
-    if (place === undefined) places.set(location, { relation, occurrences: [occurrence] });
+    if (place === undefined) places.set(location, { relation, only: only.has(location), occurrences: [occurrence] });
     else place.occurrences.push(occurrence);
   }
   return [...places].map(([location, place]) => ({ location, ...place }));
+}
+
+/** Where the rows come from, as FROM names it. */
+function sourceOf({ relation, only }: Place): string {
+  return only ? `ONLY ${qualifiedName(relation)}` : qualifiedName(relation);
+}
+
+function onlyLocations(roots: readonly Node[]): ReadonlySet<number> {
+  const locations = new Set<number>();
+  walkNodes(roots, (node) => {
+    if ('RangeVar' in node && node.RangeVar.inh !== true) locations.add(node.RangeVar.location ?? 0);
+    return true;
+  });
+  return locations;
 }
 
 function shipmentOf(
@@ -153,15 +173,19 @@ function shipmentOf(
   const shipped = columns.length > 0 ? columns : [...keyColumns(relation), ...relation.columns].slice(0, 1);
   const list = shipped.map(({ name }) => quoteIdentifier(name));
   const filter = shipmentFilter(places, conditions, binder);
+  const [source = qualifiedName(relation)] = places.map(sourceOf);
   return {
     relation: qualifiedName(relation),
     columns: list,
     definition: shipped.map(columnDefinition).join(', '),
+    types: shipped.map(({ typeOid, baseTypeOid, typeName, collation }) => ({
+      typeOid,
+      baseTypeOid,
+      typeName,
+      collation,
+    })),
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
-    sql: [
-      `SELECT ${list.join(', ')} FROM ${qualifiedName(relation)}`,
-      ...(filter === undefined ? [] : [' WHERE ', ...filter]),
-    ],
+    sql: [`SELECT ${list.join(', ')} FROM ${source}`, ...(filter === undefined ? [] : [' WHERE ', ...filter])],
     primaryKey: dependent.map(quoteIdentifier),
     always: isSharded,
   };
@@ -225,19 +249,32 @@ function aliasedLocations(root: unknown): Aliased {
 }
 
 /** Puts the copy's name where the relation's was; its columns are still found under the relation's own name. */
-function relationEdit({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit {
-  let last = text.tokenIndexAt(location);
+function relationEdits({ location, relation }: Place, shipment: number, aliased: Aliased, text: StatementText): Edit[] {
+  let first = text.tokenIndexAt(location);
+  let last = first;
   while (text.word(last + 1) === '.') last += 2;
+  // `t *` and `ONLY (t)` say which rows are meant: the copy has just those.
+  if (text.word(last + 1) === '*') last += 1;
+  if (text.word(first - 1) === '(' && text.word(first - 2) === 'only') {
+    first -= 2;
+    last += 1;
+  }
   const alias = aliased.all.has(location) ? [] : [` AS ${quoteIdentifier(relation.name)}`];
-  const pieces: SqlPiece[] = [{ kind: 'relation', shipment }, ...alias];
-  return { start: location, end: text.endOf(last), pieces };
+  const edit: Edit = {
+    start: text.startOf(first),
+    end: text.endOf(last),
+    pieces: [{ kind: 'relation', shipment }, ...alias],
+  };
+  const before = text.word(first - 1) === 'only' ? first - 2 : first - 1;
+  if (text.word(before) !== 'table') return [edit];
+  return [{ start: text.startOf(before), end: text.endOf(before), pieces: ['SELECT * FROM'] }, edit];
 }
 
 /** The columns that a statement may read, by name alone: what is not named anywhere need not be shipped. */
 class NamedColumns {
   /** Some GROUP BY is there, so a primary key may say which columns depend on the grouped ones. */
   readonly grouped: boolean;
-  /** A star or NATURAL JOIN: every column matters. */
+  /** A star, NATURAL JOIN, or an alias of a join, which may rename columns by their places: every column matters. */
   readonly #everything: boolean;
   readonly #names = new Set<string>();
   /** Unqualified names: one that is a relation's alias means its whole row. */
@@ -245,10 +282,12 @@ class NamedColumns {
 
   constructor(root: unknown) {
     this.grouped = someNode(root, (node) => 'SelectStmt' in node && node.SelectStmt.groupClause !== undefined);
+    const idle = idleStars(root);
     this.#everything = someNode(
       root,
       (node) =>
-        ('JoinExpr' in node && node.JoinExpr.isNatural === true) || ('ColumnRef' in node && isStar(node.ColumnRef)),
+        ('JoinExpr' in node && (node.JoinExpr.isNatural === true || node.JoinExpr.alias !== undefined)) ||
+        ('ColumnRef' in node && isStar(node.ColumnRef) && !idle.has(node.ColumnRef)),
     );
     walkNodes(root, (node) => {
       if ('ColumnRef' in node) {
@@ -264,4 +303,21 @@ class NamedColumns {
   wants(column: string, aliases: readonly string[]): boolean {
     return this.#everything || this.#names.has(column) || aliases.some((alias) => this.#unqualified.has(alias));
   }
+}
+
+/** The stars of `EXISTS (SELECT * …)`, which read no column. */
+function idleStars(root: unknown): ReadonlySet<ColumnRef> {
+  const stars = new Set<ColumnRef>();
+  walkNodes(root, (node) => {
+    if (!('SubLink' in node) || node.SubLink.subLinkType !== 'EXISTS_SUBLINK') return true;
+    const select = selectOf(node.SubLink.subselect);
+    // DISTINCT compares the columns, and may fail on their types.
+    if (select?.distinctClause !== undefined) return true;
+    for (const target of select?.targetList ?? []) {
+      const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
+      if (value !== undefined && 'ColumnRef' in value && isStar(value.ColumnRef)) stars.add(value.ColumnRef);
+    }
+    return true;
+  });
+  return stars;
 }

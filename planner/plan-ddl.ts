@@ -1,6 +1,6 @@
 /** DDL and maintenance: on all shards, with what becomes of placements. */
 
-import type { Node, RangeVar, ViewStmt } from 'libpg-query';
+import type { CreateTableAsStmt, Node, RangeVar, ViewStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import { checkChange } from './check-implied.js';
@@ -9,6 +9,7 @@ import { checkAlterTable, checkIndex, namedRelation } from './ddl-alter-table.js
 import { checkRule, checkTrigger } from './ddl-code.js';
 import { planCreateTable } from './ddl-create-table.js';
 import { planDo } from './plan-do.js';
+import { planCreateTableAs } from './plan-create-as.js';
 import type { Plan, PlacementChange } from './plan.js';
 import type { StatementText } from './text.js';
 
@@ -28,7 +29,6 @@ const prune: readonly PlacementChange[] = [{ kind: 'prune' }];
 const refused: Readonly<Record<string, readonly [construct: string, hint: string]>> = {
   CreateEventTrigStmt: ['CREATE EVENT TRIGGER', 'Its function would run on every shard.'],
   AlterEventTrigStmt: ['ALTER EVENT TRIGGER', 'Its function would run on every shard.'],
-  CreateTableAsStmt: ['CREATE TABLE AS and CREATE MATERIALIZED VIEW', 'CREATE TABLE first, then INSERT the rows.'],
   CreatePublicationStmt: ['CREATE PUBLICATION', 'Create it on each server by hand.'],
   AlterPublicationStmt: ['ALTER PUBLICATION', 'Change it on each server by hand.'],
   CreateSubscriptionStmt: ['CREATE SUBSCRIPTION', 'Create it on a server by hand.'],
@@ -102,6 +102,7 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   const found = refused[tag];
   if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
   if ('CreateStmt' in node) return planCreateTable(node.CreateStmt, context, text);
+  if ('CreateTableAsStmt' in node) return planCreateAs(node.CreateTableAsStmt, context, text);
   if ('AlterTableStmt' in node) {
     checkAlterTable(node.AlterTableStmt, context, text);
     const isConcurrent = node.AlterTableStmt.cmds?.some(isConcurrentDetach) === true;
@@ -128,6 +129,13 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
     return everywhere({ transactional: false });
   return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
+}
+
+function planCreateAs(create: CreateTableAsStmt, context: PlanContext, text: StatementText): Plan {
+  if (create.objtype === 'OBJECT_TABLE') return planCreateTableAs(create, context, text);
+  throw refuse('CREATE MATERIALIZED VIEW', 'CREATE TABLE … AS, and fill it anew when its rows are to be fresh.', {
+    position: text.position(text.start),
+  });
 }
 
 function refuseUnknown(tag: string, text: StatementText): Plan {
@@ -169,18 +177,11 @@ function planMaintenance(node: Node, context: PlanContext, text: StatementText):
     return everywhere({ transactional: !isVacuum, changesCatalog: false });
   }
   if ('CheckPointStmt' in node) return everywhere({ transactional: false, changesCatalog: false });
-  if ('ClusterStmt' in node)
-    return everywhere({ transactional: node.ClusterStmt.relation !== undefined, changesCatalog: false });
-  if ('ReindexStmt' in node) return everywhere({ transactional: isTransactionalReindex(node), changesCatalog: false });
+  // Of a partitioned table they run outside of transactions only; and what is done on some shards alone does no harm.
+  if ('ClusterStmt' in node || 'ReindexStmt' in node)
+    return everywhere({ transactional: false, changesCatalog: false });
   if ('RefreshMatViewStmt' in node) return planRefresh(node.RefreshMatViewStmt.relation, context, text);
   return undefined;
-}
-
-/** REINDEX of a table or an index may run in a transaction, unless it is concurrent. */
-function isTransactionalReindex(node: Extract<Node, { ReindexStmt: unknown }>): boolean {
-  const { kind, params } = node.ReindexStmt;
-  const isConcurrent = params?.some((param) => 'DefElem' in param && param.DefElem.defname === 'concurrently') === true;
-  return !isConcurrent && (kind === 'REINDEX_OBJECT_INDEX' || kind === 'REINDEX_OBJECT_TABLE');
 }
 
 function planRefresh(range: RangeVar | undefined, context: PlanContext, text: StatementText): Plan {

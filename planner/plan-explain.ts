@@ -3,13 +3,14 @@
 import type { ExplainStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
+import { declaredStart } from './plan-session.js';
 import type { Plan } from './plan.js';
 import type { StatementText } from './text.js';
 import { stringValue } from './tree.js';
 
 const formats = ['text', 'json', 'xml', 'yaml'] as const;
 
-const explainable: ReadonlySet<Plan['kind']> = new Set(['pass', 'scatter', 'combine', 'insert', 'modify']);
+const explainable: ReadonlySet<Plan['kind']> = new Set(['pass', 'scatter', 'combine', 'insert', 'modify', 'execute']);
 
 /** `planInner` plans the statement that begins at a byte. */
 export function planExplain(explain: ExplainStmt, text: StatementText, planInner: (start: number) => Plan): Plan {
@@ -30,7 +31,7 @@ export function planExplain(explain: ExplainStmt, text: StatementText, planInner
   let index = 1;
   if (text.word(1) === '(') index = text.closingIndex(1) + 1;
   else while (['analyze', 'analyse', 'verbose'].includes(text.word(index))) index += 1;
-  const start = text.startOf(index);
+  const start = text.word(index) === 'declare' ? declaredStart(text, index) : text.startOf(index);
   const inner = planInner(start);
   if (!explainable.has(inner.kind)) {
     throw refuse('EXPLAIN of this statement', 'Explain a SELECT, INSERT, UPDATE or DELETE.');

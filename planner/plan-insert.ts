@@ -8,11 +8,13 @@ import type { Binder } from './bind.js';
 import { conflictColumns } from './bind-modify.js';
 import { checkImplied } from './check-implied.js';
 import { checkCalls } from './checks.js';
+import { ComputedList } from './computed.js';
 import { usesSequence } from './insert-defaults.js';
 import { planInsertSelect } from './plan-insert-select.js';
 import { planValues } from './insert-values.js';
 import { checkKeyAssignments, checkTargets, writtenTables } from './plan-modify.js';
 import type { Plan } from './plan.js';
+import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import type { Entry } from './query.js';
 import { pinnedRouting } from './routing.js';
@@ -58,7 +60,9 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
       return planInsertSelect(insert, query, target, relation, binder);
     }
     checkCalls([node], 'home', context, text);
-    return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
+    const computed = new ComputedList();
+    const sql = text.template(sizeEdits([node], context, text, computed));
+    return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql, computed: computed.expressions };
   }
   checkTargets(node, spread, binder);
   const isOne = target.kind === 'sharded' && (valueRows(insert)?.length ?? 0) <= 1;

@@ -36,9 +36,6 @@ export function planLocal(node: Node): Plan | undefined {
     return local({ kind: 'deallocate', name: isall === true ? undefined : name });
   }
   if ('ListenStmt' in node || 'UnlistenStmt' in node || 'NotifyStmt' in node) return atHome('write');
-  if ('ClosePortalStmt' in node && node.ClosePortalStmt.portalname === undefined) {
-    return local({ kind: 'close all' });
-  }
   return refusedSession(node);
 }
 
@@ -81,15 +78,6 @@ function setCommand(statement: VariableSetStmt): LocalCommand {
 }
 
 function refusedSession(node: Node): Plan | undefined {
-  if ('PrepareStmt' in node || 'ExecuteStmt' in node) {
-    throw refuse('PREPARE and EXECUTE as SQL', 'Use the prepared statements of the protocol: every driver has them.');
-  }
-  if ('DeclareCursorStmt' in node || 'FetchStmt' in node || 'ClosePortalStmt' in node) {
-    throw refuse(
-      'cursors as SQL (DECLARE, FETCH, MOVE, CLOSE)',
-      "Use the protocol's portals: a driver's cursor or stream does.",
-    );
-  }
   if ('LoadStmt' in node) throw refuse('LOAD', 'Set shared_preload_libraries on every server.');
   return undefined;
 }

@@ -12,6 +12,7 @@ import { DistributionCheck } from './distribution.js';
 import { callsOf } from './functions.js';
 import type { Plan } from './plan.js';
 import { refuseMixture } from './plan-select.js';
+import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { pinnedRouting, scatterRouting } from './routing.js';
 import type { Entry, FromNode, Query } from './query.js';
@@ -109,7 +110,9 @@ export function planModify(node: Node, binder: Binder): Plan {
   );
   if (spread.sharded.length === 0 && !writesReference) {
     checkCalls(root, 'home', context, text);
-    return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
+    const computed = new ComputedList();
+    const sql = text.template(sizeEdits(root, context, text, computed));
+    return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql, computed: computed.expressions };
   }
   if (isMerge) {
     throw refuse(

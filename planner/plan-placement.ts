@@ -37,6 +37,15 @@ export function planPlacementCall(select: SelectStmt, binder: Binder): Plan | un
     throw refuse(`the placement of a ${relation.kind}`, 'Only tables have a placement.', position);
   }
   const { schema, name: relationName } = relation;
+  if (relation.isInherited || relation.isPartition) {
+    throw refuse(
+      `a new placement of "${relationName}", which is ${relation.isPartition ? 'a partition' : 'in a tree of inheritance'},`,
+      relation.isPartition
+        ? 'Place the partitioned table: its partitions go with it.'
+        : 'Create the tables with their placement, or take the child out of the tree first (NO INHERIT).',
+      position,
+    );
+  }
   const base = { kind: 'place table', schema, name: relationName, column: lone.column } as const;
   if (name === 'create_reference_table') return { ...base, placement: { kind: 'reference' } };
   if (name === 'undistribute_table') return { ...base, placement: { kind: 'home' } };

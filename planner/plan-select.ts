@@ -15,6 +15,7 @@ import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
 import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
+import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { someNode } from './tree.js';
 
@@ -49,8 +50,8 @@ export function unshardedRouting(root: unknown, spread: Spread, binder: Binder):
 function readsOnly(root: unknown, binder: Binder): boolean {
   if (hasLocks(root)) return false;
   return callsOf(root, binder.context).every(({ call, effect }) => {
-    if (effect === 'plain' || effect === 'once' || effect === 'random' || effect === 'time') return true;
-    if (effect === 'with copies') return true;
+    if (effect === 'plain' || effect === 'once' || effect === 'random' || effect === 'size') return true;
+    if (effect === 'time' || effect === 'with copies') return true;
     if (effect === 'at home')
       return changesNothing(userConduct(call, userRoutines(call, binder.context), binder.context));
     const name = call.funcname?.at(-1);
@@ -86,9 +87,12 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const routing = unshardedRouting(root, spread, binder);
     checkCalls(root, 'home', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
-    return { kind: 'pass', routing, access, sql: 'client', computed: [] };
+    const computed = new ComputedList();
+    const sql = text.template(sizeEdits(root, context, text, computed));
+    return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }
-  const pinned = spread.home ? undefined : pinnedRouting(spread.sharded, text);
+  const measures = callsOf(root, context).some(({ effect }) => effect === 'size');
+  const pinned = spread.home || measures ? undefined : pinnedRouting(spread.sharded, text);
   if (pinned !== undefined) {
     if (writes) refuseReferenceWrites(spread);
     checkCalls(root, 'one shard', context, text);

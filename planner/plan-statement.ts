@@ -9,6 +9,7 @@ import { planDeclaredCall } from './declared-call.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './expand-view.js';
 import { planCall } from './plan-call.js';
 import { planCopy } from './plan-copy.js';
+import { planSelectInto } from './plan-create-as.js';
 import { planDdl } from './plan-ddl.js';
 import { planDeclaration } from './plan-declaration.js';
 import { planExplain } from './plan-explain.js';
@@ -17,6 +18,7 @@ import { planLocal } from './plan-local.js';
 import { planModify } from './plan-modify.js';
 import { planPlacementCall } from './plan-placement.js';
 import { planSelect } from './plan-select.js';
+import { planSession } from './plan-session.js';
 import { planSetConfig } from './plan-set-config.js';
 import type { Plan } from './plan.js';
 import type { Slot } from './parse/tokenizer.js';
@@ -73,16 +75,18 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
   if ('UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
     return planModify(node, new Binder(context, text));
   }
-  const local = planLocal(node);
+  const local = planLocal(node) ?? planSession(node, context, text);
   if (local !== undefined) return local;
   if ('ExplainStmt' in node) {
     const { query } = node.ExplainStmt;
     if (query === undefined) throw refuse('this EXPLAIN', 'Explain a SELECT, INSERT, UPDATE or DELETE.');
+    // What EXPLAIN tells of a cursor is the plan of its query.
+    const explained = ('DeclareCursorStmt' in query ? query.DeclareCursorStmt.query : undefined) ?? query;
     return planExplain(node.ExplainStmt, text, (start) => {
-      const statement = { node: query, start, end: input.statement.end };
+      const statement = { node: explained, start, end: input.statement.end };
       // The slots of the whole text, so that one list serves the plan inside too.
       const inner = { ...input, statement, slots: text.slots };
-      return planNode(query, inner, new StatementText(inner));
+      return planNode(explained, inner, new StatementText(inner));
     });
   }
   if ('CallStmt' in node) return planCall(node.CallStmt, new Binder(context, text));
@@ -91,9 +95,8 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
 }
 
 function planQuery(select: SelectStmt, binder: Binder): Plan {
-  if (select.intoClause !== undefined) {
-    throw refuse('SELECT INTO', 'CREATE TABLE first, then INSERT the rows.');
-  }
+  const into = planSelectInto(select, binder.context, binder.text);
+  if (into !== undefined) return into;
   return (
     planPlacementCall(select, binder) ??
     planDeclaration(select, binder) ??

@@ -4,6 +4,8 @@
  */
 
 import type { PgError } from '../base/errors.js';
+import type { SessionPlan } from './session-plan.js';
+import type { SizeFunction } from './size-functions.js';
 
 /**
  * Where a value of the statement comes from.
@@ -58,7 +60,7 @@ export type SqlPiece =
   | { readonly kind: 'computed'; readonly index: number }
   /** LIMIT + OFFSET of the statement, or the word ALL. */
   | { readonly kind: 'limit' }
-  /** The relation of a shipment of `combine`: its temporary copy where it was shipped, else its own name. */
+  /** A shipment of `combine`: its temporary copy where it was shipped, else the relation's own name. */
   | { readonly kind: 'relation'; readonly shipment: number };
 
 /** SQL to send: `client` is the client's own bytes, unchanged. */
@@ -69,6 +71,11 @@ export interface ComputedExpression {
   readonly sql: readonly SqlPiece[];
   /** How its value is written into SQL: `'value'::typeName`; undefined leaves the type that the server reports. */
   readonly typeName: string | undefined;
+  /**
+   * Not an expression: what each shard but the home shard measures by this function, summed, as a JSON object. Its keys
+   * are oids of the home shard (with `oid fork` for pg_relation_size), or `oid n` and `name n` of databases and tablespaces.
+   */
+  readonly sizes?: SizeFunction;
 }
 
 /** How a value compares in a merge. Each names the binary wire format that the comparator reads. */
@@ -126,10 +133,21 @@ export type Gather =
 
 export type Access = 'read' | 'write';
 
-/** A relation whose rows `combine` brings together on one server. */
+/** The type of a shipped column: enough to send its values as the elements of an array. */
+export interface ShippedType {
+  readonly typeOid: number;
+  /** The type below any domain. */
+  readonly baseTypeOid: number;
+  /** As format_type() prints it, with its modifier. */
+  readonly typeName: string;
+  /** The collation, qualified and quoted, where it is not that of the type. */
+  readonly collation: string | undefined;
+}
+
+/** Rows that `combine` brings together on one server: those of a relation, or the result of a query on the shards. */
 export interface Shipment {
-  /** The relation's name, qualified and quoted. */
-  readonly relation: string;
+  /** The relation's name, qualified and quoted; undefined for the result of a query, which is always shipped. */
+  readonly relation: string | undefined;
   /** The columns that are shipped, in the relation's order, quoted. */
   readonly columns: readonly string[];
   /**
@@ -137,6 +155,8 @@ export interface Shipment {
    * the transaction may have created, changed or locked.
    */
   readonly definition: string;
+  /** The types of these columns, on the home shard. */
+  readonly types: readonly ShippedType[];
   /** Where its rows are: for a sharded relation its owners, else any shard that has them. */
   readonly routing: Routing;
   /** The query that each of these shards runs; its rows travel in binary. */
@@ -157,8 +177,6 @@ export type LocalCommand =
   | { readonly kind: 'rollback to'; readonly name: string }
   /** DEALLOCATE of a prepared statement, or of all. */
   | { readonly kind: 'deallocate'; readonly name: string | undefined }
-  /** CLOSE ALL */
-  | { readonly kind: 'close all' }
   /**
    * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session.
    * With the tag SELECT it is a set_config() alone, whose row from the home shard is the answer.
@@ -196,7 +214,10 @@ export interface CopyFormat {
   readonly escape: string;
 }
 
-export type Plan =
+/** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
+export type Plan = ServerPlan | SessionPlan;
+
+export type ServerPlan =
   | { readonly kind: 'empty' }
   | { readonly kind: 'local'; readonly command: LocalCommand }
   /** Rung 2: one shard runs the statement as it is and its answer passes through as bytes. */
@@ -244,6 +265,24 @@ export type Plan =
       /** Where each key column stands among the columns. */
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       readonly target: 'sharded' | 'reference' | 'home';
+    }
+  /**
+   * CREATE TABLE AS and SELECT INTO: the home shard makes the table without rows, and so tells its columns; then it is
+   * placed as any new table, and filled by the query.
+   */
+  | {
+      readonly kind: 'create table as';
+      /** Makes the table on the home shard, WITH NO DATA. */
+      readonly sql: readonly SqlPiece[];
+      /** The query; undefined where its rows are not wanted. */
+      readonly query: readonly SqlPiece[] | undefined;
+      readonly schema: string;
+      readonly name: string;
+      readonly persistence: '' | 'UNLOGGED ' | 'TEMPORARY ';
+      /** pgring's own options as a WITH clause; undefined for a temporary table, which has no placement. */
+      readonly placement: string | undefined;
+      /** What CREATE TABLE says behind the columns. */
+      readonly options: readonly SqlPiece[];
     }
   /** VALUES rows grouped by owner; a reference table gets all rows on every shard. */
   | {

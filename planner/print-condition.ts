@@ -13,7 +13,7 @@ import { parseStatements } from './parse/parser.js';
 import { fill, noPieces } from './parse/splice.js';
 import type { SqlPiece } from './plan.js';
 import type { StatementText } from './text.js';
-import { functionName, nameParts, operatorName, selectOf, typeNameParts } from './tree.js';
+import { functionName, integerConstant, nameParts, operatorName, selectOf, typeNameParts } from './tree.js';
 
 /** The SQL of a column; undefined for one that must not occur. */
 export type ColumnPrinter = (reference: Extract<Node, { ColumnRef: unknown }>['ColumnRef']) => string | undefined;
@@ -131,7 +131,7 @@ class Printer {
     }
     if ('A_ArrayExpr' in node) return joined(['ARRAY[', this.#list(node.A_ArrayExpr.elements, ', '), ']']);
     if ('TypeCast' in node) {
-      return joined(['(', this.print(node.TypeCast.arg), '::', typeSql(node.TypeCast.typeName), ')']);
+      return joined(['(', this.print(node.TypeCast.arg), '::', this.#type(node.TypeCast.typeName), ')']);
     }
     return 'FuncCall' in node ? this.#call(node) : undefined;
   }
@@ -186,9 +186,28 @@ class Printer {
     const name = functionName(call);
     const traits = this.#context.catalog.functions('pg_catalog', name.name);
     const isPlain = effectOf(call, this.#context) === 'plain' && traits?.volatility === 'immutable';
-    if (!isPlain || traits.kind !== 'function' || call.funcformat !== 'COERCE_EXPLICIT_CALL') return undefined;
+    if (!isPlain || traits.kind !== 'function') return undefined;
+    if (call.funcformat === 'COERCE_SQL_SYNTAX' && name.name === 'substring') {
+      const [string, start, count] = call.args ?? [];
+      const rest = count === undefined ? [] : [' FOR ', this.print(count)];
+      return joined(['SUBSTRING(', this.print(string), ' FROM ', this.print(start), ...rest, ')']);
+    }
+    if (call.funcformat !== 'COERCE_EXPLICIT_CALL') return undefined;
     const names = nameParts(call.funcname).map(quoteIdentifier).join('.');
     return joined([`${names}(`, call.args === undefined ? [] : this.#list(call.args, ', '), ')']);
+  }
+
+  /** A type of PostgreSQL's own. What regclass and its like mean differs between servers. */
+  #type(type: TypeName | undefined): Printed {
+    const { schema, name } = typeNameParts(type);
+    if (type === undefined || (schema !== undefined && schema !== 'pg_catalog') || name.startsWith('reg'))
+      return undefined;
+    if (type.setof === true || type.pct_type === true) return undefined;
+    const bounds = '[]'.repeat(type.arrayBounds?.length ?? 0);
+    const names = nameParts(type.names).map(quoteIdentifier).join('.');
+    if (type.typmods === undefined) return [`${names}${bounds}`];
+    if (schema === 'pg_catalog' && name === 'interval') return joined([intervalSql(type.typmods), bounds]);
+    return joined([`${names}(`, this.#list(type.typmods, ', '), `)${bounds}`]);
   }
 
   #list(nodes: readonly Node[] | undefined, separator: string): Printed {
@@ -208,11 +227,27 @@ function joined(parts: readonly (string | Printed)[]): Printed {
   return pieces;
 }
 
-/** A type of PostgreSQL's own without modifiers. What regclass and its like mean differs between servers. */
-function typeSql(type: TypeName | undefined): string | undefined {
-  const { schema, name } = typeNameParts(type);
-  if (type === undefined || (schema !== undefined && schema !== 'pg_catalog') || name.startsWith('reg'))
-    return undefined;
-  if (type.typmods !== undefined || type.setof === true || type.pct_type === true) return undefined;
-  return `${nameParts(type.names).map(quoteIdentifier).join('.')}${'[]'.repeat(type.arrayBounds?.length ?? 0)}`;
+/** The fields that an interval keeps, by the bits of its modifier (timestamp.h, INTERVAL_MASK). */
+const intervalFields: Readonly<Record<number, string>> = {
+  2: 'MONTH',
+  4: 'YEAR',
+  6: 'YEAR TO MONTH',
+  8: 'DAY',
+  1024: 'HOUR',
+  1032: 'DAY TO HOUR',
+  2048: 'MINUTE',
+  3072: 'HOUR TO MINUTE',
+  3080: 'DAY TO MINUTE',
+  4096: 'SECOND',
+  6144: 'MINUTE TO SECOND',
+  7168: 'HOUR TO SECOND',
+  7176: 'DAY TO SECOND',
+};
+
+/** `interval '1' month`: its fields are words, for which the tree has a number without a place in the text. */
+function intervalSql(modifiers: readonly Node[]): string | undefined {
+  const [mask] = modifiers;
+  if (modifiers.length !== 1 || mask === undefined || !('A_Const' in mask)) return undefined;
+  const fields = intervalFields[integerConstant(mask.A_Const) ?? 0];
+  return fields === undefined ? undefined : `INTERVAL ${fields}`;
 }

@@ -64,22 +64,40 @@ export function ownConditions(
   conditions: readonly PlacedCondition[],
   binder: Binder,
 ): readonly SqlPiece[] | undefined {
-  const printed = conditions.flatMap(({ node, scope }) => {
-    const pieces = printCondition(
-      node,
-      (reference) => {
-        const column = scope.resolve(reference);
-        const index = column === undefined ? -1 : entry.columns.findIndex(({ term }) => term === column.term);
-        const name = entry.relation?.columns[index]?.name;
-        return name === undefined ? undefined : quoteIdentifier(name);
-      },
-      binder.context,
-      binder.text,
-    );
-    return pieces === undefined || !readsColumn(node) ? [] : [pieces];
+  const printed = conditions.flatMap((condition) => {
+    const pieces = ownCondition(entry, condition, binder);
+    return pieces === undefined ? [] : [pieces];
   });
   if (printed.length === 0) return undefined;
-  return printed.flatMap((pieces, index) => (index === 0 ? pieces : [' AND ', ...pieces]));
+  return separated(printed, ' AND ');
+}
+
+/** What a condition says of the entry's columns alone: all of it, or what each arm of an OR says of them. */
+function ownCondition(entry: Entry, { node, scope }: PlacedCondition, binder: Binder): readonly SqlPiece[] | undefined {
+  if (!readsColumn(node)) return undefined;
+  const whole = printCondition(
+    node,
+    (reference) => {
+      const column = scope.resolve(reference);
+      const index = column === undefined ? -1 : entry.columns.findIndex(({ term }) => term === column.term);
+      const name = entry.relation?.columns[index]?.name;
+      return name === undefined ? undefined : quoteIdentifier(name);
+    },
+    binder.context,
+    binder.text,
+  );
+  if (whole !== undefined || !('BoolExpr' in node) || node.BoolExpr.boolop !== 'OR_EXPR') return whole;
+  const arms: (readonly SqlPiece[])[] = [];
+  for (const arm of node.BoolExpr.args ?? []) {
+    const pieces = ownConditions(entry, placed(arm, scope), binder);
+    if (pieces === undefined) return undefined;
+    arms.push(pieces);
+  }
+  return ['(', ...separated(arms, ' OR '), ')'];
+}
+
+function separated(parts: readonly (readonly SqlPiece[])[], separator: string): readonly SqlPiece[] {
+  return parts.flatMap((pieces, index) => (index === 0 ? pieces : [separator, ...pieces]));
 }
 
 function readsColumn(node: Node): boolean {

@@ -89,6 +89,17 @@ export class Scope {
     return this.parent?.resolveName(name);
   }
 
+  /** Whether a reference means a column of this level, not of one around it. */
+  isOwn(reference: ColumnRef): boolean {
+    const parts = columnRefParts(reference);
+    const name = parts.at(-1) ?? '';
+    if (parts.length > 1) return this.qualifiers.some((qualifier) => qualifier.alias === parts.at(-2));
+    return (
+      this.columns.some((column) => column.name === name) ||
+      this.qualifiers.some((qualifier) => qualifier.open || qualifier.alias === name)
+    );
+  }
+
   resolveName(name: string): VisibleColumn | undefined {
     return this.#unqualified(name);
   }

@@ -1,9 +1,13 @@
 /** What the names of relations mean. */
 
+import type { RangeVar } from 'libpg-query';
+
 import { PgError, sqlstate } from '../base/errors.js';
+import { temporarySchema } from '../catalog/resolve.js';
 import type { CatalogSnapshot, Relation } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
 import type { EntryKind } from './query.js';
+import { namesSizes } from './size-functions.js';
 import type { QualifiedName } from './tree.js';
 
 const catalogSchemas: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema', 'pg_toast']);
@@ -24,6 +28,12 @@ export function resolveRelation(name: QualifiedName, context: NamingContext): Re
     if (schema === 'information_schema' && informationViews.test(name.name)) return 'catalog';
   }
   return undefined;
+}
+
+/** Whether a relation of that name would be created in the session's temporary schema. */
+export function isTemporaryTarget(range: RangeVar, { searchPath }: Pick<PlanContext, 'searchPath'>): boolean {
+  if (range.relpersistence === 't') return true;
+  return (range.schemaname ?? searchPath[0]) === temporarySchema;
 }
 
 const informationViews = /^(tables|columns|schemata|views|routines|parameters|table_constraints|key_column_usage)$/;
@@ -47,6 +57,7 @@ export function entryKind(relation: Relation, catalog: CatalogSnapshot): EntryKi
   if (relation.kind !== 'view') {
     return relation.kind === 'materialized view' || relation.kind === 'sequence' ? 'home' : relation.placement.kind;
   }
+  if (namesSizes(relation.definition)) return 'view over shards';
   let kind: EntryKind = 'catalog';
   let reference = false;
   let home = relation.reads.length === 0;

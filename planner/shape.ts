@@ -14,9 +14,13 @@ export interface Shape {
   readonly limited: boolean;
 }
 
-/** Visits the nodes of a query's own level. */
+/** Visits the nodes of a query's own level, to which what a subquery is compared with (`x = ANY (SELECT …)`) belongs. */
 export function walkLevel(value: unknown, visit: (node: Node) => boolean): void {
-  walkNodes(value, (node) => !('SubLink' in node) && visit(node));
+  walkNodes(value, (node) => {
+    if (!('SubLink' in node)) return visit(node);
+    walkLevel(node.SubLink.testexpr, visit);
+    return false;
+  });
 }
 
 export function shapeOf(select: SelectStmt, context: PlanContext): Shape {
@@ -24,7 +28,7 @@ export function shapeOf(select: SelectStmt, context: PlanContext): Shape {
   const windows: WindowDef[] = [];
   const visit = (node: Node): boolean => {
     if ('GroupingFunc' in node) return true;
-    if ('JsonObjectAgg' in node || 'JsonArrayAgg' in node) aggregates.push({});
+    if ('JsonObjectAgg' in node || 'JsonArrayAgg' in node) aggregates.push({ args: [node] });
     if (!('FuncCall' in node)) return true;
     const call = node.FuncCall;
     if (call.over !== undefined) windows.push(windowOf(call.over, select));

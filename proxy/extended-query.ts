@@ -16,7 +16,7 @@ import { locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import { Pipeline } from './pipeline.js';
 import { planPrepared } from './plan-prepared.js';
-import type { PreparedStatement } from './prepared.js';
+import { parsedStatement, type PreparedStatement } from './prepared.js';
 import type { SessionScope } from './session-scope.js';
 
 export interface PipelineRelay {
@@ -107,7 +107,7 @@ export class ExtendedQuery {
         case frontendType.parse: {
           const parse = readParse(frame);
           if (parse.name !== '' && (parsed.has(parse.name) || scope.prepared.has(parse.name))) return undefined;
-          parsed.set(parse.name, { ...parse, parseFrame: frame, planned: undefined, plannedFor: '' });
+          parsed.set(parse.name, parsedStatement(parse, frame));
           break;
         }
         case frontendType.bind: {

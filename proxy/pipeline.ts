@@ -1,14 +1,12 @@
 /** A pipeline of the extended protocol, message by message: for statements that several shards or pgring itself run. */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { LocalCommand, Plan } from '../planner/plan.js';
 import {
   bindComplete,
   closeComplete,
   encodeErrorResponse,
   encodeParameterDescription,
   encodeReadyForQuery,
-  encodeRowDescription,
   noData,
   parseComplete,
 } from '../wire/encode-backend.js';
@@ -16,25 +14,22 @@ import { encodeDescribe, encodeExecute, syncFrame } from '../wire/encode-fronten
 import { frontendType } from '../wire/frame.js';
 import { readBind, readClose, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import { Exchange } from '../router/backend/exchange.js';
-import { send, type BoundStatement, type StatementShape } from '../router/execute/context.js';
+import { send, type BoundStatement } from '../router/execute/context.js';
 import { describeInFormats } from '../router/execute/describe.js';
 import { Cursor } from '../router/execute/cursor.js';
 import { deliverExchange, deliverTag } from '../router/execute/deliver.js';
-import { explainDescription } from '../router/execute/explain.js';
-import { executePlan } from '../router/execute/execute.js';
 import { planPrepared } from './plan-prepared.js';
-import type { ClientPortal, PreparedStatement } from './prepared.js';
+import { parsedStatement, type ClientPortal } from './prepared.js';
 import { checkFormats } from './bind-formats.js';
 import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
+import type { ResolvedStatement } from './execute-prepared.js';
+import { runPlan, runStatement } from './run-statement.js';
 import type { SessionScope } from './session-scope.js';
-import { checkNotFailed, inClientsText, runsInTransaction } from './simple-query.js';
-import { inferShape } from './statement-shape.js';
+import { checkNotFailed, runsInTransaction } from './simple-query.js';
+import { shapeOf } from './shape-of.js';
 
 type LocalPortal = Extract<ClientPortal, { readonly kind: 'local' }>;
-
-/** Shapes belong to plans: both depend on the same text, catalog and search path. */
-const shapes = new WeakMap<Plan, StatementShape>();
 
 export class Pipeline {
   readonly #scope: SessionScope;
@@ -100,12 +95,7 @@ export class Pipeline {
 
   async #parse(frame: Buffer): Promise<void> {
     const parse = readParse(frame);
-    const statement: PreparedStatement = {
-      ...parse,
-      parseFrame: Buffer.from(frame),
-      planned: undefined,
-      plannedFor: '',
-    };
+    const statement = parsedStatement(parse, Buffer.from(frame));
     if (parse.name === '') this.#scope.prepared.remove('');
     const { plan } = await this.#scope.replanIfStale(
       planPrepared(this.#scope, statement),
@@ -118,7 +108,7 @@ export class Pipeline {
     }
     this.#scope.prepared.add(statement);
     try {
-      await this.#shape(statement);
+      await shapeOf(this.#scope, statement);
     } catch (error) {
       this.#scope.prepared.removeExactly(statement);
       throw error;
@@ -131,7 +121,7 @@ export class Pipeline {
     const bind = readBind(frame);
     const statement = prepared.get(bind.statement);
     const { plan } = planPrepared(this.#scope, statement);
-    const { parameterTypes, rowDescription } = await this.#shape(statement);
+    const { parameterTypes, rowDescription } = await shapeOf(this.#scope, statement);
     checkFormats(bind, rowDescription);
     if (bind.parameters.length !== parameterTypes.length) {
       throw new PgError(
@@ -162,7 +152,7 @@ export class Pipeline {
     const { prepared, output } = this.#scope;
     const { target, name } = readDescribe(frame);
     if (target === 'statement') {
-      const { parameterTypes, rowDescription } = await this.#shape(prepared.get(name));
+      const { parameterTypes, rowDescription } = await shapeOf(this.#scope, prepared.get(name));
       await send(output, encodeParameterDescription(parameterTypes));
       await send(output, rowDescription ?? noData);
       return;
@@ -174,7 +164,7 @@ export class Pipeline {
       await deliverExchange(this.#scope, exchange, true);
       return;
     }
-    const { rowDescription } = await this.#shape(portal.statement);
+    const { rowDescription } = await shapeOf(this.#scope, portal.statement);
     await send(output, rowDescription === undefined ? noData : describeInFormats(rowDescription, portal.resultFormats));
   }
 
@@ -207,70 +197,34 @@ export class Pipeline {
       return;
     }
     if (several && !scope.transaction.isOpen && runsInTransaction(plan)) scope.transaction.begin('implicit', 'BEGIN');
-    const statement: BoundStatement = {
-      sql: planned.sql,
-      slots: planned.slots,
-      expanded: planned.expanded,
-      parameters: portal.parameters,
-      resultFormats: portal.resultFormats,
-      describe: false,
-    };
-    try {
-      if (portal.cursor !== undefined) {
-        portal.finished = await portal.cursor.fetch(scope, maximumRows);
-        return;
-      }
-      if (maximumRows > 0 && scope.transaction.isOpen && Cursor.canOpen(plan)) {
-        portal.cursor = await Cursor.open(scope, statement, plan, { portal: portal.name, maximumRows });
-        portal.finished = await portal.cursor.fetch(scope, maximumRows);
-        return;
-      }
-      if (maximumRows > 0 && Cursor.canOpen(plan)) {
-        // Sync ends the portal anyway, so the shards need not keep theirs.
-        const cursor = await Cursor.open(scope, statement, plan, { portal: '', maximumRows });
-        await cursor.fetch(scope, maximumRows);
-        await cursor.close();
-        return;
-      }
-      await executePlan(scope, statement, plan);
-      portal.finished = true;
-    } catch (error) {
-      throw inClientsText(toClientError(error), planned);
+    if (portal.cursor !== undefined) {
+      portal.finished = await portal.cursor.fetch(scope, maximumRows);
+      return;
     }
+    await runStatement(scope, planned, portal.parameters, async (resolved) => {
+      await this.#run(portal, resolved, maximumRows);
+    });
   }
 
-  /** What the statement takes and gives; commands that no server needs to see take and give nothing. */
-  async #shape(statement: PreparedStatement): Promise<StatementShape> {
-    const { plan } = planPrepared(this.#scope, statement);
-    switch (plan.kind) {
-      case 'local':
-        return setsConfig(plan.command) ? await this.#inferred(plan, statement) : noShape;
-      case 'empty':
-      case 'ddl':
-      case 'copyFrom':
-      case 'copyTo':
-      case 'refuse':
-        return noShape;
-      case 'explain':
-        return {
-          parameterTypes: (await this.#inferred(plan, statement)).parameterTypes,
-          rowDescription: explainDescription,
-        };
-      case 'place table':
-      case 'declare function':
-        return { parameterTypes: [], rowDescription: voidDescription(plan.column) };
-      default:
-        return await this.#inferred(plan, statement);
+  async #run(portal: LocalPortal, { planned, parameters }: ResolvedStatement, maximumRows: number): Promise<void> {
+    const scope = this.#scope;
+    const { plan } = planned;
+    const { resultFormats } = portal;
+    const statement: BoundStatement = { ...planned, parameters, resultFormats, describe: false };
+    if (maximumRows > 0 && scope.transaction.isOpen && Cursor.canOpen(plan)) {
+      portal.cursor = await Cursor.open(scope, statement, plan, { portal: portal.name, maximumRows });
+      portal.finished = await portal.cursor.fetch(scope, maximumRows);
+      return;
     }
-  }
-
-  async #inferred(plan: Plan, statement: PreparedStatement): Promise<StatementShape> {
-    let shape = shapes.get(plan);
-    if (shape === undefined) {
-      shape = await inferShape(this.#scope, statement.sql, statement.parameterTypes);
-      shapes.set(plan, shape);
+    if (maximumRows > 0 && Cursor.canOpen(plan)) {
+      // Sync ends the portal anyway, so the shards need not keep theirs.
+      const cursor = await Cursor.open(scope, statement, plan, { portal: '', maximumRows });
+      await cursor.fetch(scope, maximumRows);
+      await cursor.close();
+      return;
     }
-    return shape;
+    await runPlan(scope, statement, plan);
+    portal.finished = true;
   }
 
   async #fail(error: unknown): Promise<void> {
@@ -297,19 +251,4 @@ export class Pipeline {
     this.#state = 'closed';
     await send(output, encodeReadyForQuery(this.#scope.status));
   }
-}
-
-const noShape: StatementShape = { parameterTypes: [], rowDescription: undefined };
-
-/** SELECT set_config(…), which gives a row. */
-function setsConfig(command: LocalCommand): boolean {
-  return command.kind === 'set' && command.tag === 'SELECT';
-}
-
-const VOID_OID = 2278;
-
-function voidDescription(name: string): Buffer {
-  return encodeRowDescription([
-    { name, tableOid: 0, columnNumber: 0, typeOid: VOID_OID, typeSize: 4, typeModifier: -1, format: 0 },
-  ]);
 }

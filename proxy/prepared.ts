@@ -3,7 +3,8 @@
 import { PgError, sqlstate } from '../base/errors.js';
 import type { ShardId } from '../catalog/topology.js';
 import type { Cursor } from '../router/execute/cursor.js';
-import type { BoundParameters } from '../router/execute/context.js';
+import type { BoundParameters, StatementShape } from '../router/execute/context.js';
+import type { Parse } from '../wire/frontend.js';
 import type { PlannedStatement } from './statement-planner.js';
 
 /** A prepared statement. Its identity tells connections that have it from those that have another of that name. */
@@ -16,6 +17,38 @@ export interface PreparedStatement {
   /** The newest plan, and the catalog and search path it was made for. */
   planned: PlannedStatement | undefined;
   plannedFor: string;
+  /** What it took and gave when it was first described, which no change of the catalog may change. */
+  shape: StatementShape | undefined;
+  /** What pg_prepared_statements tells of it. */
+  readonly origin: StatementOrigin;
+}
+
+export interface StatementOrigin {
+  /** PREPARE, in contrast to a Parse message. */
+  readonly fromSql: boolean;
+  readonly text: string;
+  /** How many characters of that come before the statement itself. */
+  readonly offset: number;
+  readonly preparedAt: Date;
+}
+
+/** The statement of a Parse message. */
+export function parsedStatement(parse: Parse, parseFrame: Buffer): PreparedStatement {
+  return {
+    ...parse,
+    parseFrame,
+    planned: undefined,
+    plannedFor: '',
+    shape: undefined,
+    origin: { fromSql: false, text: parse.sql.toString('utf8'), offset: 0, preparedAt: new Date() },
+  };
+}
+
+/** What is wrong with a prepared statement by now has its place in the text that prepared it, as PostgreSQL reports it. */
+export function inPreparedText(error: unknown, { origin }: PreparedStatement): unknown {
+  if (!(error instanceof PgError) || error.fields.position === undefined) return error;
+  const position = error.fields.position + origin.offset;
+  return new PgError(error.sqlstate, error.message, { ...error.fields, position });
 }
 
 export type ClientPortal =
@@ -62,6 +95,10 @@ export class PreparedStatements {
   replace(statement: PreparedStatement): void {
     if (statement.name === '') this.#statements.delete('');
     this.add(statement);
+  }
+
+  find(name: string): PreparedStatement | undefined {
+    return this.#statements.get(name);
   }
 
   /** Errors: 26000. */

@@ -7,20 +7,28 @@ import { inferShape } from './statement-shape.js';
 /** These exist in pgring alone, so of them no server can tell more. */
 const ownFunctions = /\b(create_distributed_table|create_reference_table|undistribute_table)\b/;
 
-/** The error for the client: a statement that is wrong is told so, and not that it is not supported. */
+/**
+ * The error for the client: a statement that is wrong is told so, and not that it is not supported; and of a name that
+ * is unknown PostgreSQL may tell more (a WITH query of that name that cannot be meant, a hint).
+ */
 export async function reasonToRefuse(
   scope: SessionScope,
   sql: Buffer,
   parameterTypes: readonly number[],
   refusal: PgError,
 ): Promise<PgError> {
-  if (refusal.sqlstate !== sqlstate.featureNotSupported) return refusal;
+  const isUnknown = refusal.sqlstate === sqlstate.undefinedTable;
+  if (refusal.sqlstate !== sqlstate.featureNotSupported && !isUnknown) return refusal;
   try {
     await inferShape(scope, sql, parameterTypes);
     return refusal;
   } catch (error) {
-    // Class 42: syntax, names and types. Whatever else went wrong says nothing about the statement.
-    const isReason = error instanceof PgError && error.sqlstate.startsWith('42') && !ownFunctions.test(error.message);
+    // Class 42: syntax, names and types. Whatever else went wrong says nothing about the statement. What PostgreSQL does
+    // not implement counts where pgring knows only that a name is unknown.
+    const isReason =
+      error instanceof PgError &&
+      (error.sqlstate.startsWith('42') || (isUnknown && error.sqlstate === sqlstate.featureNotSupported)) &&
+      !ownFunctions.test(error.message);
     return isReason ? error : refusal;
   }
 }

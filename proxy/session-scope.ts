@@ -153,6 +153,12 @@ export class SessionScope implements ExecutionContext {
     return planned;
   }
 
+  planStatement(sql: Buffer, parameterTypes: readonly number[]): PlannedStatement {
+    const [planned] = this.plan(sql, parameterTypes);
+    assert(planned !== undefined, 'a statement that pgring has made is not empty');
+    return planned;
+  }
+
   /**
    * A plan as good as one made now: a statement before it may have changed the catalog, and a relation that pgring does
    * not know may have been created behind its back.
@@ -206,6 +212,10 @@ export class SessionScope implements ExecutionContext {
     this.#catalogBefore = undefined;
     this.#transactionOids = undefined;
     this.#catalog = await this.#parts.databases.reload(this.database, true);
+  }
+
+  async noteTemporaryChange(): Promise<void> {
+    await this.noteCatalogChange();
   }
 
   async noteTransactionEnd(): Promise<void> {

@@ -1,16 +1,14 @@
 /** The simple query protocol: one message, any number of statements, one ReadyForQuery. */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import { fill } from '../planner/parse/splice.js';
 import type { Plan } from '../planner/plan.js';
 import { emptyQueryResponse, encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
-import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
-import { executePlan } from '../router/execute/execute.js';
+import { noParameters, send } from '../router/execute/context.js';
 import { locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import type { ImmediateEntry } from '../router/transaction/session-transaction.js';
-import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
+import { runPlan, runStatement } from './run-statement.js';
 import type { SessionScope } from './session-scope.js';
 import type { PlannedStatement } from './statement-planner.js';
 
@@ -70,13 +68,9 @@ async function executeOne(scope: SessionScope, planned: PlannedStatement, oneOfM
   if (oneOfMany && !scope.transaction.isOpen && runsInTransaction(planned.plan)) {
     scope.transaction.begin('implicit', 'BEGIN');
   }
-  const statement: BoundStatement = { ...planned, parameters: noParameters, resultFormats: [], describe: true };
-  try {
-    if (planned.plan.kind === 'refuse') throw await reasonToRefuse(scope, planned.sql, [], planned.plan.error);
-    await executePlan(scope, statement, planned.plan);
-  } catch (error) {
-    throw inClientsText(toClientError(error), planned);
-  }
+  await runStatement(scope, planned, noParameters, async ({ planned: resolved, parameters }) => {
+    await runPlan(scope, { ...resolved, parameters, resultFormats: [], describe: true }, resolved.plan);
+  });
 }
 
 /** A transaction command opens and ends blocks itself; anything else joins the implicit one of its string. */
@@ -94,35 +88,3 @@ export function checkNotFailed(scope: SessionScope, plan: Plan): void {
     'current transaction is aborted, commands ignored until end of transaction block',
   );
 }
-
-/** The error with its position in the client's own text; without one when the SQL that failed was generated. */
-export function inClientsText(error: PgError, planned: PlannedStatement): PgError {
-  const { position, ...fields } = error.fields;
-  if (position === undefined) return error;
-  const moved = new PgError(
-    error.sqlstate,
-    error.message,
-    position <= clientsOwnCharacters(planned) ? { ...fields, position: position + planned.offset } : fields,
-  );
-  if (error.stack !== undefined) moved.stack = error.stack;
-  return moved;
-}
-
-/** How many characters at the beginning of the SQL that was sent are the client's own. */
-function clientsOwnCharacters(planned: PlannedStatement): number {
-  const { plan } = planned;
-  if (plan.kind === 'insert') return 0;
-  if (plan.kind === 'refuse' || !('sql' in plan) || plan.sql === 'client') return Number.POSITIVE_INFINITY;
-  const values = new StatementValues({ ...planned, parameters: noParameters, resultFormats: [], describe: false });
-  const sent = fill(plan.sql, { ...generated, slotText: (slot) => values.slotText(slot) });
-  const own = Array.from(planned.sql.toString('utf8'));
-  let count = 0;
-  for (const character of sent) {
-    if (character !== own[count]) break;
-    count += 1;
-  }
-  return count;
-}
-
-/** No client can have written a NUL. */
-const generated = { computedText: () => '\0', limitText: () => '\0', relationText: () => '\0' };

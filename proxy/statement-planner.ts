@@ -30,6 +30,8 @@ export interface PlannedStatement {
   readonly expanded?: Buffer | undefined;
   /** Where it begins in the client's text, in characters. */
   readonly offset: number;
+  /** All of the client's text, where that is more than the statement. */
+  readonly source?: Buffer | undefined;
 }
 
 /** Session commands come again and again and need no catalog: they are kept by their exact text. */
@@ -91,7 +93,7 @@ export class StatementPlanner {
       const [alone] = parseStatements(text.toString('utf8'));
       if (alone === undefined) return { plan: { kind: 'empty' }, sql: text, slots: [], offset };
       const { plan, slots, expanded } = this.#planOne(alone, text, normalize(text)?.slots, session, parameterTypes);
-      return { plan, sql: text, slots, expanded, offset };
+      return { plan, sql: text, slots, expanded, offset, source: sql };
     });
     const [only] = planned;
     if (

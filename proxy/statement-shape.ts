@@ -49,7 +49,7 @@ export async function inferShape(
 }
 
 /** The home shard; while that is down, any other: what they say of a statement is the same but for oids. */
-async function describingConnection(scope: DescribingScope): Promise<BackendConnection> {
+export async function describingConnection(scope: DescribingScope): Promise<BackendConnection> {
   const { home, shards } = scope.topology;
   try {
     return await scope.transaction.enter(home, false);

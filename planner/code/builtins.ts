@@ -3,7 +3,8 @@
 import type { FuncCall, Node } from 'libpg-query';
 
 import type { FunctionTraits } from '../../catalog/schema.js';
-import { localStable, randomFunctions, sequenceFunctions } from '../function-names.js';
+import { localStable, randomFunctions, runsQueries, sequenceFunctions } from '../function-names.js';
+import { isSizeFunction } from '../size-functions.js';
 import type { Dependence } from './conduct.js';
 
 /** The transaction's time. */
@@ -18,8 +19,10 @@ const indifferent: ReadonlySet<string> = new Set([
   'pg_get_userbyid',
 ]);
 
-/** They run SQL that they are given, or read tables that they are told. */
-export const dynamicFunctions = /^(query_to|table_to|schema_to|database_to|cursor_to|ts_stat|ts_rewrite)/;
+/** Whether it reads tables that its arguments name, or measures them. */
+export function readsNamedTables(name: string, call: FuncCall): boolean {
+  return runsQueries(name, call) || isSizeFunction(name);
+}
 
 export function builtinDependence(name: string, call: FuncCall, traits: FunctionTraits | undefined): Dependence {
   if (sequenceFunctions.has(name)) return 'server';

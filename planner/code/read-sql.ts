@@ -11,7 +11,7 @@ import { usesSequence } from '../insert-defaults.js';
 import { parseStatements } from '../parse/parser.js';
 import { resolveRelation, type NamingContext } from '../scope.js';
 import { functionName, nameParts, rangeVarName, stringValue, type QualifiedName } from '../tree.js';
-import { builtinDependence, dynamicFunctions, nodeDependence } from './builtins.js';
+import { builtinDependence, readsNamedTables, nodeDependence } from './builtins.js';
 import { ConductBuilder } from './conduct.js';
 import { routinesNamed } from './routines.js';
 
@@ -302,7 +302,7 @@ export class SqlReader extends ConductBuilder {
     const traits = catalog.functions('pg_catalog', name.name);
     if (traits === undefined && found.length > 0) return;
     if (name.name === 'set_config') this.cannotRead('set_config()');
-    if (dynamicFunctions.test(name.name)) this.cannotRead(`${name.name}(), which runs SQL that it is given`);
+    if (readsNamedTables(name.name, call)) this.cannotRead(`${name.name}(), which reads a table that it is told`);
     this.dependsOn(builtinDependence(name.name, call, traits));
   }
 

@@ -7,7 +7,6 @@
 
 import { PgError, sqlstate } from '../../base/errors.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
-import { qualifiedName } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
@@ -182,11 +181,10 @@ class Shipments {
    * with other oids. So where oids differ, what may hold such travels as text.
    */
   async #travelsInBinary(shipment: Shipment, shards: readonly ShardId[]): Promise<boolean> {
-    const { catalog, transaction } = this.#context;
+    const { transaction } = this.#context;
     const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false)));
     if (connections.every((connection) => connection.oidMap() === undefined)) return true;
-    const relation = [...catalog.relations()].find((each) => qualifiedName(each) === shipment.relation);
-    return relation?.columns.every((column) => !mayHoldOids(column.typeOid)) ?? false;
+    return shipment.types.every(({ typeOid }) => !mayHoldOids(typeOid));
   }
 
   /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
@@ -215,7 +213,7 @@ class Shipments {
   #tooMuch(shipment: Shipment): PgError {
     return new PgError(
       sqlstate.programLimitExceeded,
-      `the statement needs more than ${this.#context.combineBytes} bytes of rows on one server (while shipping ${shipment.relation})`,
+      `the statement needs more than ${this.#context.combineBytes} bytes of rows on one server (while shipping ${shipment.relation ?? 'the result of a part of it'})`,
       { hint: 'Restrict it by the shard key, or raise limits.combine_bytes in the configuration.' },
     );
   }

@@ -2,13 +2,13 @@
 
 import { present } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
-import { readDataRow } from '../../wire/backend.js';
+import { quoteLiteral } from '../../catalog/schema.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { ComputedExpression } from '../../planner/plan.js';
 import type { UndecidedSource } from '../ring/locate.js';
-import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
-import { noParameters } from './context.js';
-import { ShardRows } from './shard-rows.js';
+import type { BoundStatement, ExecutionContext } from './context.js';
+import { queryHomeRow } from './query-row.js';
+import { measureOthers } from './sizes.js';
 import type { ComputedValue, StatementValues } from './values.js';
 
 /** Evaluates a plan's computed expressions, each once, and gives them to `values`. */
@@ -19,9 +19,14 @@ export async function computeValues(
   values: StatementValues,
 ): Promise<void> {
   if (expressions.length === 0) return;
-  const texts = expressions.map((expression) =>
-    fill(expression.sql, { ...noPieces, slotText: (n) => values.slotText(n) }),
-  );
+  const texts: string[] = [];
+  for (const { sql, sizes } of expressions) {
+    texts.push(
+      sizes === undefined
+        ? fill(sql, { ...noPieces, slotText: (n) => values.slotText(n) })
+        : `${quoteLiteral(await measureOthers(context, sizes))}::pg_catalog.jsonb`,
+    );
+  }
   const inner = texts.map((text, index) => `${text} AS e${index}`).join(', ');
   const outer = texts
     .map((_text, index) => `e${index}::text, pg_typeof(e${index})::text, pg_typeof(e${index})::oid`)
@@ -59,12 +64,13 @@ export async function normaliseValues(
   sources: readonly UndecidedSource[],
   values: StatementValues,
 ): Promise<void> {
+  if (sources.some(({ source }) => values.isNormalised(source))) {
+    throw new PgError(sqlstate.internalError, 'a shard key that the home shard has read is still not understood');
+  }
   for (const { source, typeOid, typeModifier } of sources) {
     const value = values.value(source);
-    if (value.kind === 'null') continue;
-    if (values.isNormalised(source)) {
-      throw new PgError(sqlstate.internalError, 'a shard key that the home shard has read is still not understood');
-    }
+    // Several conditions may share a value.
+    if (value.kind === 'null' || values.isNormalised(source)) continue;
     const type = value.typeOid === 0 ? typeOid : value.typeOid;
     const parameters = { formats: [value.kind === 'binary' ? 1 : 0], values: [value.bytes], types: [type] };
     const cast = typeModifier === -1 ? '$1' : `CAST($1 AS ${await typeName(context, typeOid, typeModifier)})`;
@@ -80,30 +86,4 @@ export async function normaliseValues(
 async function typeName(context: ExecutionContext, oid: number, modifier: number): Promise<string> {
   const [name] = await queryHomeRow(context, `SELECT pg_catalog.format_type(${oid}, ${modifier})`);
   return present(name, 'a type has a name').toString('utf8');
-}
-
-/** The one row of a query on the home shard. */
-export async function queryHomeRow(
-  context: ExecutionContext,
-  sql: string,
-  parameters: BoundParameters = noParameters,
-  resultFormat = 0,
-): Promise<readonly (Buffer | null)[]> {
-  const connection = await context.transaction.enter(context.topology.home, false);
-  const rows = ShardRows.send(
-    connection,
-    { sql, parameters, resultFormats: [resultFormat] },
-    { portal: '', batchRows: 0 },
-  );
-  try {
-    await rows.describe();
-    const run = await rows.next();
-    if (run === undefined) throw new PgError(sqlstate.internalError, 'the home shard computed nothing');
-    const row = readDataRow(run.bytes, run.start).map((value) => (value === null ? null : Buffer.from(value)));
-    await rows.close();
-    return row;
-  } catch (error) {
-    await rows.abort();
-    throw error;
-  }
 }

@@ -2,6 +2,7 @@
 
 import type { CatalogSnapshot } from '../../catalog/schema.js';
 import type { ShardId, Topology } from '../../catalog/topology.js';
+import type { Plan } from '../../planner/plan.js';
 import type { Slot } from '../../planner/parse/tokenizer.js';
 import type { ClientOutput } from '../backend/output.js';
 import type { ShardMap } from '../ring/shard-map.js';
@@ -24,6 +25,8 @@ export interface BoundStatement {
   readonly slots: readonly Slot[];
   /** The text that the slots are of, where it is another than the client's: views were expanded in it. */
   readonly expanded?: Buffer | undefined;
+  /** All of the client's text, where that is more than the statement. */
+  readonly source?: Buffer | undefined;
   readonly parameters: BoundParameters;
   /** Bind's result format codes; empty: all text. */
   readonly resultFormats: readonly number[];
@@ -36,6 +39,9 @@ export interface StatementShape {
   /** RowDescription in text formats; undefined for a statement without rows. */
   readonly rowDescription: Buffer | undefined;
 }
+
+/** A statement with its plan. */
+export type PlannedQuery = Pick<BoundStatement, 'sql' | 'slots' | 'expanded'> & { readonly plan: Plan };
 
 /** The session, as an execution sees it. */
 export interface ExecutionContext {
@@ -51,6 +57,10 @@ export interface ExecutionContext {
   onNotice(frame: Buffer): void;
   /** The catalog was changed by this session: its next statement must see that. */
   noteCatalogChange(): Promise<void>;
+  /** The session's own temporary relations may be others now. */
+  noteTemporaryChange(): Promise<void>;
+  /** Plans a statement that pgring has made, as one of the client's. */
+  planStatement(sql: Buffer, parameterTypes: readonly number[]): PlannedQuery;
   /** The transaction ended, or went back to a savepoint: what the session learned inside it may not hold any more. */
   noteTransactionEnd(): Promise<void>;
   /** Removes a prepared statement, or all (undefined). Errors: 26000. */

@@ -7,7 +7,8 @@ import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { send } from './context.js';
 import { deliverTag } from './deliver.js';
-import { openScatter, type Gathered, type ScatterPlan } from './gather.js';
+import { openScatter, type Gathered } from './gather.js';
+import { asScatter } from './open-rows.js';
 
 /** Rows that a shard sends at a time: at least so many, so that small fetches do not each cost a round trip a shard. */
 const MINIMUM_BATCH_ROWS = 256;
@@ -34,6 +35,7 @@ export class Cursor {
     fetch: { readonly portal: string; readonly maximumRows: number },
   ): Promise<Cursor> {
     if (plan.kind === 'combine') return new Cursor(await openCombine(context, statement, plan));
+    if (plan.kind !== 'scatter' && plan.kind !== 'pass') throw new Error(`a cursor over a plan of kind ${plan.kind}`);
     const batchRows = Math.max(fetch.maximumRows, MINIMUM_BATCH_ROWS);
     return new Cursor(await openScatter(context, statement, asScatter(plan), { portal: fetch.portal, batchRows }));
   }
@@ -73,19 +75,4 @@ export class Cursor {
     this.#portal.stop();
     await this.#gathered.close();
   }
-}
-
-function asScatter(plan: Plan): ScatterPlan {
-  if (plan.kind === 'scatter') return plan;
-  if (plan.kind !== 'pass') throw new Error(`a cursor over a plan of kind ${plan.kind}`);
-  return {
-    kind: 'scatter',
-    routing: plan.routing,
-    sql: plan.sql,
-    computed: plan.computed,
-    gather: { kind: 'concatenate' },
-    limit: undefined,
-    offset: undefined,
-    locks: plan.access === 'write',
-  };
 }

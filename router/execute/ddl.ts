@@ -72,7 +72,10 @@ async function runOneByOne(
       const names = done.map((id) => shardOf(context.topology, id).name).join(', ');
       throw new PgError(error.sqlstate, error.message, {
         ...error.fields,
-        detail: `It was done on ${names} and failed on ${describeAddress(shardOf(context.topology, shard))}.`,
+        detail: [
+          ...(error.fields.detail === undefined ? [] : [error.fields.detail]),
+          `It was done on ${names} and failed on ${describeAddress(shardOf(context.topology, shard))}.`,
+        ].join(' '),
         hint: 'This statement cannot be undone as a whole. Remove the cause, then repeat it with IF EXISTS or IF NOT EXISTS.',
       });
     }
@@ -107,6 +110,7 @@ async function runForTag(
   return tag;
 }
 
-function placementSql(change: PlacementChange): string {
+/** The statement that records a change of placements. */
+export function placementSql(change: PlacementChange): string {
   return change.kind === 'prune' ? pruneSql() : placeSql(change.schema, change.name, change.placement);
 }

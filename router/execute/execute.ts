@@ -1,13 +1,14 @@
 /** Runs one plan, whatever its kind, and writes its whole answer (but ReadyForQuery) to the client. */
 
 import { unreachable } from '../../base/assert.js';
-import type { Plan } from '../../planner/plan.js';
+import type { ServerPlan } from '../../planner/plan.js';
 import { emptyQueryResponse } from '../../wire/encode-backend.js';
 import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { send } from './context.js';
 import { executeCopyFrom } from './copy-from.js';
 import { executeCopyTo } from './copy-to.js';
+import { executeCreateTableAs } from './create-table-as.js';
 import { executeDdl } from './ddl.js';
 import { deliverRows, deliverTag } from './deliver.js';
 import { executeExplain } from './explain.js';
@@ -21,7 +22,11 @@ import { executeInsert, executeModify } from './write.js';
 
 const wholeAnswer = { portal: '', batchRows: 0 } as const;
 
-export async function executePlan(context: ExecutionContext, statement: BoundStatement, plan: Plan): Promise<void> {
+export async function executePlan(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ServerPlan,
+): Promise<void> {
   switch (plan.kind) {
     case 'empty':
       await send(context.output, emptyQueryResponse);
@@ -43,6 +48,9 @@ export async function executePlan(context: ExecutionContext, statement: BoundSta
       return;
     case 'insert select':
       await executeInsertSelect(context, statement, plan);
+      return;
+    case 'create table as':
+      await executeCreateTableAs(context, statement, plan);
       return;
     case 'modify':
       await executeModify(context, statement, plan);

@@ -44,9 +44,6 @@ export async function executeLocal(
       context.deallocate(command.name);
       await deliverTag(output, command.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE');
       return;
-    case 'close all':
-      await deliverTag(output, 'CLOSE CURSOR ALL');
-      return;
     default:
       unreachable(command, 'a session command');
   }

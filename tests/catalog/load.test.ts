@@ -163,6 +163,7 @@ describe('loadSnapshot', () => {
     expect(relation('public', 'events').placement).toEqual({ kind: 'sharded', key: ['id'] });
     expect(relation('public', 'events_2024')).toMatchObject({
       isPartition: true,
+      isInherited: false,
       placement: { kind: 'sharded', key: ['id'] },
     });
     expect(relation('sales', 'v1').placement).toEqual({ kind: 'home' });

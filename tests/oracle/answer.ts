@@ -10,6 +10,7 @@ import {
   readParameterStatus,
   readReadyForQuery,
   readRowDescription,
+  type FieldDescription,
 } from '../../wire/backend.js';
 import { backendType } from '../../wire/frame.js';
 import { readCopyData } from '../../wire/frontend.js';
@@ -44,7 +45,7 @@ const names: ReadonlyMap<number, string> = new Map(
 export function readAnswer(frames: readonly Buffer[]): Answer {
   const parts: Part[] = [];
   const reported = new Map<string, string>();
-  let formats: readonly number[] = [];
+  let fields: readonly FieldDescription[] = [];
   let status = '';
   const addRow = (row: string): void => {
     const last = parts.at(-1);
@@ -54,17 +55,15 @@ export function readAnswer(frames: readonly Buffer[]): Answer {
   for (const frame of frames) {
     switch (frame[0]) {
       case backendType.rowDescription: {
-        const fields = readRowDescription(frame);
-        formats = fields.map((field) => field.format);
+        fields = readRowDescription(frame);
         const text = fields.map((field) => {
-          const type = field.typeOid < FIRST_USER_OID ? String(field.typeOid) : 'user';
-          return `${field.name}:${type}:${field.typeModifier}:${field.format}:${field.columnNumber}`;
+          return `${field.name}:${typeText(field.typeOid)}:${field.typeModifier}:${field.format}:${field.columnNumber}`;
         });
         parts.push({ kind: 'said', text: `columns ${text.join(' ')}` });
         break;
       }
       case backendType.dataRow:
-        addRow(rowText(readDataRow(frame), formats));
+        addRow(rowText(readDataRow(frame), fields));
         break;
       case backendType.copyData:
         addRow(readCopyData(frame).toString('utf8'));
@@ -101,7 +100,7 @@ export function readAnswer(frames: readonly Buffer[]): Answer {
         break;
       }
       case backendType.parameterDescription:
-        parts.push({ kind: 'said', text: `parameters ${readParameterDescription(frame).join(' ')}` });
+        parts.push({ kind: 'said', text: `parameters ${readParameterDescription(frame).map(typeText).join(' ')}` });
         break;
       case backendType.parameterStatus: {
         const { name, value } = readParameterStatus(frame);
@@ -118,11 +117,18 @@ export function readAnswer(frames: readonly Buffer[]): Answer {
   return { parts, reported, status };
 }
 
-function rowText(values: readonly (Buffer | null)[], formats: readonly number[]): string {
+function typeText(oid: number): string {
+  return oid < FIRST_USER_OID ? String(oid) : 'user';
+}
+
+function rowText(values: readonly (Buffer | null)[], fields: readonly FieldDescription[]): string {
   return values
     .map((value, index) => {
       if (value === null) return 'NULL';
-      return formats[index] === 1 ? `x${value.toString('hex')}` : JSON.stringify(value.toString('utf8'));
+      const field = fields[index];
+      if (field?.format !== 1) return JSON.stringify(value.toString('utf8'));
+      // Arrays and composite values of users' types have oids of one server in them.
+      return field.typeOid < FIRST_USER_OID ? `x${value.toString('hex')}` : `${value.length} bytes`;
     })
     .join(' | ');
 }
@@ -143,7 +149,25 @@ export type Order = 'ordered' | 'any order';
 export function difference(actual: Answer, expected: Answer, order: Order): string | undefined {
   const left = present(withKnownPositions(actual, expected), order);
   const right = present(expected, order);
-  return left === right ? undefined : `pgring:\n${indent(left)}\nPostgreSQL:\n${indent(right)}`;
+  if (left === right) return undefined;
+  const [ours, theirs] = withoutCommonEnds(left.split('\n'), right.split('\n'));
+  return `pgring:\n${indent(ours)}\nPostgreSQL:\n${indent(theirs)}`;
+}
+
+/** What both begin or end with says little, but for one line before the difference. */
+function withoutCommonEnds(left: readonly string[], right: readonly string[]): readonly [string, string] {
+  const shorter = Math.min(left.length, right.length);
+  let start = 0;
+  while (start < shorter && left[start] === right[start]) start += 1;
+  let end = 0;
+  while (end < shorter - start && left.at(-1 - end) === right.at(-1 - end)) end += 1;
+  const cut = (lines: readonly string[]): string =>
+    [
+      ...(start > 1 ? [`(${start - 1} lines alike)`] : []),
+      ...lines.slice(Math.max(0, start - 1), lines.length - end),
+      ...(end > 0 ? [`(${end} lines alike)`] : []),
+    ].join('\n');
+  return [cut(left), cut(right)];
 }
 
 /** Where pgring has written the SQL itself, it may not know the position in the client's; but it must not tell a wrong one. */

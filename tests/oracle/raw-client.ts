@@ -39,10 +39,12 @@ export class RawClient {
   readonly #socket: Socket;
   readonly #reader = new FrameReader(MAXIMUM_FRAME_BYTES);
   #wake: (() => void) | undefined;
+  readonly #answerMs: number;
   #ended: string | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, answerMs: number) {
     this.#socket = socket;
+    this.#answerMs = answerMs;
     socket.on('data', (chunk: Buffer) => {
       this.#reader.push(Buffer.from(chunk));
       this.#wake?.();
@@ -56,9 +58,9 @@ export class RawClient {
     });
   }
 
-  static async connect(address: Address): Promise<RawClient> {
+  static async connect(address: Address, answerMs = ANSWER_MS): Promise<RawClient> {
     const socket = connect({ host: address.host, port: address.port, noDelay: true });
-    const client = new RawClient(socket);
+    const client = new RawClient(socket, answerMs);
     socket.write(
       encodeStartup([
         ['user', 'postgres'],
@@ -134,9 +136,9 @@ export class RawClient {
       if (this.#ended !== undefined) throw new Error(this.#ended);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => {
-          this.#ended = `no answer within ${ANSWER_MS} ms`;
+          this.#ended = `no answer within ${this.#answerMs} ms`;
           resolve();
-        }, ANSWER_MS);
+        }, this.#answerMs);
         this.#wake = () => {
           clearTimeout(timer);
           resolve();

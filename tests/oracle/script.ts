@@ -3,7 +3,7 @@
  * message); data of COPY … FROM STDIN follow up to `\.`. Comment lines tell more:
  * - `-- section NAME`: what follows starts with an empty schema `public` and a new session
  * - `-- refused`: pgring refuses the next statement, with a hint
- * - `-- any order`: the next statement's rows come in any order although it says ORDER BY
+ * - `-- any order`: the next statement's rows come in any order although it says ORDER BY; `-- ordered`: the reverse
  * - `-- pgring: SQL`: only pgring gets that (create_distributed_table() and the like)
  */
 
@@ -29,7 +29,7 @@ export function parseScript(text: string): readonly ScriptSection[] {
   let pending: string[] = [];
   let start = 0;
   let refused = false;
-  let anyOrder = false;
+  let order: Order | undefined;
   const add = (statement: ScriptStatement): void => {
     const section = sections.at(-1);
     if (section === undefined) throw new Error(`line ${statement.line}: a statement before the first section`);
@@ -45,7 +45,8 @@ export function parseScript(text: string): readonly ScriptSection[] {
         const sql = only[1] ?? '';
         add({ line: index + 1, sql, copy: undefined, refused: false, order: 'any order', only: 'pgring' });
       } else if (line === '-- refused') refused = true;
-      else if (line === '-- any order') anyOrder = true;
+      else if (line === '-- any order') order = 'any order';
+      else if (line === '-- ordered') order = 'ordered';
       if (line.trim() === '' || line.startsWith('--')) continue;
       start = index + 1;
     }
@@ -64,10 +65,10 @@ export function parseScript(text: string): readonly ScriptSection[] {
       );
       index = end;
     }
-    const order = /\border by\b/i.test(sql) && !anyOrder ? 'ordered' : 'any order';
-    add({ line: start, sql, copy, refused, order, only: 'both' });
+    const own = /\border by\b/i.test(sql) ? 'ordered' : 'any order';
+    add({ line: start, sql, copy, refused, order: order ?? own, only: 'both' });
     refused = false;
-    anyOrder = false;
+    order = undefined;
   }
   return sections;
 }

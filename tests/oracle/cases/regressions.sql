@@ -51,3 +51,23 @@ x	c
 SELECT count(*) FROM t;
 -- section set_config described
 SELECT set_config('my.setting', 'y', false);
+-- section one value that two conditions share, and that only a server can read as a key
+CREATE TABLE spans (k interval PRIMARY KEY, n int);
+CREATE TABLE spans_of (k interval, n int, PRIMARY KEY (k, n));
+INSERT INTO spans VALUES ('1 day', 1), ('0', 2), ('1 month', 3);
+INSERT INTO spans_of VALUES ('1 day', 1), ('24:00:00', 2), ('0', 2);
+SELECT q.n FROM (SELECT s.n FROM spans s WHERE s.k IN ('0'::interval, '0'::interval)) AS q;
+SELECT q.n FROM (SELECT s.n, s.k FROM spans s WHERE s.k = '1 day'::interval) AS q JOIN spans_of o ON o.n = q.n WHERE o.k = '24:00:00'::interval;
+-- section conditions that cut what is shipped
+CREATE TABLE nation (k int PRIMARY KEY, n_name text, day date);
+CREATE TABLE trade (k int PRIMARY KEY, nation int, price numeric(8,2), at timestamp);
+INSERT INTO nation SELECT n, 'nation ' || n, date '2020-01-01' + n * 10 FROM generate_series(1, 9) AS n;
+INSERT INTO nation VALUES (10, NULL, NULL);
+INSERT INTO trade SELECT n, n % 11, n * 1.5, timestamp '2020-01-01' + n * interval '7' hour FROM generate_series(1, 60) AS n;
+SELECT nation, sum(price) FROM (SELECT n_name AS nation, price FROM nation, trade WHERE nation.k = trade.nation) AS t GROUP BY nation ORDER BY nation;
+SELECT n_name, count(*) FROM nation n, trade t WHERE n.k = t.nation AND ((n_name = 'nation 3' AND price > 9) OR (n_name = 'nation 4' AND (price < 40 OR price > t.k * 20)) OR (n.day IS NULL AND t.k > 40)) GROUP BY n_name ORDER BY 1;
+SELECT count(*), min(n_name) FROM nation n, trade t WHERE n.k = t.nation AND at < date '2020-01-01' + interval '15' day AND at >= date '2020-02-01' - interval '1' month AND n.day < date '2020-01-01' + interval '1-1' year to month;
+SELECT count(*), min(n_name) FROM nation n, trade t WHERE n.k = t.nation AND at < timestamp '2020-01-01' + interval '2 03' day to hour;
+SELECT n_name FROM nation n WHERE EXISTS (SELECT * FROM trade t WHERE t.nation = n.k AND price > 80) AND NOT EXISTS (SELECT t.*, 1 FROM trade t WHERE t.nation = n.k AND price < 2) ORDER BY 1;
+SELECT n_name FROM nation n WHERE EXISTS (SELECT DISTINCT * FROM trade t WHERE t.nation = n.k AND price > 88) OR n_name IS NULL ORDER BY 1;
+SELECT count(*) FROM nation n, trade t WHERE n.k = t.nation AND substring(n_name from 8 for 1) IN ('3', '5') AND substring(n_name from '[0-9]') <> '5' AND substring(n_name for 2) = 'na';

@@ -219,9 +219,7 @@ SHOW server_version_num;
 SHOW nonsense;
 SET work_mem = 'nonsense';
 SET work_mem TO '16MB', '17MB';
--- refused
 PREPARE q AS SELECT 1;
--- refused
 EXECUTE q;
 DEALLOCATE q;
 DEALLOCATE q;

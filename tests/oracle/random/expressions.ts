@@ -1,7 +1,7 @@
 /** Random expressions and conditions over the columns in scope. None of them can fail when it is evaluated. */
 
 import type { Choices } from './choices.js';
-import { literalOf, words, type ColumnType } from './tables.js';
+import { comparableTypes, hasMaximum, isComparable, isExotic, literalOf, words, type ColumnType } from './types.js';
 
 export interface SqlColumn {
   readonly sql: string;
@@ -33,20 +33,6 @@ export interface Subqueries {
   parameter(value: ParameterValue): string | undefined;
 }
 
-export const comparable: readonly ColumnType[] = [
-  'int4',
-  'int8',
-  'numeric',
-  'text',
-  'date',
-  'bool',
-  'uuid',
-  'jsonb',
-  'float8',
-  'int4[]',
-  'timestamptz',
-];
-
 export class Expressions {
   readonly #choices: Choices;
   readonly #queries: Subqueries;
@@ -54,6 +40,12 @@ export class Expressions {
   constructor(queries: Subqueries) {
     this.#choices = queries.choices;
     this.#queries = queries;
+  }
+
+  /** Types that can be compared, mostly of columns that are there. */
+  typesIn(names: Names): readonly ColumnType[] {
+    const own = names.columns.map(({ type }) => type).filter(isComparable);
+    return own.length > 0 && this.#choices.percent(75) ? own : comparableTypes;
   }
 
   literal(type: ColumnType): string {
@@ -82,6 +74,11 @@ export class Expressions {
     if (kind === 5) return `coalesce(${inner(type)}, ${inner(type)})`;
     if (kind === 6) return `CASE WHEN ${this.condition(names, depth - 1)} THEN ${inner(type)} ELSE ${inner(type)} END`;
     if (kind === 7 && this.#queries.room > 0) return `(${this.#queries.scalarOf(type, names)})`;
+    if (type === 'text' && this.#choices.percent(20)) {
+      const exotic = names.columns.filter((other) => isExotic(other.type));
+      // An xml value has no cast to text, but concatenation takes any type.
+      if (exotic.length > 0) return `concat(${this.#choices.pick(exotic).sql})`;
+    }
     return this.#call(type, inner);
   }
 
@@ -142,9 +139,14 @@ export class Expressions {
           () => `(${inner('int4[]')} || ${inner('int4')})`,
           () => `ARRAY[${inner('int4')}, ${inner('int4')}]`,
         ])();
-      case 'uuid':
-      case 'timestamptz':
-        return `coalesce(${inner(type)}, ${inner(type)})`;
+      default:
+        return isComparable(type)
+          ? pick([
+              () => `nullif(${inner(type)}, ${inner(type)})`,
+              () => `greatest(${inner(type)}, ${inner(type)})`,
+              () => `(ARRAY[${inner(type)}, ${inner(type)}])[2]`,
+            ])()
+          : `coalesce(${inner(type)}, ${inner(type)})`;
     }
   }
 
@@ -153,7 +155,7 @@ export class Expressions {
     const subject = names.columns.length > 0 ? this.#choices.pick(names.columns) : undefined;
     const type = subject?.type ?? 'int4';
     const left = subject?.sql ?? this.literal('int4');
-    const kind = this.#choices.integer(depth > 0 ? 20 : 10);
+    const kind = isComparable(type) ? this.#choices.integer(depth > 0 ? 20 : 10) : 5;
     const inner = (): string => this.condition(names, depth - 1);
     switch (kind) {
       case 0:
@@ -213,13 +215,17 @@ export class Expressions {
     const made = this.#choices.pick<() => SqlColumn>([
       () => ({ sql: 'count(*)', type: 'int8' }),
       () => ({ sql: `sum(${distinct}${integer()})`, type: 'int8' }),
-      () => ({ sql: `count(${distinct}${this.value(this.#choices.pick(comparable), names, 1)})`, type: 'int8' }),
+      () => ({
+        sql: `count(${distinct}${this.value(this.#choices.pick(this.typesIn(names)), names, 1)})`,
+        type: 'int8',
+      }),
       () => ({ sql: `max(${integer()})`, type: 'int4' }),
       () => ({ sql: `min(${this.value('text', names, 1)})`, type: 'text' }),
       () => ({ sql: `sum(${this.value('numeric', names, 1)})`, type: 'numeric' }),
       () => ({ sql: `avg(${distinct}${number()})`, type: 'numeric' }),
       () => ({ sql: `bool_or(${this.value('bool', names, 1)})`, type: 'bool' }),
       () => this.#ordered(names, distinct),
+      () => this.#maximum(names),
       () => ({ sql: `percentile_cont(0.5) WITHIN GROUP (ORDER BY ${this.value('int4', names, 1)})`, type: 'float8' }),
       () => ({ sql: `percentile_disc(0.25) WITHIN GROUP (ORDER BY ${this.value('text', names, 0)})`, type: 'text' }),
       () => ({ sql: `mode() WITHIN GROUP (ORDER BY ${integer()})`, type: 'int4' }),
@@ -228,6 +234,14 @@ export class Expressions {
       () => ({ sql: `max(${this.value('date', names, 1)})`, type: 'date' }),
     ])();
     return { sql: made.sql + filter, type: made.type };
+  }
+
+  /** Of any type that has one, or the values in order. */
+  #maximum(names: Names): SqlColumn {
+    const of = names.columns.filter(({ type }) => isComparable(type));
+    const { sql, type } = of.length > 0 ? this.#choices.pick(of) : { sql: '1', type: 'int4' as const };
+    if (hasMaximum(type)) return { sql: `${this.#choices.pick(['max', 'min'])}(${sql})`, type };
+    return { sql: `array_agg(${sql} ORDER BY ${sql})::text`, type: 'text' };
   }
 
   #ordered(names: Names, distinct: string): SqlColumn {

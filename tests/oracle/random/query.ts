@@ -1,16 +1,10 @@
 /** Random SELECTs over the tables of tables.ts, each with an answer that is the same on every run. */
 
 import type { Choices } from './choices.js';
-import {
-  comparable,
-  Expressions,
-  type Names,
-  type ParameterValue,
-  type SqlColumn,
-  type Subqueries,
-} from './expressions.js';
+import { Expressions, type Names, type ParameterValue, type SqlColumn, type Subqueries } from './expressions.js';
 import { identityOf, inside, numbered, plain, qualified, type From, type Source } from './sources.js';
-import { tables, type ColumnType, type TypedColumn } from './tables.js';
+import type { TestTable, TypedColumn } from './tables.js';
+import { hasMaximum, isComparable, type ColumnType } from './types.js';
 
 export interface RandomQuery {
   readonly sql: string;
@@ -33,12 +27,13 @@ interface CommonTable {
 const MAXIMUM_DEPTH = 2;
 const noNames: Names = { columns: [], outer: [] };
 
-export function randomQuery(choices: Choices): RandomQuery {
-  return new Queries(choices).query();
+export function randomQuery(choices: Choices, tables: readonly TestTable[]): RandomQuery {
+  return new Queries(choices, tables).query();
 }
 
 class Queries implements Subqueries {
   readonly choices: Choices;
+  readonly #tables: readonly TestTable[];
   readonly #expressions: Expressions;
   readonly #parameters: ParameterValue[] = [];
   #withParameters = false;
@@ -46,8 +41,9 @@ class Queries implements Subqueries {
   #names = 0;
   #common: readonly CommonTable[] = [];
 
-  constructor(choices: Choices) {
+  constructor(choices: Choices, tables: readonly TestTable[]) {
     this.choices = choices;
+    this.#tables = tables;
     this.#expressions = new Expressions(this);
   }
 
@@ -85,9 +81,9 @@ class Queries implements Subqueries {
       const scope = { columns: from.columns, outer: inside(names).outer };
       const value = this.#expressions.value(type, scope, 1);
       const where = this.#where(scope);
-      const isOrderable = type !== 'bool' && type !== 'uuid' && type !== 'jsonb' && type !== 'int4[]';
-      if (isOrderable && this.choices.percent(60)) return `SELECT max(${value}) FROM ${from.sql}${where}`;
-      return `SELECT ${value} FROM ${from.sql}${where} ORDER BY 1 LIMIT 1`;
+      if (hasMaximum(type) && this.choices.percent(60)) return `SELECT max(${value}) FROM ${from.sql}${where}`;
+      const order = isComparable(type) ? '1' : `(${value})::text`;
+      return `SELECT ${value} FROM ${from.sql}${where} ORDER BY ${order} LIMIT 1`;
     });
   }
 
@@ -154,7 +150,7 @@ class Queries implements Subqueries {
     if (kind === 10 && want === undefined && top) {
       return this.#finish(`SELECT * FROM ${from.sql}${where}`, from.columns.map(plain), top, 'no order');
     }
-    const types = want ?? this.#types();
+    const types = want ?? this.#types(scope);
     const values = types.map((type) => ({ sql: this.#expressions.value(type, scope), type }));
     const distinct = kind === 9 ? 'DISTINCT ' : '';
     return this.#finish(
@@ -164,8 +160,10 @@ class Queries implements Subqueries {
     );
   }
 
-  #types(): readonly ColumnType[] {
-    return Array.from({ length: 1 + this.choices.integer(3) }, () => this.choices.pick(comparable));
+  #types(names: Names): readonly ColumnType[] {
+    return Array.from({ length: 1 + this.choices.integer(3) }, () =>
+      this.choices.pick(this.#expressions.typesIn(names)),
+    );
   }
 
   /** The select list; below the top every column gets a name. */
@@ -208,7 +206,7 @@ class Queries implements Subqueries {
   }
 
   #setOperation(outer: Names, want: readonly ColumnType[] | undefined, top: boolean): Made {
-    const types = want ?? this.#types();
+    const types = want ?? this.#types(outer);
     const arm = (): string => this.#nested(() => `(${this.#select(outer, types, false).sql})`);
     const operator = this.choices.pick(['UNION ALL', 'UNION', 'EXCEPT', 'INTERSECT', 'EXCEPT ALL', 'INTERSECT ALL']);
     return this.#finish(`${arm()} ${operator} ${arm()}`, numbered(types), top);
@@ -216,7 +214,8 @@ class Queries implements Subqueries {
 
   #grouped(scope: Names, from: From, where: string, want: readonly ColumnType[] | undefined, top: boolean): Made {
     const keys = Array.from({ length: this.choices.integer(3) }, () => {
-      const column = scope.columns.length > 0 ? this.choices.pick(scope.columns) : undefined;
+      const groupable = scope.columns.filter(({ type }) => isComparable(type));
+      const column = groupable.length > 0 ? this.choices.pick(groupable) : undefined;
       return column ?? { sql: '1', type: 'int4' as const };
     }).filter((key) => key.sql !== '1');
     const aggregates = Array.from({ length: 1 + this.choices.integer(2) }, () => this.#expressions.aggregate(scope));
@@ -249,11 +248,10 @@ class Queries implements Subqueries {
   }
 
   #windows(scope: Names, from: From, where: string, top: boolean): Made {
-    const shown = this.#types().map((type) => ({ sql: this.#expressions.value(type, scope, 1), type }));
+    const shown = this.#types(scope).map((type) => ({ sql: this.#expressions.value(type, scope, 1), type }));
+    const groupable = scope.columns.filter(({ type }) => isComparable(type));
     const partition =
-      scope.columns.length > 0 && this.choices.percent(60)
-        ? `PARTITION BY ${this.choices.pick(scope.columns).sql} `
-        : '';
+      groupable.length > 0 && this.choices.percent(60) ? `PARTITION BY ${this.choices.pick(groupable).sql} ` : '';
     const order = this.#expressions.value(this.choices.pick<ColumnType>(['int4', 'text', 'int8']), scope, 0);
     const over = `(${partition}ORDER BY ${order}${this.choices.pick(['', ' DESC'])})`;
     const number = this.#expressions.value('int4', scope, 0);
@@ -284,7 +282,7 @@ class Queries implements Subqueries {
   }
 
   #distinctOn(scope: Names, from: From, where: string): Made {
-    const values = this.#types().map((type) => ({ sql: this.#expressions.value(type, scope, 1), type }));
+    const values = this.#types(scope).map((type) => ({ sql: this.#expressions.value(type, scope, 1), type }));
     const list = values.map(({ sql }, index) => `${sql} AS c${index + 1}`).join(', ');
     const order = values.map((_, index) => `c${index + 1}`).join(', ');
     const sql = `SELECT DISTINCT ON (c1) ${list} FROM ${from.sql}${where} ORDER BY ${order}`;
@@ -296,7 +294,7 @@ class Queries implements Subqueries {
   }
 
   #table(): Source {
-    const table = this.choices.pick(tables);
+    const table = this.choices.pick(this.#tables);
     const alias = this.#name('q');
     const identity = table.identity.length > 0 ? table.identity : undefined;
     return { sql: `${table.name} ${alias}`, alias, columns: table.columns, identity };
@@ -357,12 +355,16 @@ class Queries implements Subqueries {
     if (kind === ',') return `${left} CROSS JOIN ${next.sql}`;
     const own = qualified(next);
     const pairs = own.flatMap((right) =>
-      columns.filter((column) => column.type === right.type).map((column) => ({ left: column, right })),
+      columns
+        .filter((column) => column.type === right.type && isComparable(right.type))
+        .map((column) => ({ left: column, right })),
     );
     const shared = (name: string): boolean => columns.filter(({ sql }) => sql.endsWith(`.${name}`)).length === 1;
     const common = next.columns.filter(
       ({ name, type }) =>
-        shared(name) && columns.some((column) => column.sql.endsWith(`.${name}`) && column.type === type),
+        isComparable(type) &&
+        shared(name) &&
+        columns.some((column) => column.sql.endsWith(`.${name}`) && column.type === type),
     );
     if (kind === 'USING' && common.length > 0) {
       const name = this.choices.pick(common).name;
@@ -370,7 +372,10 @@ class Queries implements Subqueries {
     }
     const isNatural =
       kind === 'NATURAL' &&
-      next.columns.every(({ name }) => shared(name) || !columns.some(({ sql }) => sql.endsWith(`.${name}`)));
+      next.columns.every(
+        ({ name, type }) =>
+          (isComparable(type) && shared(name)) || !columns.some(({ sql }) => sql.endsWith(`.${name}`)),
+      );
     if (isNatural && common.length > 0) return `${left} NATURAL ${this.choices.pick(['', 'LEFT '])}JOIN ${next.sql}`;
     if (pairs.length === 0) return `${left} CROSS JOIN ${next.sql}`;
     const pair = this.choices.pick(pairs);

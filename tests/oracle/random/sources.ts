@@ -1,7 +1,8 @@
 /** Items of FROM, and what their columns are called outside. */
 
 import type { Names, SqlColumn } from './expressions.js';
-import type { ColumnType, TypedColumn } from './tables.js';
+import type { TypedColumn } from './tables.js';
+import type { ColumnType } from './types.js';
 
 /** One item of FROM. */
 export interface Source {

@@ -1,9 +1,7 @@
-/** The tables that random SELECTs read: every placement, keys of several types, NULLs, empty shards. */
+/** The tables that the first random SELECTs read: every placement, keys of several types, NULLs, empty shards. */
 
 import { randomNumbers } from './choices.js';
-
-export type ColumnType =
-  'int4' | 'int8' | 'numeric' | 'text' | 'date' | 'bool' | 'uuid' | 'jsonb' | 'float8' | 'int4[]' | 'timestamptz';
+import { literalOf, uuidOf, type ColumnType } from './types.js';
 
 export interface TypedColumn {
   readonly name: string;
@@ -139,54 +137,31 @@ const views: readonly (TestTable & { readonly query: string })[] = [
   },
 ];
 
-export const tables: readonly TestTable[] = [...sources, ...views];
-
-export const words: readonly string[] = ['', 'a', 'b', 'B', 'ab', 'Ä', "o'k", 'zz'];
-
-export function uuidOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-}
-
-/** A value of the type as an SQL literal, few different ones a type. `number` picks it. */
-export function literalOf(type: ColumnType, number: number): string {
-  const small = number % 7;
-  switch (type) {
-    case 'int4':
-    case 'int8':
-      return String(small - 1);
-    case 'numeric':
-      return `${small}.${small % 2 === 0 ? '50' : '25'}`;
-    case 'text':
-      return `'${(words[number % words.length] ?? '').replaceAll("'", "''")}'`;
-    case 'date':
-      return `'2024-02-2${small}'`;
-    case 'bool':
-      return small % 2 === 0 ? 'true' : 'false';
-    case 'uuid':
-      return `'${uuidOf(small)}'`;
-    case 'jsonb':
-      return small % 2 === 0 ? `'{"k": ${small}, "l": [1, "x"]}'` : `'[${small}, null]'`;
-    case 'float8':
-      return `${small}.${small % 2 === 0 ? '5' : '25'}`;
-    case 'int4[]':
-      return small === 0 ? `'{}'` : `'{${small},${small - 1},NULL}'`;
-    case 'timestamptz':
-      return `'2024-03-0${small + 1} 12:00:00+00'`;
-  }
-}
-
 function serialOf(type: ColumnType, row: number): string {
   if (type === 'text') return `'${String.fromCharCode(97 + (row % 26))}${row % 3 === 0 ? 'Ü' : ''}${row}'`;
   return type === 'uuid' ? `'${uuidOf(row)}'` : String(row);
 }
 
-export interface SetUp {
+/** Tables with the statements that make and fill them, alike on both sides. */
+export interface Schema {
+  readonly tables: readonly TestTable[];
   readonly oracle: readonly string[];
   readonly pgring: readonly string[];
+  /** What a transaction may have done before its query. */
+  readonly changes: readonly string[];
 }
 
-/** Statements that make the tables and fill them with the same rows on both sides. */
-export function setUpStatements(seed: number): SetUp {
+const changes: readonly string[] = [
+  'INSERT INTO si (id, a, t) VALUES (100, 1, NULL), (101, 2, $$a$$), (102, 3, $$b$$)',
+  'UPDATE sj SET a = a + 1 WHERE k < 10',
+  'DELETE FROM su WHERE a > 1',
+  'UPDATE rf SET a = 3',
+  'UPDATE hm SET t = $$new$$ WHERE id < 4',
+  'TRUNCATE si',
+  'ALTER TABLE sj ALTER COLUMN t SET DEFAULT $$x$$',
+];
+
+export function knownSchema(seed: number): Schema {
   const random = randomNumbers(seed);
   const oracle: string[] = [];
   const pgring: string[] = [];
@@ -208,5 +183,5 @@ export function setUpStatements(seed: number): SetUp {
     pgring.push(insert);
   }
   const made = views.map(({ name, query }) => `CREATE VIEW ${name} AS ${query}`);
-  return { oracle: [...oracle, ...made], pgring: [...pgring, ...made] };
+  return { tables: [...sources, ...views], oracle: [...oracle, ...made], pgring: [...pgring, ...made], changes };
 }

@@ -1,0 +1,39 @@
+/**
+ * Aggregates that stand in a subquery and yet belong to a query around it: an aggregate is of the level of the columns
+ * in its arguments (PostgreSQL manual, "Aggregate Expressions"), so `(SELECT max(o.x))` aggregates the rows of `o`.
+ */
+
+import type { PlanContext } from './context.js';
+import type { FromNode, Query } from './query.js';
+import { shapeOf } from './shape.js';
+import { someNode } from './tree.js';
+
+/** Whether an aggregate in the query, at any depth, may belong to a level around it. */
+export function mayAggregateOutside(query: Query, context: PlanContext): boolean {
+  const { select, scope } = query;
+  const isOutside =
+    query.kind === 'select' &&
+    select !== undefined &&
+    shapeOf(select, context).aggregates.some((call) =>
+      someNode(
+        [call.args, call.agg_order, call.agg_filter],
+        (node) => 'ColumnRef' in node && !scope.isOwn(node.ColumnRef),
+      ),
+    );
+  return isOutside || inner(query).some((part) => mayAggregateOutside(part, context));
+}
+
+function inner(query: Query): readonly Query[] {
+  return [
+    ...query.subqueries.map((subquery) => subquery.query),
+    ...query.arms.map((arm) => arm.query),
+    ...query.withQueries,
+    ...derived(query.from),
+  ];
+}
+
+function derived(node: FromNode | undefined): readonly Query[] {
+  if (node === undefined) return [];
+  if (node.kind === 'join') return [...derived(node.left), ...derived(node.right)];
+  return node.entry.query === undefined ? [] : [node.entry.query];
+}

@@ -1,0 +1,85 @@
+/** Runs one planned statement, by whichever protocol it came: also what the session keeps by name. */
+
+import { PgError, refuse } from '../base/errors.js';
+import { fill } from '../planner/parse/splice.js';
+import type { Plan } from '../planner/plan.js';
+import { noParameters, type BoundParameters, type BoundStatement } from '../router/execute/context.js';
+import { executePlan } from '../router/execute/execute.js';
+import { StatementValues } from '../router/execute/values.js';
+import { resolveStatement, type ResolvedStatement } from './execute-prepared.js';
+import { prepareBySql } from './prepare-sql.js';
+import { reasonToRefuse } from './refusal.js';
+import { toClientError } from './report-error.js';
+import type { SessionScope } from './session-scope.js';
+import type { PlannedStatement } from './statement-planner.js';
+
+/** Finds out what is to run (EXECUTE means another statement) and runs it. Errors have their place in the client's text. */
+export async function runStatement(
+  scope: SessionScope,
+  planned: PlannedStatement,
+  parameters: BoundParameters,
+  run: (resolved: ResolvedStatement) => Promise<void>,
+): Promise<void> {
+  let text = planned;
+  try {
+    if (planned.plan.kind === 'refuse') {
+      throw await reasonToRefuse(scope, planned.sql, parameters.types, planned.plan.error);
+    }
+    const resolved = await resolveStatement(scope, planned, parameters);
+    text = resolved.planned;
+    await run(resolved);
+  } catch (error) {
+    throw inClientsText(toClientError(error), text);
+  }
+}
+
+/** Carries out a plan and hands its whole answer to the client. */
+export async function runPlan(scope: SessionScope, statement: BoundStatement, plan: Plan): Promise<void> {
+  switch (plan.kind) {
+    case 'prepare':
+      await prepareBySql(scope, statement, plan);
+      return;
+    case 'execute':
+    case 'declare':
+    case 'fetch':
+    case 'close':
+      throw refuse(
+        'cursors as SQL (DECLARE, FETCH, MOVE, CLOSE)',
+        "Use the protocol's portals: a driver's cursor or stream does.",
+      );
+    default:
+      await executePlan(scope, statement, plan);
+  }
+}
+
+/** The error with its position in the client's own text; without one when the SQL that failed was generated. */
+function inClientsText(error: PgError, planned: PlannedStatement): PgError {
+  const { position, ...fields } = error.fields;
+  if (position === undefined) return error;
+  const moved = new PgError(
+    error.sqlstate,
+    error.message,
+    position <= clientsOwnCharacters(planned) ? { ...fields, position: position + planned.offset } : fields,
+  );
+  if (error.stack !== undefined) moved.stack = error.stack;
+  return moved;
+}
+
+/** How many characters at the beginning of the SQL that was sent are the client's own. */
+function clientsOwnCharacters(planned: PlannedStatement): number {
+  const { plan } = planned;
+  if (plan.kind === 'insert') return 0;
+  if (plan.kind === 'refuse' || !('sql' in plan) || plan.sql === 'client') return Number.POSITIVE_INFINITY;
+  const values = new StatementValues({ ...planned, parameters: noParameters, resultFormats: [], describe: false });
+  const sent = fill(plan.sql, { ...generated, slotText: (slot) => values.slotText(slot) });
+  const own = Array.from(planned.sql.toString('utf8'));
+  let count = 0;
+  for (const character of sent) {
+    if (character !== own[count]) break;
+    count += 1;
+  }
+  return count;
+}
+
+/** No client can have written a NUL. */
+const generated = { computedText: () => '\0', limitText: () => '\0', relationText: () => '\0' };

@@ -1,0 +1,44 @@
+/** Questions of pgring's own whose answer is one row. */
+
+import { PgError, sqlstate } from '../../base/errors.js';
+import type { ShardId } from '../../catalog/topology.js';
+import { readDataRow } from '../../wire/backend.js';
+import { noParameters, type BoundParameters, type ExecutionContext } from './context.js';
+import { ShardRows } from './shard-rows.js';
+
+/** The one row of a query on the home shard. */
+export async function queryHomeRow(
+  context: ExecutionContext,
+  sql: string,
+  parameters: BoundParameters = noParameters,
+  resultFormat = 0,
+): Promise<readonly (Buffer | null)[]> {
+  return await queryRow(context, context.topology.home, sql, parameters, resultFormat);
+}
+
+/** The one row of a query on a shard. */
+export async function queryRow(
+  context: ExecutionContext,
+  shard: ShardId,
+  sql: string,
+  parameters: BoundParameters = noParameters,
+  resultFormat = 0,
+): Promise<readonly (Buffer | null)[]> {
+  const connection = await context.transaction.enter(shard, false);
+  const rows = ShardRows.send(
+    connection,
+    { sql, parameters, resultFormats: [resultFormat] },
+    { portal: '', batchRows: 0 },
+  );
+  try {
+    await rows.describe();
+    const run = await rows.next();
+    if (run === undefined) throw new PgError(sqlstate.internalError, 'a shard computed nothing');
+    const row = readDataRow(run.bytes, run.start).map((value) => (value === null ? null : Buffer.from(value)));
+    await rows.close();
+    return row;
+  } catch (error) {
+    await rows.abort();
+    throw error;
+  }
+}

@@ -1,0 +1,144 @@
+-- What PostgreSQL's own regression files found (npm run regress), in words of our own.
+
+-- section inheritance
+CREATE TABLE places (name text, population int, area float8);
+CREATE TABLE capitals (state char(2)) INHERITS (places);
+CREATE TABLE seats (since date, UNIQUE (name, since)) INHERITS (capitals);
+INSERT INTO places SELECT 'village ' || n, n * 10, n FROM generate_series(1, 40) n;
+INSERT INTO capitals SELECT 'capital ' || n, n * 1000, n, 's' || n % 10 FROM generate_series(1, 20) n;
+INSERT INTO seats SELECT 'seat ' || n, n * 100, n, 'x', date '2020-01-01' + n FROM generate_series(1, 10) n;
+SELECT name, population FROM places WHERE population > 300 ORDER BY population, name COLLATE "C";
+SELECT count(*), sum(population) FROM places;
+SELECT count(*), sum(population) FROM ONLY places;
+SELECT count(*) FROM ONLY (places);
+SELECT count(*) FROM places *;
+SELECT count(*) FROM capitals* c;
+SELECT avg(population) FROM places;
+SELECT avg(population) FROM ONLY places;
+SELECT avg(population) FROM ONLY (places);
+SELECT avg(places.population) FROM places *;
+SELECT avg(p.population), avg(o.population) FROM places p FULL JOIN ONLY places o ON p.population = o.population + 1;
+SELECT c.name, rank() OVER (ORDER BY c.population) FROM ONLY capitals AS c ORDER BY 2;
+SELECT name, state FROM capitals WHERE name = 'seat 3';
+UPDATE places SET area = area + 1 WHERE population >= 1000 RETURNING name, area;
+UPDATE ONLY places SET area = 0;
+SELECT sum(area) FROM places;
+DELETE FROM capitals WHERE population < 300;
+SELECT count(*) FROM places;
+DELETE FROM ONLY capitals;
+SELECT count(*) FROM capitals;
+TRUNCATE ONLY places;
+SELECT count(*) FROM places;
+ALTER TABLE seats NO INHERIT capitals;
+SELECT count(*) FROM places;
+ALTER TABLE seats INHERIT capitals;
+SELECT count(*) FROM places;
+ALTER TABLE places ADD COLUMN note text DEFAULT 'none';
+SELECT name, note FROM places ORDER BY name COLLATE "C";
+COPY seats (name, population) FROM STDIN;
+seat a	5
+seat b	6
+\.
+SELECT count(*), min(population) FROM capitals;
+-- refused
+SELECT create_reference_table('capitals');
+CREATE TABLE mayors (id int PRIMARY KEY);
+-- refused
+CREATE TABLE of_both () INHERITS (places, mayors);
+-- refused
+CREATE TABLE elsewhere (x int) INHERITS (places) WITH (pgring.placement = 'reference');
+-- refused
+CREATE TABLE numbers (y int, UNIQUE (y)) INHERITS (places);
+CREATE TABLE lone (name text, population int, area float8, note text) WITH (pgring.shard_key = 'population');
+-- refused
+ALTER TABLE lone INHERIT places;
+DROP TABLE places;
+DROP TABLE places CASCADE;
+SELECT count(*) FROM seats;
+
+-- section only one level of a partitioned table
+CREATE TABLE parted (id int, v int) PARTITION BY RANGE (id);
+CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (50);
+CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (50) TO (100);
+INSERT INTO parted SELECT n, n % 7 FROM generate_series(0, 99) n;
+SELECT avg(v) FROM parted;
+SELECT avg(v) FROM ONLY parted;
+SELECT a.v, count(*) FROM parted a JOIN ONLY parted b ON a.v = b.v GROUP BY a.v;
+
+-- section aggregates of the level around them
+CREATE TABLE o (k int PRIMARY KEY, v int);
+INSERT INTO o SELECT n, n % 13 FROM generate_series(1, 50) n;
+SELECT (SELECT max((SELECT i.v FROM o i WHERE i.k = o.k))) FROM o;
+SELECT (SELECT max((SELECT i.v FROM o i WHERE i.k = o.k)) FILTER (WHERE o.k < 10)) FROM o;
+SELECT (SELECT count(o.k)) FROM o;
+SELECT (SELECT count(i.k) FROM o i WHERE i.k = o.k) AS n FROM o ORDER BY o.k;
+SELECT (6 = ANY (array_agg(v))) = ANY (SELECT false) FROM o;
+SELECT 1275 IN (SELECT sum(o.k)) FROM o;
+SELECT k FROM o GROUP BY k HAVING (SELECT sum(o.v) > 11) ORDER BY k;
+SELECT EXISTS (SELECT 1 FROM o i WHERE i.k = o.k GROUP BY i.k HAVING sum(i.v) > 3) AS e, k FROM o ORDER BY k;
+
+-- section the word TABLE and aliases of joins
+CREATE TABLE a (x int, y text);
+CREATE TABLE b (x int, z int);
+INSERT INTO a VALUES (1, 'one'), (2, 'two'), (3, 'three'), (NULL, 'none');
+INSERT INTO b VALUES (1, -1), (2, 2), (3, -3), (5, -5), (NULL, 0);
+VALUES (7, 8) UNION ALL TABLE b;
+TABLE a UNION TABLE a ORDER BY y;
+SELECT count(*) FROM (TABLE b UNION ALL TABLE ONLY b) AS t;
+WITH w AS (TABLE a) SELECT string_agg(y, ',' ORDER BY y) FROM w;
+SELECT one, four FROM (a CROSS JOIN b) AS j (one, two, three, four);
+SELECT two FROM (a LEFT JOIN b USING (x)) AS j (one, two, three) WHERE three < 0;
+SELECT j.z FROM (a FULL JOIN b ON a.x = b.z) AS j WHERE j.y IS NULL;
+SELECT count(row_to_json(j)), max(row_to_json(j)::text) FROM (a JOIN b ON a.x = b.x + 1) AS j (p, q, r, s);
+
+-- section the order of a subquery in FROM
+CREATE TABLE s (k int PRIMARY KEY, v int);
+INSERT INTO s SELECT n, (n * 37) % 101 FROM generate_series(1, 60) n;
+SELECT * FROM (SELECT k, v FROM s ORDER BY v, k) AS x LIMIT 5;
+-- ordered
+SELECT * FROM (SELECT k, v FROM s ORDER BY v) AS x;
+-- ordered
+SELECT v FROM (SELECT * FROM (SELECT k, v FROM s ORDER BY v DESC) AS x) AS y WHERE k > 20;
+CREATE VIEW s_sorted AS SELECT k, v FROM s ORDER BY v DESC;
+-- ordered
+SELECT * FROM s_sorted;
+-- ordered
+TABLE s_sorted;
+SELECT count(*) FROM s_sorted;
+SELECT k FROM s_sorted ORDER BY k;
+SELECT k, max(v) FROM s_sorted GROUP BY k;
+-- ordered
+WITH w AS (SELECT v FROM s ORDER BY v) SELECT v FROM w;
+
+-- section WITH RECURSIVE sees what comes after
+CREATE TABLE r (id int);
+INSERT INTO r VALUES (1), (2), (3);
+WITH RECURSIVE x (id) AS (SELECT * FROM y UNION ALL SELECT id + 1 FROM x WHERE id < 5), y (id) AS (VALUES (1)) SELECT * FROM x;
+WITH RECURSIVE x (id) AS (SELECT id FROM y UNION ALL SELECT id + 1 FROM x WHERE id < 5), y (id) AS (SELECT max(id) FROM r) SELECT id, count(*) FROM x GROUP BY id ORDER BY id;
+WITH RECURSIVE p AS (SELECT id FROM q WHERE id > 1), q AS (SELECT id FROM z), z AS (SELECT id FROM r) SELECT count(*) FROM p;
+
+-- section what is wrong with a WITH query
+CREATE TABLE r (id int);
+WITH RECURSIVE x (n) AS (SELECT n FROM x) SELECT * FROM x;
+WITH RECURSIVE x (n) AS (SELECT n FROM x UNION ALL SELECT 1) SELECT * FROM x;
+WITH RECURSIVE x (n) AS (WITH w AS (SELECT 1 FROM x) SELECT 0 UNION SELECT * FROM w) SELECT * FROM x;
+WITH RECURSIVE x (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM y WHERE n < 5), y (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x WHERE n < 5) SELECT * FROM x;
+WITH x AS (SELECT 1 UNION (WITH y AS (SELECT 2) SELECT * FROM x UNION SELECT * FROM y)) SELECT * FROM x;
+WITH RECURSIVE x (n) AS (SELECT id FROM r UNION ALL SELECT x.n + 1 FROM r LEFT JOIN x ON x.n = r.id) SELECT * FROM x;
+SELECT * FROM nowhere n WHERE n.a = 1;
+INSERT INTO r SELECT a FROM nowhere;
+UPDATE r SET id = 1 FROM nowhere;
+
+-- section maintenance of partitioned tables
+CREATE TABLE parted (id int, v int) PARTITION BY RANGE (id);
+CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (50);
+CREATE INDEX parted_v ON parted (v);
+INSERT INTO parted SELECT n, n % 7 FROM generate_series(0, 49) n;
+REINDEX TABLE parted;
+REINDEX INDEX parted_v;
+CLUSTER parted USING parted_v;
+BEGIN;
+REINDEX TABLE parted_low;
+REINDEX TABLE parted;
+ROLLBACK;
+SELECT count(*) FROM parted;
