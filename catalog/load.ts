@@ -27,7 +27,7 @@ const maximumSystemParts = 8;
  * At most five round trips, six when the server's system catalog is not known yet. Relations without a placement record
  * are at home; partitions are placed as their parents.
  */
-export async function loadSnapshot(query: RunQuery, database: string): Promise<CatalogSnapshot> {
+export async function loadSnapshot(query: RunQuery, database: string, isUncommitted = false): Promise<CatalogSnapshot> {
   const server = present((await query(serverSql))[0], 'the server describes itself');
   const serverVersion = Number(server['server_version']);
   const [provider, locale] = readJson(server['default_collation']) as readonly [string | null, string | null];
@@ -50,6 +50,7 @@ export async function loadSnapshot(query: RunQuery, database: string): Promise<C
   return makeSnapshot({
     database,
     serverVersion,
+    isUncommitted,
     relations: [...system.relations, ...buildRelations(rows, textOrder, placements)],
     functions: [system.functions, buildFunctions(rows.functions)],
     code: await loadCode(query, serverVersion, rows, declares),

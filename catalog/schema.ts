@@ -93,6 +93,8 @@ export interface CatalogSnapshot {
   readonly version: number;
   readonly database: string;
   readonly serverVersion: number;
+  /** As an open transaction has changed it: other sessions know another. */
+  readonly isUncommitted: boolean;
   /** The relation of that exact (already case-folded) name, or undefined. */
   relation(schema: string, name: string): Relation | undefined;
   relationByOid(oid: number): Relation | undefined;

@@ -8,6 +8,7 @@ let lastVersion = 0;
 export interface SnapshotContents {
   readonly database: string;
   readonly serverVersion: number;
+  readonly isUncommitted?: boolean;
   readonly relations: readonly Relation[];
   /** Traits by schema, then by name. A later part adds schemas; functions of one schema in several parts add up. */
   readonly functions: readonly FunctionsBySchema[];
@@ -31,6 +32,7 @@ export function makeSnapshot(contents: SnapshotContents): CatalogSnapshot {
     version: ++lastVersion,
     database: contents.database,
     serverVersion: contents.serverVersion,
+    isUncommitted: contents.isUncommitted === true,
     relation: (schema: string, name: string) => bySchema.get(schema)?.get(name),
     code: contents.code,
     relationByOid: (oid: number) => byOid.get(oid),

@@ -202,7 +202,7 @@ export class SessionScope implements ExecutionContext {
       const connection = await this.transaction.enter(this.topology.home, false);
       const changed = await withoutTrace(
         connection,
-        async () => await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database),
+        async () => await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database, true),
       );
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;

@@ -12,7 +12,7 @@ import { keyFamily } from '../key-family.js';
 import { parseStatements } from '../parse/parser.js';
 import { tokens, type Token } from '../parse/tokens.js';
 import { keyColumns, pinnedRouting } from '../routing.js';
-import type { Query } from '../query.js';
+import type { Entry, FromNode, Query } from '../query.js';
 import { spreadOf } from '../spread.js';
 import { StatementText } from '../text.js';
 import { selectOf, someNode } from '../tree.js';
@@ -85,10 +85,14 @@ function strayTable(node: Node, relation: Relation, binder: Binder, text: Statem
   )
     return name;
   const keys = keyColumns(relation).map((column) => relation.columns.indexOf(column) + 1);
-  if ('InsertStmt' in node && sharded.length === 1 && selectOf(node.InsertStmt.selectStmt)?.valuesLists !== undefined) {
-    return insertsKey(node, first.entry.relation, relation, keys) ? undefined : name;
+  let pinned = sharded;
+  if ('InsertStmt' in node && selectOf(node.InsertStmt.selectStmt)?.valuesLists !== undefined) {
+    const target = targetOf(query.from);
+    if (!insertsKey(node, target?.relation, relation, keys)) return target?.relation?.name ?? name;
+    pinned = sharded.filter(({ entry }) => entry !== target);
+    if (pinned.length === 0) return undefined;
   }
-  const routing = pinnedRouting(sharded, text);
+  const routing = pinnedRouting(pinned, text);
   const source = routing?.kind === 'byKey' ? routing.alternatives[0]?.[0] : undefined;
   const isPinned =
     source?.kind === 'tuple' &&
@@ -109,6 +113,11 @@ function assignsKey(node: Node, relations: readonly (Relation | undefined)[]): b
           : undefined;
     return assignedColumns(lists).some((column) => names.includes(column));
   });
+}
+
+function targetOf(from: FromNode | undefined): Entry | undefined {
+  if (from === undefined) return undefined;
+  return from.kind === 'entry' ? from.entry : targetOf(from.left);
 }
 
 /** INSERT … VALUES: every row has the trigger's key in its key columns, in their order. */

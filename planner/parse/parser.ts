@@ -32,7 +32,6 @@ const SPARES = 2;
 /** A damaged instance that stays in use for want of a spare becomes useless after some 30 overflows. */
 const MAX_OVERFLOWS = 10;
 
-const SEMICOLON = 0x3b;
 const STACK_DEPTH_LIMIT = '54001';
 const PROGRAM_LIMIT_EXCEEDED = '54000';
 
@@ -152,8 +151,7 @@ function extent(bytes: Buffer, from: number, limit: number): { start: number; en
   let end = limit;
   for (;;) {
     const kind = scanner.next();
-    if (kind === END || kind === BAD || bytes[scanner.start] === SEMICOLON)
-      return { start: start < 0 ? from : start, end };
+    if (kind === END || kind === BAD) return { start: start < 0 ? from : start, end };
     if (start < 0) start = scanner.start;
     end = scanner.end;
   }
