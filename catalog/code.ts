@@ -87,6 +87,8 @@ export interface DatabaseCode {
   /** All of the user's functions of that name in the schema. */
   routines(schema: string, name: string): readonly Routine[];
   routine(oid: number): Routine | undefined;
+  /** Functions of the user's behind casts, types and operator classes, which statements use without naming them. */
+  readonly hidden: readonly number[];
   /** Functions of the user's behind operators of that name. */
   operatorRoutines(name: string): readonly number[];
   ofRelation(oid: number): RelationCode;
@@ -94,6 +96,7 @@ export interface DatabaseCode {
 
 export interface CodeContents {
   readonly routines: readonly Routine[];
+  readonly hidden: readonly number[];
   readonly operators: ReadonlyMap<string, readonly number[]>;
   readonly relations: ReadonlyMap<number, RelationCode>;
 }
@@ -124,6 +127,7 @@ export function makeDatabaseCode(contents: CodeContents): DatabaseCode {
   return Object.freeze({
     routines: (schema: string, name: string) => bySchema.get(schema)?.get(name) ?? nothing,
     routine: (oid: number) => byOid.get(oid),
+    hidden: contents.hidden,
     operatorRoutines: (name: string) => contents.operators.get(name) ?? nothing,
     ofRelation: (oid: number) => contents.relations.get(oid) ?? noCode,
   });
@@ -131,6 +135,7 @@ export function makeDatabaseCode(contents: CodeContents): DatabaseCode {
 
 export const noDatabaseCode: DatabaseCode = makeDatabaseCode({
   routines: [],
+  hidden: [],
   operators: new Map(),
   relations: new Map(),
 });

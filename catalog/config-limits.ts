@@ -49,6 +49,8 @@ export const limitRanges = {
   clientBufferBytes: bytes(mebibyte),
   /** Bytes of rows that one statement may bring together on one server when the shards cannot answer it alone. */
   combineBytes: { default: 1024 * mebibyte, minimum: kibibyte, maximum: 1024 * 1024 * mebibyte },
+  /** Rows that it may so bring together. */
+  combineRows: count(100_000_000, 1, 1_000_000_000_000),
   planCacheEntries: count(10_000, 0),
   planCacheBytes: bytes(64 * mebibyte, 0),
   /** Prepared statements that one client may hold. */

@@ -112,7 +112,8 @@ export function codeSql(serverVersion: number): string {
             ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.refobjid
           WHERE d.refobjid ${isUsers} AND d.refclassid IN
             ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
-            AND c.relname IN ('pg_proc', 'pg_attrdef', 'pg_rewrite', 'pg_class', 'pg_constraint', 'pg_trigger')
+            AND c.relname IN ('pg_proc', 'pg_attrdef', 'pg_rewrite', 'pg_class', 'pg_constraint', 'pg_trigger',
+              'pg_cast', 'pg_type', 'pg_range', 'pg_opclass', 'pg_amproc')
         ) AS d
         UNION ALL
         SELECT 'domain', a.attrelid, d.refobjid, a.attrelid

@@ -32,6 +32,7 @@ export function buildDatabaseCode(
   for (const [name, routine] of rows.operators) add(operators, name, routine);
   return makeDatabaseCode({
     routines: rows.routines.map((row) => buildRoutine(row, usesOf('pg_proc', row[0]), declarations.get(row[0]))),
+    hidden: hiddenRoutines(rows.uses),
     operators,
     relations: buildRelationCode(rows, partitions, usesOf),
   });
@@ -41,6 +42,12 @@ function add<Key>(map: Map<Key, number[]>, key: Key, value: number): void {
   const found = map.get(key);
   if (found === undefined) map.set(key, [value]);
   else found.push(value);
+}
+
+const hiding: ReadonlySet<string> = new Set(['pg_cast', 'pg_type', 'pg_range', 'pg_opclass', 'pg_amproc']);
+
+function hiddenRoutines(uses: CodeRows['uses']): readonly number[] {
+  return [...new Set(uses.flatMap(([catalog, , , routine]) => (hiding.has(catalog) ? [routine] : [])))];
 }
 
 function buildRoutine(row: RoutineRow, uses: readonly number[], declaration: Declaration | undefined): Routine {

@@ -6,6 +6,7 @@ import type { Fact } from './facts.js';
 import { keyFamily } from './key-family.js';
 import type { KeySource } from './plan.js';
 import type { Scope, VisibleColumn } from './query.js';
+import { samePlaces } from './system-columns.js';
 import type { StatementText } from './text.js';
 import { conjuncts, operatorName } from './tree.js';
 import { comparedArray, comparedList, comparedValue } from './values.js';
@@ -53,6 +54,11 @@ function oneOf(column: VisibleColumn, sources: readonly KeySource[]): Fact {
 
 function operatorFacts(expression: A_Expr, scope: Scope, text: StatementText): Fact[] {
   if (operatorName(expression.name) !== '=') return [];
+  const places = samePlaces({ A_Expr: expression });
+  if (places !== undefined) {
+    const [left, right] = places.map((alias) => scope.outerQualifier(alias, undefined)?.columns);
+    return left === undefined || right === undefined ? [] : [{ kind: 'same row', left, right }];
+  }
   if (expression.kind === 'AEXPR_OP') return comparison(expression.lexpr, expression.rexpr, scope, text);
   const column = columnOf(expression.lexpr, scope);
   if (column?.type === undefined || expression.rexpr === undefined) return [];

@@ -116,15 +116,11 @@ export function bindFromItem(binder: Binding, node: Node, scope: Scope): BoundFr
   if ('JoinExpr' in node) return bindJoin(binder, node.JoinExpr, scope);
   if ('RangeFunction' in node) return bindFunction(binder, node.RangeFunction, scope);
   if ('RangeTableSample' in node) {
-    const { relation, location } = node.RangeTableSample;
+    // A sample of each shard's rows is a sample of all rows.
+    const { relation, args, repeatable } = node.RangeTableSample;
     if (relation === undefined) throw refuse('TABLESAMPLE', 'Filter the rows with WHERE instead.');
-    const bound = bindFromItem(binder, relation, scope);
-    if (bound.node.kind === 'entry' && bound.node.entry.kind === 'sharded') {
-      throw refuse('TABLESAMPLE of a sharded table', 'Filter the rows with WHERE random() < 0.1 instead.', {
-        position: binder.text.position(location ?? 0),
-      });
-    }
-    return bound;
+    binder.bindExpressions([args, repeatable], scope);
+    return bindFromItem(binder, relation, scope);
   }
   // XMLTABLE, JSON_TABLE: rows from an expression.
   binder.bindExpressions(Object.values(node), scope);

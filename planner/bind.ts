@@ -26,6 +26,7 @@ import {
 } from './query.js';
 import { undefinedRelation } from './scope.js';
 import { targetsOf } from './shape.js';
+import { testsRowPlace } from './system-columns.js';
 import type { StatementText } from './text.js';
 import { conjuncts, nameParts, selectOf, walkNodes } from './tree.js';
 import { typeOf } from './value-types.js';
@@ -92,7 +93,7 @@ export class Binder implements Binding {
       if (!('SubLink' in node)) return !('SelectStmt' in node);
       const link = node.SubLink;
       const query = this.bindNode(link.subselect, scope, scope.commonTables);
-      this.#subqueries.push({ query, semi: undefined, location: link.location ?? 0 });
+      this.#subqueries.push({ query, semi: undefined, byPlace: testsRowPlace(node), location: link.location ?? 0 });
       this.bindExpressions(link.testexpr, scope);
       return false;
     });
@@ -115,7 +116,7 @@ export class Binder implements Binding {
           : undefined;
       const output = query.outputs.length === 1 ? query.outputs[0] : undefined;
       const semi = tested === undefined || output === undefined ? undefined : equalityOf(tested, output);
-      this.#subqueries.push({ query, semi, location: link.location ?? 0 });
+      this.#subqueries.push({ query, semi, byPlace: testsRowPlace(part), location: link.location ?? 0 });
       this.bindExpressions(link.testexpr, scope);
     }
     return conditionFacts(condition, scope, this.text);
@@ -238,13 +239,19 @@ export class Binder implements Binding {
       let table: CommonTable;
       if (selectOf(ctequery) === undefined) {
         let query: Query | undefined;
-        const bound = (): Query => {
+        let binding = false;
+        const bound = (location: number): Query => {
+          if (binding) throw undefinedRelation({ schema: undefined, name }, this.text.position(location));
+          binding = query === undefined;
           if (query === undefined) queries.push((query = this.bindNode(ctequery, parent, visible)));
+          binding = false;
           return query;
         };
-        if (!isRecursive) bound();
-        finishing.push(() => void bound());
-        table = { bind: (alias, location) => opaqueEntry(this, bound().outputs, alias, aliascolnames, location) };
+        if (!isRecursive) bound(0);
+        finishing.push(() => void bound(0));
+        table = {
+          bind: (alias, location) => opaqueEntry(this, bound(location).outputs, alias, aliascolnames, location),
+        };
       } else {
         let read = false;
         let binding = false;

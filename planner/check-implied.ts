@@ -10,7 +10,7 @@ import { conductOf, conductOfReader } from './code/read-routine.js';
 import { SqlReader } from './code/read-sql.js';
 import { triggerProblem } from './code/triggers.js';
 import type { PlanContext } from './context.js';
-import type { Reach } from './reach.js';
+import { isCombined, type Reach } from './reach.js';
 import type { StatementText } from './text.js';
 
 export function checkImplied(root: unknown, reach: Reach, context: PlanContext, text: StatementText): void {
@@ -18,6 +18,14 @@ export function checkImplied(root: unknown, reach: Reach, context: PlanContext, 
   const reader = new SqlReader(context, 'statement');
   reader.read(root);
   const where = (): PgReportFields => ({ position: text.position(text.start) });
+  checkHidden(context, where);
+  if (isCombined(reach) && catalog.isUncommitted && reader.implied.length > 0) {
+    throw refuse(
+      'a statement with operators or views that call functions of the user, which several shards cannot answer by themselves, after DDL in the same transaction',
+      'Another session finishes it, which may know other functions: commit first.',
+      where(),
+    );
+  }
   for (const callee of reader.implied) {
     const problem = problemOf(conductOf(callee, catalog), reach);
     if (problem === undefined) continue;
@@ -37,6 +45,41 @@ export function checkImplied(root: unknown, reach: Reach, context: PlanContext, 
     );
   }
   for (const relation of reader.changed) checkChange(relation, context, where);
+}
+
+/** Casts and types are used without a trace in the statement, so what is wrong with one is wrong with all of them. */
+function checkHidden(context: PlanContext, where: () => PgReportFields): void {
+  const { catalog, searchPath } = context;
+  for (const oid of catalog.code.hidden) {
+    const routine = catalog.code.routine(oid);
+    if (routine === undefined || routine.extension !== undefined) continue;
+    const conduct = conductOf({ routine, searchPath }, catalog);
+    if (reachableOf(conduct) === 'anywhere') continue;
+    throw refuse(
+      `the function ${routine.name}(), which touches tables or cannot be read, behind a cast or a type,`,
+      'Drop the cast: any statement may use it unseen.',
+      where(),
+    );
+  }
+}
+
+/** Whether functions that the statement calls read tables; all that it calls is known to be allowed. */
+export function callsReadTables(root: unknown, context: PlanContext): boolean {
+  return conductsOf(root, context).some((conduct) => reachableOf(conduct) === 'with copies');
+}
+
+/** Whether what the statement calls may run on any shard. */
+export function runsAnywhere(root: unknown, context: PlanContext): boolean {
+  return conductsOf(root, context).every((conduct) => {
+    const reachable = reachableOf(conduct);
+    return reachable === 'anywhere' || reachable === 'with copies';
+  });
+}
+
+function conductsOf(root: unknown, context: PlanContext): Conduct[] {
+  const reader = new SqlReader(context, 'statement');
+  reader.read(root);
+  return [...reader.calls, ...reader.implied].map((callee) => conductOf(callee, context.catalog));
 }
 
 /** Refuses a change of a table whose triggers or rules would not do what they do on one server. */
@@ -81,7 +124,7 @@ function policyProblem(relation: Relation, reach: Reach, context: PlanContext): 
     for (const expression of expressions) reader.readText(`SELECT ${expression}`);
   }
   // The rows that are combined were read on the shards, under their policies.
-  const where = reach === 'combined' && placementOf(relation) === 'sharded' ? 'several shards' : reach;
+  const where = isCombined(reach) && placementOf(relation) === 'sharded' ? 'several shards' : reach;
   return problemOf(conductOfReader(reader, catalog), where);
 }
 

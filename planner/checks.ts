@@ -1,4 +1,4 @@
-/** What a statement over shards must not hold: functions and columns that tell of one server or act on it. */
+/** What a statement over shards must not hold: functions that tell of one server or act on it. */
 
 import type { FuncCall } from 'libpg-query';
 
@@ -9,29 +9,9 @@ import { signatureOf } from './code/routines.js';
 import { checkImplied } from './check-implied.js';
 import { callsOf, userConduct, userRoutines } from './functions.js';
 import type { Entry } from './query.js';
-import type { Reach } from './reach.js';
+import { isCombined, type Reach } from './reach.js';
 import type { StatementText } from './text.js';
-import { columnRefParts, functionName, walkNodes } from './tree.js';
-
-const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
-
-/** System columns have values of one server: rows of two shards may share them. */
-export function checkSystemColumns(root: unknown, text: StatementText): void {
-  walkNodes(root, (node) => {
-    if (!('ColumnRef' in node)) return true;
-    const name = columnRefParts(node.ColumnRef).at(-1) ?? '';
-    if (systemColumns.has(name)) {
-      throw refuse(
-        `the system column "${name}" over several shards`,
-        'Use the primary key, or restrict the statement to one shard key value.',
-        {
-          position: text.position(node.ColumnRef.location ?? 0),
-        },
-      );
-    }
-    return true;
-  });
-}
+import { functionName } from './tree.js';
 
 /** Built-in volatile functions that leave nothing behind on the server that runs them. */
 const harmless: ReadonlySet<string> = new Set(['pg_sleep', 'pg_sleep_for', 'pg_sleep_until']);
@@ -41,7 +21,7 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
   for (const { call, effect } of callsOf(root, context)) {
     const name = functionName(call).name;
     const where = (): PgReportFields => ({ position: text.position(call.location ?? 0) });
-    if (reach === 'combined' && context.catalog.isUncommitted && userRoutines(call, context).length > 0) {
+    if (isCombined(reach) && context.catalog.isUncommitted && userRoutines(call, context).length > 0) {
       throw refuse(
         `${name}() in a statement that several shards cannot answer by themselves, after DDL in the same transaction`,
         'Another session finishes it, which may know another function of the name: commit first.',
@@ -63,8 +43,15 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
       case 'settings':
         throw refuse('set_config() in a larger statement', 'Run it alone: SELECT set_config(…), or use SET.', where());
       case 'local':
+        if (name === 'pg_export_snapshot') {
+          throw refuse(
+            'pg_export_snapshot()',
+            'It would be a snapshot of one shard: work in one session, or without a snapshot (pg_dump without --jobs).',
+            where(),
+          );
+        }
         if (reach === 'home' || (reach === 'one shard' && harmless.has(name))) break;
-        if (reach !== 'several shards' && isStable(call, context) && (reach === 'one shard' || hasArguments(call)))
+        if (reach !== 'several shards' && isStable(call, context) && (reach === 'one shard' || tellsOfCatalog(call)))
           break;
         throw refuse(
           `${name}() in a statement on sharded tables`,
@@ -72,7 +59,7 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
           where(),
         );
       case 'size':
-        if (reach === 'home' || reach === 'combined') break;
+        if (reach === 'home' || isCombined(reach)) break;
         throw refuse(`${name}() in a statement on some shards`, 'Call it in a SELECT of its own.', where());
       case 'query':
         if (reach === 'home' && !hasShardedTables(context)) break;
@@ -126,9 +113,12 @@ export function refuseRoutine(call: FuncCall, context: PlanContext, fields: PgRe
   return refuse(`the function ${name}(), ${whyNowhere(conduct)}`, waysOut(conduct, shown), fields);
 }
 
-/** What a function without arguments tells (pg_prepared_statement()) may be of the session, and that one is another. */
-function hasArguments(call: FuncCall): boolean {
-  return (call.args?.length ?? 0) > 0;
+/**
+ * What a function without arguments tells (pg_prepared_statement()) may be of the session, and age() counts from the
+ * transaction's start: where rows are combined, both are others.
+ */
+function tellsOfCatalog(call: FuncCall): boolean {
+  return (call.args?.length ?? 0) > 0 && functionName(call).name !== 'age';
 }
 
 function hasShardedTables(context: PlanContext): boolean {

@@ -88,7 +88,7 @@ const afterTarget: ReadonlySet<string> = new Set(
 const notBeforeClause: ReadonlySet<string> = new Set(['.', 'as', 'distinct', 'within']);
 
 /** Where a target list item ends. */
-function targetEnd(location: number, text: StatementText): number {
+export function targetEnd(location: number, text: StatementText): number {
   const end = text.findTopLevel(text.tokenIndexAt(location), (word, index) => {
     const before = text.word(index - 1);
     return afterTarget.has(word) && !notBeforeClause.has(before);

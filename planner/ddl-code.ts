@@ -1,11 +1,11 @@
-/** CREATE TRIGGER and CREATE RULE: refused where what they run would need rows of other shards. */
+/** CREATE TRIGGER, CREATE RULE and CREATE CAST: refused where what they run would need rows of other shards. */
 
-import type { CreateTrigStmt, RuleStmt } from 'libpg-query';
+import type { CreateCastStmt, CreateTrigStmt, RuleStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { Trigger } from '../catalog/code.js';
 import { reachableOf, whyNowhere } from './code/conduct.js';
-import { conductOfReader } from './code/read-routine.js';
+import { conductOf, conductOfReader } from './code/read-routine.js';
 import { SqlReader } from './code/read-sql.js';
 import { routinesNamed } from './code/routines.js';
 import { triggerProblem } from './code/triggers.js';
@@ -48,6 +48,21 @@ export function checkTrigger(statement: CreateTrigStmt, context: PlanContext, te
   throw refuse(`the trigger "${trigger.name}" on the table "${relation.name}", which ${problem.why},`, problem.hint, {
     position: text.position(text.start),
   });
+}
+
+/** A cast is used without a trace in the statement, so its function must be one that may run anywhere. */
+export function checkCast(statement: CreateCastStmt, context: PlanContext, text: StatementText): void {
+  const name = splitName(nameParts(statement.func?.objname));
+  const { searchPath, catalog } = context;
+  for (const routine of routinesNamed(name, statement.func?.objargs?.length, context)) {
+    const conduct = conductOf({ routine, searchPath }, catalog);
+    if (reachableOf(conduct) === 'anywhere') continue;
+    throw refuse(
+      `a cast by the function ${routine.name}(), which touches tables or cannot be read,`,
+      'Call the function where the cast is wanted.',
+      { position: text.position(text.start) },
+    );
+  }
 }
 
 export function checkRule(statement: RuleStmt, context: PlanContext, text: StatementText): void {

@@ -104,6 +104,8 @@ export class DistributionCheck {
     for (const subquery of query.subqueries) {
       const inner = occurrencesOf(subquery.query, semiFacts(facts, subquery)).filter(isSharded);
       if (inner.length === 0) continue;
+      // Each shard's own places say which of its own rows are meant.
+      if (subquery.byPlace && this.#query(subquery.query, facts, 'part').distribution !== undefined) continue;
       if (distribution === undefined || !isAnchored(inner, distribution)) {
         throw refuse(
           `a subquery over the sharded table "${inner[0]?.entry.relation?.name ?? ''}" that is not tied to the outer query's shard key`,
@@ -228,7 +230,9 @@ export class DistributionCheck {
     }
     const leftKeys = this.#from(left, leftFacts) ?? [];
     const rightKeys = this.#from(right, rightFacts) ?? [];
-    const joined = leftKeys.some((one) => rightKeys.some((other) => sameKey(one, other, classes)));
+    const joined =
+      leftKeys.some((one) => rightKeys.some((other) => sameKey(one, other, classes))) ||
+      isSameRow(left, right, [...leftFacts, ...rightFacts, ...node.facts]);
     if (!joined) {
       const names = [leftKeys[0], rightKeys[0]].map((key) => `"${key?.entry.relation?.name ?? ''}"`);
       throw refuse(`a join of the sharded tables ${names.join(' and ')} that is not on their shard keys`, JOIN_HINT, {
@@ -278,6 +282,22 @@ function shardedBelow(node: FromNode, facts: readonly Fact[]): Occurrence[] {
   const { entry } = node;
   if (entry.query !== undefined) return occurrencesOf(entry.query, insideFacts(facts, entry.query));
   return entry.kind === 'sharded' ? [{ entry, classes: new Classes(facts) }] : [];
+}
+
+/** Whether a row of one side is joined with itself on the other (the caller sees to it that there is one relation only). */
+function isSameRow(left: FromNode, right: FromNode, facts: readonly Fact[]): boolean {
+  const lefts = columnsBelow(left);
+  const rights = columnsBelow(right);
+  return facts.some(
+    (fact) =>
+      fact.kind === 'same row' &&
+      ((lefts.includes(fact.left) && rights.includes(fact.right)) ||
+        (lefts.includes(fact.right) && rights.includes(fact.left))),
+  );
+}
+
+function columnsBelow(node: FromNode): readonly object[] {
+  return node.kind === 'entry' ? [node.entry.columns] : [...columnsBelow(node.left), ...columnsBelow(node.right)];
 }
 
 function sameKey(left: LocalKey, right: LocalKey, classes: Classes): boolean {

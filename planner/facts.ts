@@ -18,7 +18,9 @@ export interface Link {
 export type Fact =
   | { readonly kind: 'equal'; readonly left: Term; readonly right: Term; readonly link?: Link }
   /** The term is one of these values. */
-  | { readonly kind: 'one of'; readonly term: Term; readonly sources: readonly KeySource[] };
+  | { readonly kind: 'one of'; readonly term: Term; readonly sources: readonly KeySource[] }
+  /** Both are one row: `a.ctid = b.ctid`. The sides are the columns of two entries, as their qualifiers show them. */
+  | { readonly kind: 'same row'; readonly left: object; readonly right: object };
 
 /** Terms that are equal to one another, and the values they are known to take. */
 export class Classes {

@@ -79,6 +79,15 @@ const extensionRandom: ReadonlySet<string> = new Set([
   'gen_salt',
 ]);
 
+/** Stable functions without arguments that tell of the session, its transaction or its server: the home shard's. */
+const sessionFunctions =
+  /^(pg_backend_pid|txid_current(_if_assigned|_snapshot)?|pg_current_(xact_id(_if_assigned)?|snapshot)|inet_(server|client)_(addr|port)|pg_postmaster_start_time|pg_conf_load_time|pg_my_temp_schema)$/;
+
+/** Whether a call must be answered by the home shard's own connection, wherever the rest of the statement runs. */
+export function isOfSession({ call, effect }: Call): boolean {
+  return effect === 'once' && sessionFunctions.test(functionName(call).name);
+}
+
 export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
   const name = functionName(call);
   const known = functionTraits(name, context);

@@ -5,10 +5,12 @@
 
 import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 
+import { assert } from '../base/assert.js';
 import { refuse } from '../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
-import { checkCalls, checkSystemColumns } from './checks.js';
+import { callsReadTables } from './check-implied.js';
+import { checkCalls } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
@@ -18,6 +20,9 @@ import type { Query } from './query.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import { sizeEdits } from './sizes.js';
 import type { Edit } from './parse/splice.js';
+import { checkCopiedColumns } from './system-columns.js';
+import { sampleExtents, type Extent } from './table-sample.js';
+import { tableOidColumn, tableOidEdits } from './table-oids.js';
 import type { StatementText } from './text.js';
 import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from './tree.js';
 
@@ -28,12 +33,16 @@ interface Place {
   /** `ONLY`: without the rows of its children. */
   readonly only: boolean;
   readonly occurrences: readonly Occurrence[];
+  /** Its TABLESAMPLE, which the shards carry out. */
+  readonly sample: Extent | undefined;
 }
 
 export function planCombine(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan {
   const { text } = binder;
-  const { shipments, edits, computed } = combineParts([{ SelectStmt: select }], select, query, spread, binder);
-  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed };
+  const roots: Node[] = [{ SelectStmt: select }];
+  const { shipments, edits, computed } = combineParts(roots, select, query, spread, binder, 'combined alone');
+  const readsOutside = callsReadTables(roots, binder.context);
+  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed, readsOutside };
 }
 
 /** What a statement needs to run on one server: the rows that it reads, and the edits that make it read their copies. */
@@ -50,32 +59,26 @@ export function combineParts(
   query: Query,
   spread: Spread,
   binder: Binder,
+  reach: 'combined' | 'combined alone' = 'combined',
 ): CombineParts {
   const { text, context } = binder;
   checkCombinable(roots, select, query, text);
-  checkSystemColumns(roots, text);
-  checkCalls(roots, 'combined', context, text);
-  const places = placesOf(spread, onlyLocations(roots));
-  const sources = new Map(places.map((place) => [sourceOf(place), place]));
-  const names = [...sources.keys()];
+  checkCopiedColumns(roots, text);
+  checkCalls(roots, reach, context, text);
+  const places = placesOf(spread, onlyLocations(roots), sampleExtents(roots, text));
+  const groups = shippedTogether(places);
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
   const conditions = conditionsByEntry(query);
-  const shipments = [...sources].map(([name, { relation }]) =>
-    shipmentOf(
-      relation,
-      places.filter((place) => sourceOf(place) === name),
-      named,
-      aliased,
-      conditions,
-      binder,
-    ),
-  );
+  const tableOids = tableOidEdits(roots, spread, text);
+  const shipments = groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations));
   const computed = new ComputedList();
   const edits: Edit[] = [
-    ...places.flatMap((place) => relationEdits(place, names.indexOf(sourceOf(place)), aliased, text)),
+    ...groups.flatMap((group, index) => group.flatMap((place) => relationEdits(place, index, aliased, text))),
+    ...places.flatMap(({ sample }) => (sample === undefined ? [] : [{ ...sample, pieces: [] }])),
     ...computeOnce(roots, context, text, computed, 'session'),
     ...sizeEdits(roots, context, text, computed),
+    ...tableOids.edits,
   ];
   return { shipments, edits, computed: computed.expressions };
 }
@@ -95,11 +98,6 @@ function checkCombinable(root: readonly Node[], select: SelectStmt, query: Query
         'FOR UPDATE or FOR SHARE in a SELECT that several shards cannot answer by themselves',
         'Lock the rows by a simple SELECT … FOR UPDATE first, in the same transaction.',
       );
-    }
-    if ('RangeTableSample' in node) {
-      throw refuse('TABLESAMPLE over several shards', 'Use WHERE random() < fraction.', {
-        position: text.position(node.RangeTableSample.location ?? 0),
-      });
     }
     if ('InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
       throw refuse(
@@ -127,7 +125,7 @@ function aliasesOf(root: readonly Node[]): ReadonlySet<string> {
 }
 
 /** A WITH query that is read twice is bound twice: its relations stand in the text once. */
-function placesOf(spread: Spread, only: ReadonlySet<number>): readonly Place[] {
+function placesOf(spread: Spread, only: ReadonlySet<number>, samples: ReadonlyMap<number, Extent>): readonly Place[] {
   const places = new Map<number, { relation: Relation; only: boolean; occurrences: Occurrence[] }>();
   for (const occurrence of spread.all) {
     const { relation, location } = occurrence.entry;
@@ -136,7 +134,24 @@ function placesOf(spread: Spread, only: ReadonlySet<number>): readonly Place[] {
     if (place === undefined) places.set(location, { relation, only: only.has(location), occurrences: [occurrence] });
     else place.occurrences.push(occurrence);
   }
-  return [...places].map(([location, place]) => ({ location, ...place }));
+  return [...places].map(([location, place]) => ({ location, ...place, sample: samples.get(location) }));
+}
+
+/** One copy serves all places of a relation, but each sample is its own. */
+function shippedTogether(places: readonly Place[]): readonly (readonly Place[])[] {
+  const whole = new Map<string, Place[]>();
+  const groups: Place[][] = [];
+  for (const place of places) {
+    const group = place.sample === undefined ? whole.get(sourceOf(place)) : undefined;
+    if (group !== undefined) {
+      group.push(place);
+      continue;
+    }
+    const made = [place];
+    groups.push(made);
+    if (place.sample === undefined) whole.set(sourceOf(place), made);
+  }
+  return groups;
 }
 
 /** Where the rows come from, as FROM names it. */
@@ -154,13 +169,16 @@ function onlyLocations(roots: readonly Node[]): ReadonlySet<number> {
 }
 
 function shipmentOf(
-  relation: Relation,
   places: readonly Place[],
   named: NamedColumns,
   aliased: Aliased,
   conditions: EntryConditions,
   binder: Binder,
+  tableOids: ReadonlySet<Relation>,
 ): Shipment {
+  const [first] = places;
+  assert(first !== undefined, 'a shipment is for some place');
+  const { relation, sample } = first;
   const isSharded = relation.placement.kind === 'sharded' && places.some((place) => isShardedPlace(place));
   const renamed = places.some(({ location }) => aliased.renamed.has(location));
   const aliases = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry.alias ?? ''));
@@ -173,21 +191,28 @@ function shipmentOf(
   const shipped = columns.length > 0 ? columns : [...keyColumns(relation), ...relation.columns].slice(0, 1);
   const list = shipped.map(({ name }) => quoteIdentifier(name));
   const filter = shipmentFilter(places, conditions, binder);
-  const [source = qualifiedName(relation)] = places.map(sourceOf);
+  const extra = tableOids.has(relation) ? [tableOidColumn(relation, binder.context)] : [];
   return {
     relation: qualifiedName(relation),
-    columns: list,
-    definition: shipped.map(columnDefinition).join(', '),
-    types: shipped.map(({ typeOid, baseTypeOid, typeName, collation }) => ({
-      typeOid,
-      baseTypeOid,
-      typeName,
-      collation,
-    })),
+    columns: [...list, ...extra.map(({ name }) => name)],
+    definition: [...shipped.map(columnDefinition), ...extra.map(({ definition }) => definition)].join(', '),
+    types: [
+      ...shipped.map(({ typeOid, baseTypeOid, typeName, collation }) => ({
+        typeOid,
+        baseTypeOid,
+        typeName,
+        collation,
+      })),
+      ...extra.map(({ type }) => type),
+    ],
     routing: isSharded ? shipmentRouting(places, binder.text) : unshardedRouting(relation),
-    sql: [`SELECT ${list.join(', ')} FROM ${source}`, ...(filter === undefined ? [] : [' WHERE ', ...filter])],
+    sql: [
+      `SELECT ${[...list, ...extra.map(({ expression }) => expression)].join(', ')} FROM ${sourceOf(first)}`,
+      ...(sample === undefined ? [] : [' ', ...binder.text.pieces(sample.start, sample.end)]),
+      ...(filter === undefined ? [] : [' WHERE ', ...filter]),
+    ],
     primaryKey: dependent.map(quoteIdentifier),
-    always: isSharded,
+    always: isSharded || sample !== undefined,
   };
 }
 

@@ -6,7 +6,7 @@ import { refuse } from '../base/errors.js';
 import { checkChange } from './check-implied.js';
 import type { PlanContext } from './context.js';
 import { checkAlterTable, checkIndex, namedRelation } from './ddl-alter-table.js';
-import { checkRule, checkTrigger } from './ddl-code.js';
+import { checkCast, checkRule, checkTrigger } from './ddl-code.js';
 import { planCreateTable } from './ddl-create-table.js';
 import { planDo } from './plan-do.js';
 import { planCreateTableAs } from './plan-create-as.js';
@@ -69,7 +69,6 @@ const plain: ReadonlySet<string> = new Set([
   'CommentStmt',
   'CompositeTypeStmt',
   'CreateAmStmt',
-  'CreateCastStmt',
   'CreateDomainStmt',
   'CreateEnumStmt',
   'CreateExtensionStmt',
@@ -120,6 +119,10 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('ViewStmt' in node) return planView(node.ViewStmt, text);
   if ('CreateTrigStmt' in node) {
     checkTrigger(node.CreateTrigStmt, context, text);
+    return everywhere();
+  }
+  if ('CreateCastStmt' in node) {
+    checkCast(node.CreateCastStmt, context, text);
     return everywhere();
   }
   if ('RuleStmt' in node) {

@@ -8,6 +8,7 @@ import type { Binder } from './bind.js';
 import { conflictColumns } from './bind-modify.js';
 import { checkImplied } from './check-implied.js';
 import { checkCalls } from './checks.js';
+import { functionTraits } from './functions.js';
 import { ComputedList } from './computed.js';
 import { usesSequence } from './insert-defaults.js';
 import { planInsertSelect } from './plan-insert-select.js';
@@ -18,7 +19,7 @@ import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import type { Entry } from './query.js';
 import { pinnedRouting } from './routing.js';
-import { selectOf } from './tree.js';
+import { functionName, selectOf, someNode } from './tree.js';
 
 /** The rows of VALUES; one of no values for DEFAULT VALUES; undefined for a query. */
 export function valueRows(insert: InsertStmt): readonly (readonly Node[])[] | undefined {
@@ -70,6 +71,10 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
   checkKeyAssignments(node, spread, binder);
   checkConflict(insert, relation, binder);
   const rows = valueRows(insert);
+  if (rows !== undefined && returnsSets(rows, binder)) {
+    if (rows.length > 1) throw refuse('a set-returning function in VALUES of several rows', 'Use INSERT … SELECT.');
+    return planInsertSelect(insert, query, target, relation, binder);
+  }
   if (rows !== undefined && query.withQueries.length === 0 && insert.withClause === undefined) {
     if (spread.all.length > 1) {
       throw refuse(
@@ -87,6 +92,14 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
   if (pinned === undefined) return planInsertSelect(insert, query, target, relation, binder);
   checkCalls([node], 'one shard', context, text);
   return { kind: 'pass', routing: pinned, access: 'write', sql: 'client', computed: [] };
+}
+
+/** `VALUES (generate_series(1, 3))` are three rows. */
+function returnsSets(rows: readonly (readonly Node[])[], { context }: Binder): boolean {
+  return someNode(
+    rows,
+    (node) => 'FuncCall' in node && functionTraits(functionName(node.FuncCall), context)?.traits.returnsSet === true,
+  );
 }
 
 function writes(insert: InsertStmt): boolean {

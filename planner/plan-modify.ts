@@ -6,16 +6,17 @@ import { refuse } from '../base/errors.js';
 import type { Binder } from './bind.js';
 import { assignedColumns } from './bind-modify.js';
 import { checkImplied } from './check-implied.js';
-import { checkCalls, checkSystemColumns, checkWritable } from './checks.js';
+import { checkCalls, checkWritable } from './checks.js';
 import { ComputedList, computeOnce } from './computed.js';
 import { DistributionCheck } from './distribution.js';
-import { callsOf } from './functions.js';
+import { callsOf, isOfSession } from './functions.js';
 import type { Plan } from './plan.js';
 import { refuseMixture } from './plan-select.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { pinnedRouting, scatterRouting } from './routing.js';
 import type { Entry, FromNode, Query } from './query.js';
+import { checkSystemColumns } from './system-columns.js';
 import { walkNodes } from './tree.js';
 
 const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';
@@ -120,7 +121,9 @@ export function planModify(node: Node, binder: Binder): Plan {
       'Use INSERT … ON CONFLICT, or UPDATE and INSERT in one transaction.',
     );
   }
-  if (!writesReference) {
+  // Those are computed on the home shard first, which is done for statements on several shards.
+  const tellsOfSession = callsOf(root, context).some(isOfSession);
+  if (!writesReference && !tellsOfSession) {
     const pinned = pinnedRouting(spread.sharded, text);
     if (pinned !== undefined) {
       checkCalls(root, 'one shard', context, text);
@@ -138,7 +141,7 @@ export function planModify(node: Node, binder: Binder): Plan {
   if (anchor === undefined)
     throw refuse('a write with tables of different placement', 'Write to one sharded table at a time.');
   const { anchors } = new DistributionCheck(context, text).check(query);
-  checkSystemColumns(root, text);
+  checkSystemColumns(root, text, spread);
   checkCalls(root, 'several shards', context, text);
   const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
   return modifyPlan(node, binder, 'sum', anchoring);

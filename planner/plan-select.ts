@@ -4,11 +4,12 @@ import type { SelectStmt } from 'libpg-query';
 
 import { PgError, refuse, sqlstate } from '../base/errors.js';
 import type { Binder } from './bind.js';
-import { checkCalls, checkSystemColumns } from './checks.js';
+import { runsAnywhere } from './check-implied.js';
+import { checkCalls } from './checks.js';
 import { ComputedList } from './computed.js';
 import { DistributionCheck } from './distribution.js';
 import { changesNothing } from './code/conduct.js';
-import { callsOf, userConduct, userRoutines } from './functions.js';
+import { callsOf, isOfSession, userConduct, userRoutines } from './functions.js';
 
 import type { Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
@@ -17,6 +18,7 @@ import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
+import { checkSystemColumns, namesSystemColumns, readsTableOid } from './system-columns.js';
 import { someNode } from './tree.js';
 
 /** Sharded tables and those of the home shard in one statement. */
@@ -44,7 +46,9 @@ export function unshardedRouting(root: unknown, spread: Spread, binder: Binder):
   const isPlain = callsOf(root, binder.context).every(
     ({ effect }) => effect === 'plain' || effect === 'once' || effect === 'random',
   );
-  return spread.reference && !spread.home && isPlain && !hasLocks(root) ? { kind: 'any' } : { kind: 'home' };
+  // Rows of two copies of a table have different places.
+  const isAlike = isPlain && !hasLocks(root) && !namesSystemColumns(root) && runsAnywhere(root, binder.context);
+  return spread.reference && !spread.home && isAlike ? { kind: 'any' } : { kind: 'home' };
 }
 
 function readsOnly(root: unknown, binder: Binder): boolean {
@@ -91,8 +95,10 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const sql = text.template(sizeEdits(root, context, text, computed));
     return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }
-  const measures = callsOf(root, context).some(({ effect }) => effect === 'size');
-  const pinned = spread.home || measures ? undefined : pinnedRouting(spread.sharded, text);
+  // The home shard tells of all shards, and its oids are the ones that clients know.
+  const tellsOfHome =
+    readsTableOid(root) || callsOf(root, context).some((call) => call.effect === 'size' || isOfSession(call));
+  const pinned = spread.home || (tellsOfHome && !writes) ? undefined : pinnedRouting(spread.sharded, text);
   if (pinned !== undefined) {
     if (writes) refuseReferenceWrites(spread);
     checkCalls(root, 'one shard', context, text);
@@ -109,7 +115,7 @@ function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Bi
   const root = [select];
   try {
     const { ungrouped, anchors } = new DistributionCheck(context, text).check(query);
-    checkSystemColumns(root, text);
+    checkSystemColumns(root, text, spread);
     checkCalls(root, 'several shards', context, text);
     const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
     return planScatter(select, query, anchoring, ungrouped, binder, new ComputedList());

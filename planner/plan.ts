@@ -246,6 +246,8 @@ export type ServerPlan =
       readonly shipments: readonly Shipment[];
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
+      /** Functions in it read reference tables, as the session that finishes it sees them: not from inside a transaction. */
+      readonly readsOutside: boolean;
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL

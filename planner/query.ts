@@ -145,6 +145,8 @@ export interface Subquery {
   readonly query: Query;
   /** `x IN (SELECT y …)` as a condition of WHERE itself: x = y for every row that matters. */
   readonly semi: Fact | undefined;
+  /** `ctid IN (SELECT ctid …)`, or NOT IN: it tells of rows by their places, which are those of one shard. */
+  readonly byPlace: boolean;
   readonly location: number;
 }
 

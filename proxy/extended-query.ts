@@ -115,7 +115,7 @@ export class ExtendedQuery {
           const statement = parsed.get(bind.statement) ?? scope.prepared.get(bind.statement);
           const { plan, sql, slots, expanded } = planPrepared(scope, statement);
           if (plan.kind !== 'pass' || plan.sql !== 'client' || plan.computed.length > 0) return undefined;
-          if (bind.portal !== '' && scope.prepared.findPortal(bind.portal) !== undefined) return undefined;
+          if (bind.portal !== '' && scope.portals.find(bind.portal) !== undefined) return undefined;
           const values = new StatementValues({
             sql,
             slots,
@@ -141,7 +141,7 @@ export class ExtendedQuery {
         case frontendType.execute: {
           const { portal } = readExecute(frame);
           if (portals.has(portal)) break;
-          const known = scope.prepared.findPortal(portal);
+          const known = scope.portals.find(portal);
           if (known?.kind !== 'server' || !agree(known.shard)) return undefined;
           break;
         }
@@ -192,7 +192,12 @@ export class ExtendedQuery {
         case frontendType.bind: {
           const bind = readBind(frame);
           provide(bind.statement);
-          scope.prepared.rebind(bind.portal, { kind: 'server', shard: plan.shard });
+          scope.portals.rebind(bind.portal, {
+            kind: 'server',
+            shard: plan.shard,
+            savepoint: scope.transaction.newestSavepoint,
+            declared: undefined,
+          });
           break;
         }
         case frontendType.describe: {

@@ -10,7 +10,7 @@ import {
   noData,
   parseComplete,
 } from '../wire/encode-backend.js';
-import { encodeDescribe, encodeExecute, syncFrame } from '../wire/encode-frontend.js';
+import { encodeExecute, syncFrame } from '../wire/encode-frontend.js';
 import { frontendType } from '../wire/frame.js';
 import { readBind, readClose, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import { Exchange } from '../router/backend/exchange.js';
@@ -19,7 +19,9 @@ import { describeInFormats } from '../router/execute/describe.js';
 import { Cursor } from '../router/execute/cursor.js';
 import { deliverExchange, deliverTag } from '../router/execute/deliver.js';
 import { planPrepared } from './plan-prepared.js';
-import { parsedStatement, type ClientPortal } from './prepared.js';
+import type { ClientPortal } from './portals.js';
+import { parsedStatement } from './prepared.js';
+import { closePortal, describeCursor } from './cursors.js';
 import { checkFormats } from './bind-formats.js';
 import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
@@ -34,7 +36,6 @@ type LocalPortal = Extract<ClientPortal, { readonly kind: 'local' }>;
 export class Pipeline {
   readonly #scope: SessionScope;
   #state: 'closed' | 'open' | 'failed' = 'closed';
-  #portalNumber = 0;
 
   constructor(scope: SessionScope) {
     this.#scope = scope;
@@ -84,7 +85,7 @@ export class Pipeline {
       case frontendType.close: {
         const { target, name } = readClose(frame);
         if (target === 'statement') this.#scope.prepared.remove(name);
-        else await this.#scope.prepared.closePortal(name);
+        else await closePortal(this.#scope, name);
         await send(this.#scope.output, closeComplete);
         return;
       }
@@ -130,11 +131,12 @@ export class Pipeline {
       );
     }
     checkNotFailed(this.#scope, plan);
-    if (bind.portal === '') await prepared.closePortal('');
-    this.#portalNumber += 1;
-    prepared.bind(bind.portal, {
+    if (bind.portal === '') await closePortal(this.#scope, '');
+    this.#scope.portals.bind(bind.portal, {
       kind: 'local',
-      name: `pgring_${this.#portalNumber}`,
+      name: this.#scope.nextPortalName(),
+      savepoint: this.#scope.transaction.newestSavepoint,
+      declared: undefined,
       statement,
       parameters: {
         formats: bind.parameterFormats,
@@ -157,28 +159,35 @@ export class Pipeline {
       await send(output, rowDescription ?? noData);
       return;
     }
-    const portal = prepared.portal(name);
-    if (portal.kind === 'server') {
-      const exchange = new Exchange(await this.#scope.transaction.enter(portal.shard, false));
-      exchange.send([encodeDescribe('portal', name), syncFrame], 1);
-      await deliverExchange(this.#scope, exchange, true);
-      return;
-    }
-    const { rowDescription } = await shapeOf(this.#scope, portal.statement);
-    await send(output, rowDescription === undefined ? noData : describeInFormats(rowDescription, portal.resultFormats));
+    const portal = this.#scope.portals.get(name, 'portal');
+    const description =
+      portal.kind === 'local'
+        ? (await shapeOf(this.#scope, portal.statement)).rowDescription
+        : await describeCursor(this.#scope, name);
+    if (description === undefined) await send(output, noData);
+    else
+      await send(output, portal.kind === 'local' ? describeInFormats(description, portal.resultFormats) : description);
   }
 
   async #execute(frame: Buffer, several: boolean): Promise<void> {
     const { portal: name, maximumRows } = readExecute(frame);
-    const portal = this.#scope.prepared.portal(name);
-    if (portal.kind === 'local') {
-      await this.#executeLocal(name, portal, maximumRows, several);
-      return;
+    const portal = this.#scope.portals.get(name, 'portal');
+    switch (portal.kind) {
+      case 'local':
+        await this.#executeLocal(name, portal, maximumRows, several);
+        return;
+      case 'streamed':
+        await portal.cursor.fetch(this.#scope, maximumRows, []);
+        return;
+      default: {
+        const { transaction } = this.#scope;
+        const connection =
+          portal.kind === 'server' ? await transaction.enter(portal.shard, true) : portal.session.connection;
+        const exchange = new Exchange(connection);
+        exchange.send([encodeExecute(name, maximumRows), syncFrame], 1);
+        await deliverExchange(this.#scope, exchange, false);
+      }
     }
-    const { transaction } = this.#scope;
-    const exchange = new Exchange(await transaction.enter(portal.shard, true));
-    exchange.send([encodeExecute(name, maximumRows), syncFrame], 1);
-    await deliverExchange(this.#scope, exchange, false);
   }
 
   async #executeLocal(name: string, portal: LocalPortal, maximumRows: number, several: boolean): Promise<void> {
@@ -202,23 +211,33 @@ export class Pipeline {
       return;
     }
     await runStatement(scope, planned, portal.parameters, async (resolved) => {
-      await this.#run(portal, resolved, maximumRows);
+      await this.#run(name, portal, resolved, maximumRows);
     });
   }
 
-  async #run(portal: LocalPortal, { planned, parameters }: ResolvedStatement, maximumRows: number): Promise<void> {
+  async #run(
+    name: string,
+    portal: LocalPortal,
+    { planned, parameters }: ResolvedStatement,
+    maximumRows: number,
+  ): Promise<void> {
     const scope = this.#scope;
     const { plan } = planned;
     const { resultFormats } = portal;
     const statement: BoundStatement = { ...planned, parameters, resultFormats, describe: false };
     if (maximumRows > 0 && scope.transaction.isOpen && Cursor.canOpen(plan)) {
-      portal.cursor = await Cursor.open(scope, statement, plan, { portal: portal.name, maximumRows });
+      portal.cursor = await Cursor.open(scope, statement, plan, {
+        name,
+        portal: portal.name,
+        maximumRows,
+        memory: 'some',
+      });
       portal.finished = await portal.cursor.fetch(scope, maximumRows);
       return;
     }
     if (maximumRows > 0 && Cursor.canOpen(plan)) {
       // Sync ends the portal anyway, so the shards need not keep theirs.
-      const cursor = await Cursor.open(scope, statement, plan, { portal: '', maximumRows });
+      const cursor = await Cursor.open(scope, statement, plan, { name, portal: '', maximumRows, memory: 'none' });
       await cursor.fetch(scope, maximumRows);
       await cursor.close();
       return;
@@ -237,7 +256,7 @@ export class Pipeline {
 
   /** Ends the pipeline: its implicit transaction commits, or is rolled back when a message failed. */
   async #sync(): Promise<void> {
-    const { transaction, output, prepared } = this.#scope;
+    const { transaction, output } = this.#scope;
     if (transaction.isOpen && !transaction.isExplicit) {
       try {
         if (this.#state === 'failed') await transaction.rollback();
@@ -247,7 +266,7 @@ export class Pipeline {
         await send(output, encodeErrorResponse(toClientError(error)));
       }
     }
-    if (!transaction.isExplicit) await prepared.forgetPortals();
+    if (!transaction.isExplicit) await this.#scope.portals.forget();
     this.#state = 'closed';
     await send(output, encodeReadyForQuery(this.#scope.status));
   }

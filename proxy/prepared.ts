@@ -1,9 +1,7 @@
-/** What a client has prepared and bound (PostgreSQL manual, "Extended Query"). */
+/** What a client has prepared (PostgreSQL manual, "Extended Query"). */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { ShardId } from '../catalog/topology.js';
-import type { Cursor } from '../router/execute/cursor.js';
-import type { BoundParameters, StatementShape } from '../router/execute/context.js';
+import type { StatementShape } from '../router/execute/context.js';
 import type { Parse } from '../wire/frontend.js';
 import type { PlannedStatement } from './statement-planner.js';
 
@@ -51,23 +49,8 @@ export function inPreparedText(error: unknown, { origin }: PreparedStatement): u
   return new PgError(error.sqlstate, error.message, { ...error.fields, position });
 }
 
-export type ClientPortal =
-  /** Bound on a server, where its rows are. */
-  | { readonly kind: 'server'; readonly shard: ShardId }
-  /** Bound here; the cursor is there once it was executed with a row limit. */
-  | {
-      readonly kind: 'local';
-      readonly name: string;
-      readonly statement: PreparedStatement;
-      readonly parameters: BoundParameters;
-      readonly resultFormats: readonly number[];
-      cursor: Cursor | undefined;
-      finished: boolean;
-    };
-
 export class PreparedStatements {
   readonly #statements = new Map<string, PreparedStatement>();
-  readonly #portals = new Map<string, ClientPortal>();
   readonly #maximum: number;
 
   constructor(maximum: number) {
@@ -120,42 +103,5 @@ export class PreparedStatements {
 
   clear(): void {
     this.#statements.clear();
-  }
-
-  bind(name: string, portal: ClientPortal): void {
-    if (name !== '' && this.#portals.has(name)) {
-      throw new PgError(sqlstate.duplicateCursor, `cursor "${name}" already exists`);
-    }
-    this.#portals.set(name, portal);
-  }
-
-  /** Binds a portal that is known to be new, or the unnamed one anew. */
-  rebind(name: string, portal: ClientPortal): void {
-    this.#portals.set(name, portal);
-  }
-
-  findPortal(name: string): ClientPortal | undefined {
-    return this.#portals.get(name);
-  }
-
-  /** Errors: 34000. */
-  portal(name: string): ClientPortal {
-    const portal = this.#portals.get(name);
-    if (portal !== undefined) return portal;
-    throw new PgError(sqlstate.invalidCursorName, `portal "${name}" does not exist`);
-  }
-
-  async closePortal(name: string): Promise<void> {
-    const portal = this.#portals.get(name);
-    this.#portals.delete(name);
-    if (portal?.kind === 'local') await portal.cursor?.close();
-  }
-
-  /** The end of the transaction closes all portals; the servers close theirs themselves. Never throws. */
-  async forgetPortals(): Promise<void> {
-    if (this.#portals.size === 0) return;
-    const cursors = [...this.#portals.values()].map((portal) => (portal.kind === 'local' ? portal.cursor : undefined));
-    this.#portals.clear();
-    await Promise.all(cursors.map(async (cursor) => await cursor?.forget()));
   }
 }

@@ -23,11 +23,11 @@ export async function reasonToRefuse(
     await inferShape(scope, sql, parameterTypes);
     return refusal;
   } catch (error) {
-    // Class 42: syntax, names and types. Whatever else went wrong says nothing about the statement. What PostgreSQL does
-    // not implement counts where pgring knows only that a name is unknown.
+    // Class 42: syntax, names and types; 0A000: what PostgreSQL itself does not do. Whatever else went wrong says nothing
+    // about the statement.
     const isReason =
       error instanceof PgError &&
-      (error.sqlstate.startsWith('42') || (isUnknown && error.sqlstate === sqlstate.featureNotSupported)) &&
+      (error.sqlstate.startsWith('42') || error.sqlstate === sqlstate.featureNotSupported) &&
       !ownFunctions.test(error.message);
     return isReason ? error : refusal;
   }

@@ -1,11 +1,13 @@
 /** Runs one planned statement, by whichever protocol it came: also what the session keeps by name. */
 
-import { PgError, refuse } from '../base/errors.js';
+import { unreachable } from '../base/assert.js';
+import { PgError } from '../base/errors.js';
 import { fill } from '../planner/parse/splice.js';
 import type { Plan } from '../planner/plan.js';
 import { noParameters, type BoundParameters, type BoundStatement } from '../router/execute/context.js';
 import { executePlan } from '../router/execute/execute.js';
 import { StatementValues } from '../router/execute/values.js';
+import { closeCursor, declareCursor, fetchFromCursor } from './cursors.js';
 import { resolveStatement, type ResolvedStatement } from './execute-prepared.js';
 import { prepareBySql } from './prepare-sql.js';
 import { reasonToRefuse } from './refusal.js';
@@ -39,14 +41,17 @@ export async function runPlan(scope: SessionScope, statement: BoundStatement, pl
     case 'prepare':
       await prepareBySql(scope, statement, plan);
       return;
-    case 'execute':
     case 'declare':
+      await declareCursor(scope, statement, plan);
+      return;
     case 'fetch':
+      await fetchFromCursor(scope, statement, plan);
+      return;
     case 'close':
-      throw refuse(
-        'cursors as SQL (DECLARE, FETCH, MOVE, CLOSE)',
-        "Use the protocol's portals: a driver's cursor or stream does.",
-      );
+      await closeCursor(scope, plan.name);
+      return;
+    case 'execute':
+      return unreachable(undefined as never, 'EXECUTE was resolved before');
     default:
       await executePlan(scope, statement, plan);
   }

@@ -70,6 +70,7 @@ export async function startProxy(options: {
       log,
       preparedStatements: limits.preparedStatements,
       combineBytes: limits.combineBytes,
+      combineRows: limits.combineRows,
       topology: () => topology,
       shardMap: () => shardMap,
     },

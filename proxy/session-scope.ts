@@ -13,7 +13,7 @@ import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
 import type { TransactionStatus } from '../wire/backend.js';
 import { queryRows, withoutTrace } from '../router/backend/command.js';
-import type { BackendIdentity } from '../router/backend/connection.js';
+import type { BackendConnection, BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
 import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
@@ -23,6 +23,7 @@ import { SessionTransaction } from '../router/transaction/session-transaction.js
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
 import { contextKey } from '../planner/plan-cache.js';
 import type { Databases } from './databases.js';
+import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
 import { inferShape } from './statement-shape.js';
@@ -36,6 +37,7 @@ export interface ProxyParts {
   readonly log: Logger;
   readonly preparedStatements: number;
   readonly combineBytes: number;
+  readonly combineRows: number;
   readonly topology: () => Topology;
   readonly shardMap: () => ShardMap;
 }
@@ -58,6 +60,7 @@ export class SessionScope implements ExecutionContext {
   readonly backends: SessionBackends;
   readonly transaction: SessionTransaction;
   readonly prepared: PreparedStatements;
+  readonly portals: ClientPortals;
   /** ParameterStatus values as the client knows them. */
   readonly parameters = new Map<string, string>();
   /** The client has gone; what still runs for it may stop. */
@@ -77,6 +80,7 @@ export class SessionScope implements ExecutionContext {
   #keyed:
     { readonly catalog: CatalogSnapshot; readonly searchPath: readonly string[]; readonly key: string } | undefined;
   #copied = false;
+  #portalNumber = 0;
 
   constructor(parts: ProxyParts, identity: BackendIdentity, output: ClientOutput) {
     this.#parts = parts;
@@ -105,6 +109,10 @@ export class SessionScope implements ExecutionContext {
       },
     });
     this.transaction = new SessionTransaction(this.backends, identity.database, parts.resolver);
+    this.portals = new ClientPortals();
+    this.transaction.onCommit = async () => {
+      await this.portals.hold();
+    };
   }
 
   get topology(): Topology {
@@ -113,6 +121,10 @@ export class SessionScope implements ExecutionContext {
 
   get combineBytes(): number {
     return this.#parts.combineBytes;
+  }
+
+  get combineRows(): number {
+    return this.#parts.combineRows;
   }
 
   get shardMap(): ShardMap {
@@ -134,6 +146,12 @@ export class SessionScope implements ExecutionContext {
 
   get searchPath(): readonly string[] {
     return this.#searchPath;
+  }
+
+  /** A name for portals on servers, which no other portal of the session has. */
+  nextPortalName(): string {
+    this.#portalNumber += 1;
+    return `pgring_${this.#portalNumber}`;
   }
 
   /** The status for ReadyForQuery. */
@@ -220,7 +238,8 @@ export class SessionScope implements ExecutionContext {
 
   async noteTransactionEnd(): Promise<void> {
     if (this.transaction.isOpen) {
-      // Back to a savepoint: DDL after it is undone, DDL before it still holds.
+      // Back to a savepoint: cursors after it are gone; DDL after it is undone, DDL before it still holds.
+      await this.portals.forgetRolledBack((savepoint) => this.transaction.holds(savepoint));
       if (this.#catalogBefore !== undefined) await this.noteCatalogChange();
     } else if (this.#catalogBefore !== undefined) {
       await this.noteCatalogChange();
@@ -239,8 +258,11 @@ export class SessionScope implements ExecutionContext {
     }
   }
 
-  noteDiscard(sql: string): void {
-    if (/\b(all|plans)\b/i.test(sql)) this.prepared.clear();
+  async noteDiscard(sql: string): Promise<void> {
+    if (/\ball\b/i.test(sql)) {
+      this.prepared.clear();
+      await this.portals.forgetAll();
+    }
   }
 
   async noteSettingChange(name: string | undefined): Promise<void> {
@@ -261,8 +283,8 @@ export class SessionScope implements ExecutionContext {
     return await this.nextFrame();
   }
 
-  async inferShape(statement: BoundStatement): Promise<StatementShape> {
-    return await inferShape(this, statement.sql, statement.parameters.types);
+  async inferShape(statement: BoundStatement, connection?: BackendConnection): Promise<StatementShape> {
+    return await inferShape(this, statement.sql, statement.parameters.types, connection);
   }
 
   /** Opens the connection to the home shard (or, while that is down, any other) and learns the session's settings. */

@@ -78,7 +78,7 @@ export class Session implements RelayListener {
     this.#wakeCopy?.();
     if (kind === 'relaying') await this.cancel();
     if (kind === 'busy') await this.#interruptWork();
-    await this.scope.prepared.forgetPortals();
+    await this.scope.portals.forgetAll();
     await this.scope.backends.releaseAll();
     this.#onClosed();
   }
@@ -108,7 +108,7 @@ export class Session implements RelayListener {
     }
     this.#state = idle;
     this.scope.transaction.noteAnswer(connection);
-    if (!this.scope.transaction.isExplicit) void this.scope.prepared.forgetPortals();
+    if (!this.scope.transaction.isExplicit) void this.scope.portals.forget();
     this.#afterStatement();
   }
 

@@ -5,7 +5,9 @@ import type { LocalCommand, Plan } from '../planner/plan.js';
 import { readRowDescription } from '../wire/backend.js';
 import { encodeRowDescription } from '../wire/encode-backend.js';
 import type { StatementShape } from '../router/execute/context.js';
+import { describeInFormats } from '../router/execute/describe.js';
 import { explainDescription } from '../router/execute/explain.js';
+import { describeCursor } from './cursors.js';
 import { planPrepared } from './plan-prepared.js';
 import { inPreparedText, type PreparedStatement } from './prepared.js';
 import type { SessionScope } from './session-scope.js';
@@ -41,7 +43,7 @@ export async function shapeOf(scope: SessionScope, statement: PreparedStatement)
       }
     }
     case 'fetch':
-      return noShape;
+      return { parameterTypes: [], rowDescription: plan.move ? undefined : await fetched(scope, plan.name) };
     case 'explain': {
       const { parameterTypes } = plan.inner.kind === 'execute' ? noShape : await inferred(scope, plan, statement);
       return { parameterTypes, rowDescription: explainDescription };
@@ -52,6 +54,11 @@ export async function shapeOf(scope: SessionScope, statement: PreparedStatement)
     default:
       return await inferred(scope, plan, statement);
   }
+}
+
+async function fetched(scope: SessionScope, name: string): Promise<Buffer | undefined> {
+  const description = await describeCursor(scope, name);
+  return description === undefined ? undefined : describeInFormats(description, []);
 }
 
 /** A shape that is known without asking again. */

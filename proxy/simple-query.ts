@@ -46,7 +46,7 @@ export async function executeSimpleQuery(
   } catch (error) {
     await reportFailure(scope, error);
   }
-  if (!transaction.isExplicit) await scope.prepared.forgetPortals();
+  if (!transaction.isExplicit) await scope.portals.forget();
   await send(output, encodeReadyForQuery(scope.status));
 }
 

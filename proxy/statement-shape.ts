@@ -11,13 +11,14 @@ import type { ExecutionContext, StatementShape } from '../router/execute/context
 
 type DescribingScope = Pick<ExecutionContext, 'transaction' | 'topology'>;
 
-/** Asks a server. Errors: what it has against the statement. */
+/** Asks a server, by `asked` where that is given. Errors: what it has against the statement. */
 export async function inferShape(
   scope: DescribingScope,
   sql: Buffer,
   parameterTypes: readonly number[],
+  asked?: BackendConnection,
 ): Promise<StatementShape> {
-  const connection = await describingConnection(scope);
+  const connection = asked ?? (await describingConnection(scope));
   const oids = connection.oidMap();
   const sentTypes = typesForShard(parameterTypes, oids);
   connection.prepared.delete('');

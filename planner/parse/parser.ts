@@ -32,6 +32,7 @@ const SPARES = 2;
 /** A damaged instance that stays in use for want of a spare becomes useless after some 30 overflows. */
 const MAX_OVERFLOWS = 10;
 
+const SEMICOLON = 0x3b;
 const STACK_DEPTH_LIMIT = '54001';
 const PROGRAM_LIMIT_EXCEEDED = '54000';
 
@@ -144,7 +145,10 @@ export function parseStatements(sql: string): ParsedStatement[] {
   });
 }
 
-/** The first token's start and the last token's end: what the grammar reports may hold comments and blanks. */
+/**
+ * The first token's start and the last token's end: what the grammar reports may hold comments and blanks. Semicolons
+ * stand around a statement, and also within one: in a body from BEGIN ATOMIC to END, and in a rule's list of actions.
+ */
 function extent(bytes: Buffer, from: number, limit: number): { start: number; end: number } {
   const scanner = new Scanner(bytes, from, limit);
   let start = -1;
@@ -152,6 +156,7 @@ function extent(bytes: Buffer, from: number, limit: number): { start: number; en
   for (;;) {
     const kind = scanner.next();
     if (kind === END || kind === BAD) return { start: start < 0 ? from : start, end };
+    if (bytes[scanner.start] === SEMICOLON) continue;
     if (start < 0) start = scanner.start;
     end = scanner.end;
   }

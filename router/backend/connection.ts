@@ -66,6 +66,8 @@ export class BackendConnection {
   outstandingReady = 0;
   /** How many of the session's settings this connection has; kept by the session's settings. */
   appliedSettings = 0;
+  /** The state in which it came back uncleaned; undefined for a clean one. Kept by the pool. */
+  keptState: string | undefined;
   /** Statements prepared on this connection, by name; kept by the session's prepared statements. */
   readonly prepared = new Map<string, object>();
   /** How this server's oids differ from those that clients know; kept by the session that has the connection. */

@@ -38,6 +38,18 @@ function identityKey(identity: BackendIdentity): string {
   return JSON.stringify([identity.database, identity.user, identity.password, ...identity.parameters]);
 }
 
+function idleKey(identity: BackendIdentity, state: string | undefined): string {
+  return state === undefined ? identityKey(identity) : `${identityKey(identity)} ${state}`;
+}
+
+async function clean(connection: BackendConnection): Promise<void> {
+  const exchange = new Exchange(connection);
+  exchange.send([discard], 1);
+  const error = await exchange.finish();
+  if (error !== undefined) throw error;
+  connection.prepared.clear();
+}
+
 export class BackendPool {
   readonly #limits: PoolLimits;
   readonly #shards = new Map<ShardId, ShardPool>();
@@ -56,16 +68,20 @@ export class BackendPool {
     return size;
   }
 
-  /** Lends a clean connection. Errors: the server's own, 08006 when it cannot be reached, 53300 after a long wait. */
-  async acquire(shard: Shard, identity: BackendIdentity): Promise<BackendConnection> {
+  /**
+   * Lends a clean connection; with `state` rather one that came back in that state. Errors: the server's own, 08006 when
+   * it cannot be reached, 53300 after a long wait.
+   */
+  async acquire(shard: Shard, identity: BackendIdentity, state?: string): Promise<BackendConnection> {
     const pool = this.#poolOf(shard.id);
     const key = identityKey(identity);
+    const kept = idleKey(identity, state);
     const deadline = performance.now() + this.#limits.queueTimeoutMs;
     // Who comes later must not take what a longer waiter was woken for.
     if (pool.waiters.size > 0) await this.#waitForPlace(pool, shard, deadline);
     for (;;) {
       if (this.#closed) throw new PgError(sqlstate.adminShutdown, 'pgring is shutting down', { severity: 'FATAL' });
-      const idle = pool.idle.get(key)?.pop();
+      const idle = pool.idle.get(kept)?.pop() ?? pool.idle.get(key)?.pop();
       if (idle !== undefined) {
         clearTimeout(this.#idleTimers.get(idle));
         if (idle.clean && idle.address.host === shard.host && idle.address.port === shard.port) return idle;
@@ -77,8 +93,11 @@ export class BackendPool {
     }
   }
 
-  /** Takes a connection back. It must not be used by the caller any more. */
-  async release(connection: BackendConnection): Promise<void> {
+  /**
+   * Takes a connection back. It must not be used by the caller any more. With `state` it is not cleaned, and lent only to
+   * those who ask for that state: the caller has left nothing else on it.
+   */
+  async release(connection: BackendConnection, state?: string): Promise<void> {
     const pool = this.#homes.get(connection);
     connection.onNotification = undefined;
     connection.onParameter = undefined;
@@ -91,21 +110,18 @@ export class BackendPool {
     }
     try {
       await connection.cancelled();
-      const exchange = new Exchange(connection);
-      exchange.send([discard], 1);
-      const error = await exchange.finish();
-      if (error !== undefined) throw error;
+      if (state === undefined) await clean(connection);
     } catch {
       connection.destroy();
       return;
     }
-    connection.prepared.clear();
     connection.appliedSettings = 0;
     if (this.#closed) {
       connection.end();
       return;
     }
-    const key = identityKey(connection.identity);
+    connection.keptState = state;
+    const key = idleKey(connection.identity, state);
     const idle = pool.idle.get(key);
     if (idle === undefined) pool.idle.set(key, [connection]);
     else idle.push(connection);
@@ -146,7 +162,7 @@ export class BackendPool {
         clearTimeout(this.#idleTimers.get(connection));
         this.#idleTimers.delete(connection);
         pool.size -= 1;
-        const idle = pool.idle.get(identityKey(connection.identity));
+        const idle = pool.idle.get(idleKey(connection.identity, connection.keptState));
         const place = idle?.indexOf(connection) ?? -1;
         if (place >= 0) idle?.splice(place, 1);
         this.#admitNext(pool);

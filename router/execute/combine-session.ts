@@ -1,35 +1,30 @@
 /**
- * Rung 5: rows are shipped from the shards to temporary tables of a session of its own on the home shard, and a real
- * PostgreSQL finishes the statement over them. That session is not the transaction's, for a transaction that touched
- * temporary objects cannot be prepared; what is shipped is read on the transaction's own connections, so it sees its
- * own writes.
+ * Rung 5: rows are shipped from the shards to a session of its own on the home shard, and a real PostgreSQL finishes the
+ * statement over them. Few rows of a relation travel as array parameters of the statement, more to a temporary table.
+ * That session is not the transaction's, for a transaction that touched temporary objects cannot be prepared; what is
+ * shipped is read on the transaction's own connections, so it sees its own writes.
  */
 
-import { PgError, sqlstate } from '../../base/errors.js';
-import { mayHoldOids } from '../../catalog/oid-map.js';
-import type { ShardId } from '../../catalog/topology.js';
 import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
-import { copyDoneFrame, encodeQuery } from '../../wire/encode-frontend.js';
-import { readErrorResponse } from '../../wire/backend.js';
-import { backendType } from '../../wire/frame.js';
-import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
-import { Exchange } from '../backend/exchange.js';
-import { concatenate } from '../merge/concatenate.js';
-import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
-import { startShards } from './gather.js';
-import { bindValues, renderSql, routeStatement } from './route.js';
-import type { ShardRows } from './shard-rows.js';
-import { TextLines } from './text-lines.js';
-import { TupleFrames } from './tuple-frames.js';
+import type { RowRun, RowStream } from '../merge/stream.js';
+import { arrayRelation, encodeArrays, fitsArrays } from './array-parameters.js';
+import type { BoundParameters, BoundStatement, ExecutionContext, StatementShape } from './context.js';
+import { expandFormats } from './describe.js';
+import type { ExecutionReport } from './execution-report.js';
+import { Finisher } from './finisher.js';
+import { bindValues } from './route.js';
+import { Shipping, type ChosenShipment, type ShippedRows } from './shipping.js';
 import type { StatementValues } from './values.js';
 
-const wholeAnswer = { portal: '', batchRows: 0 } as const;
-const TEXT = 0;
 const BINARY = 1;
 /** The table that a statement stores its rows in. */
-export const RESULT_TABLE = 'pg_temp.pgring_result';
+const RESULT_NAME = 'pgring_result';
+export const RESULT_TABLE = `pg_temp.${RESULT_NAME}`;
+/** A relation up to that size travels as array parameters. */
+const ARRAY_ROWS = 1_000;
+const ARRAY_BYTES = 64 * 1024;
 /** More rows than that are worth statistics, without which PostgreSQL plans for very few. */
 const ANALYZED_ROWS = 1_000;
 
@@ -40,7 +35,7 @@ export interface CombinedStatement {
   readonly computed: readonly ComputedExpression[];
 }
 
-/** A session with the rows shipped to it, in a transaction of its own. Whoever holds it must end it. */
+/** A session with the rows shipped to it. Whoever holds it must end it. */
 export interface CombineSession {
   readonly connection: BackendConnection;
   /** The statement to run there. */
@@ -48,6 +43,10 @@ export interface CombineSession {
   readonly parameters: BoundParameters;
   /** RowDescription of the statement's rows. */
   readonly rowDescription: Buffer | undefined;
+  readonly report: ExecutionReport;
+  /** Resolves when the shards are free again; the statement can be started before. */
+  readonly shardsFree: Promise<void>;
+  end(): Promise<void>;
 }
 
 /** Ships the rows. `definition`: of one more temporary table, which the statement knows as the last relation. */
@@ -58,39 +57,64 @@ export async function openCombineSession(
   definition?: string,
 ): Promise<CombineSession> {
   const values = await bindValues(context, statement, plan.computed);
-  const { parameterTypes, rowDescription } = await context.inferShape(statement);
-  const parameters: BoundParameters = { ...statement.parameters, types: parameterTypes };
+  const { transaction } = context;
+  // What the transaction has changed, only its own connection knows.
+  const known = transaction.isOpen || !hasTypes(statement) ? await context.inferShape(statement) : undefined;
+  const parameters =
+    known === undefined ? statement.parameters : { ...statement.parameters, types: known.parameterTypes };
   const ownTransaction = openSnapshot(context, plan);
-  const connection = await context.backends.borrow(context.topology.home);
+  const chosen = plan.shipments.flatMap((shipment, index): ChosenShipment[] =>
+    shipment.always || (transaction.isOpen && !ownTransaction) ? [{ index, shipment }] : [],
+  );
+  let shipping: Shipping | undefined;
+  let finisher: Finisher | undefined;
   try {
-    const shipped = new Shipments(context, statement, values, parameters, connection);
-    for (const [index, shipment] of plan.shipments.entries()) {
-      if (shipment.always || (context.transaction.isOpen && !ownTransaction)) shipped.add(index, shipment);
-    }
-    const creation = [...shipped.creation()];
-    if (definition !== undefined) creation.push(`CREATE TEMPORARY TABLE pgring_result (${definition}) ON COMMIT DROP`);
-    // READ WRITE once more: SET TRANSACTION READ ONLY may be among the settings, and temporary tables are made here.
-    const opening = ['BEGIN', ...context.transaction.settings, 'SET TRANSACTION READ WRITE', ...creation];
-    await runCommand(connection, opening.join(';'));
-    await shipped.ship();
-    if (ownTransaction) await context.transaction.commit();
-    const sql = fill(plan.sql, {
-      ...noPieces,
-      slotText: (slot) => values.slotText(slot),
-      computedText: (index) => values.computedText(index),
-      relationText: (index) => shipped.nameOf(index) ?? plan.shipments[index]?.relation ?? RESULT_TABLE,
-    });
-    return { connection, sql, parameters, rowDescription };
+    shipping = await Shipping.start(context, chosen, statement, values, parameters);
+    finisher = await Finisher.open(context);
+    const shape = known ?? (await context.inferShape(statement, finisher.connection));
+    if (definition !== undefined) await finisher.createTable(RESULT_NAME, { definition, primaryKey: [] });
+    const receiver = new Receiver(finisher, plan, values, parameters);
+    await receiver.receive(shipping.relations);
+    await shipping.finish();
+    return session(finisher, shipping, receiver, shape, ownTransaction ? transaction.commit() : undefined);
   } catch (error) {
-    await endCombineSession(context, connection);
-    if (ownTransaction && context.transaction.isOpen) await context.transaction.rollback();
+    await shipping?.abort();
+    await finisher?.end();
+    if (ownTransaction && transaction.isOpen) await transaction.rollback();
     throw error;
   }
 }
 
+function session(
+  finisher: Finisher,
+  shipping: Shipping,
+  receiver: Receiver,
+  { rowDescription }: StatementShape,
+  committed: Promise<unknown> | undefined,
+): CombineSession {
+  const shardsFree = committed?.then(() => undefined) ?? Promise.resolve();
+  // Whoever waits for it hears of it; nobody does when the statement has failed before.
+  shardsFree.catch(() => undefined);
+  return {
+    connection: finisher.connection,
+    ...receiver.statement(),
+    rowDescription,
+    report: shipping.report,
+    shardsFree,
+    end: async () => {
+      await finisher.end();
+    },
+  };
+}
+
+/** Whether the client or an earlier look at the statement has given every parameter a type. */
+function hasTypes({ parameters: { types, values } }: BoundStatement): boolean {
+  return types.length >= values.length && types.every((type) => type !== 0);
+}
+
 /**
- * Relations are read one after the other: outside a transaction, one on each shard that keeps its snapshot makes them
- * agree with each other. True: it was opened here.
+ * Outside a transaction one on each shard that keeps its snapshot makes several relations agree with each other. True: it
+ * was opened here.
  */
 function openSnapshot(context: ExecutionContext, plan: CombinedStatement): boolean {
   const several = plan.shipments.filter((shipment) => shipment.always).length > 1;
@@ -99,122 +123,134 @@ function openSnapshot(context: ExecutionContext, plan: CombinedStatement): boole
   return true;
 }
 
-/** Drops the temporary tables with their transaction; a session in the middle of something is given up. */
-export async function endCombineSession(context: ExecutionContext, connection: BackendConnection): Promise<void> {
-  if (connection.outstandingReady > 0) connection.destroy();
-  else if (!connection.closed) await runCommand(connection, 'ROLLBACK');
-  await context.backends.giveBack(connection);
-}
+/**
+ * Whether PostgreSQL takes a plan's statement with array parameters in the place of relations. It does not where GROUP BY
+ * relies on a primary key, or a whole row must be of a named type.
+ */
+const takesArrays = new WeakMap<CombinedStatement, boolean>();
 
-class Shipments {
-  readonly #context: ExecutionContext;
-  readonly #statement: BoundStatement;
+/** Puts each relation where the statement finds it. */
+class Receiver {
+  readonly #finisher: Finisher;
+  readonly #plan: CombinedStatement;
   readonly #values: StatementValues;
   readonly #parameters: BoundParameters;
-  readonly #target: BackendConnection;
-  readonly #names = new Map<number, string>();
-  readonly #added: { readonly index: number; readonly shipment: Shipment }[] = [];
-  #bytes = 0;
+  /** What stands in the statement for a relation, by its shipment. */
+  readonly #places = new Map<number, string>();
+  readonly #arrays: Buffer[] = [];
 
-  constructor(
-    context: ExecutionContext,
-    statement: BoundStatement,
-    values: StatementValues,
-    parameters: BoundParameters,
-    target: BackendConnection,
-  ) {
-    this.#context = context;
-    this.#statement = statement;
+  constructor(finisher: Finisher, plan: CombinedStatement, values: StatementValues, parameters: BoundParameters) {
+    this.#finisher = finisher;
+    this.#plan = plan;
     this.#values = values;
     this.#parameters = parameters;
-    this.#target = target;
   }
 
-  /** The temporary table of a relation that was shipped. */
-  nameOf(index: number): string | undefined {
-    return this.#names.get(index);
+  async receive(relations: readonly ShippedRows[]): Promise<void> {
+    const arrays = await this.#arrayCandidates(relations);
+    for (const relation of relations) {
+      const held = arrays.has(relation) ? await holdFew(relation.rows) : undefined;
+      if (held?.complete === true) this.#addArrays(relation, held.runs);
+      else await this.#load(relation, held?.runs ?? []);
+    }
   }
 
-  /** A relation that is to be shipped. */
-  add(index: number, shipment: Shipment): void {
-    this.#names.set(index, `pg_temp.pgring_shipped_${index}`);
-    this.#added.push({ index, shipment });
+  /** The statement, with all that was received. */
+  statement(): { readonly sql: string; readonly parameters: BoundParameters } {
+    const { formats, values, types } = this.#parameters;
+    const sql = this.#render(this.#places);
+    if (this.#arrays.length === 0) return { sql, parameters: this.#parameters };
+    return {
+      sql,
+      parameters: {
+        formats: [...expandFormats(formats, values.length), ...this.#arrays.map(() => BINARY)],
+        values: [...values, ...this.#arrays],
+        types: [...types.slice(0, values.length), ...this.#arrays.map(() => 0)],
+      },
+    };
   }
 
-  /** Statements that make the temporary tables. */
-  creation(): readonly string[] {
-    return this.#added.map(({ index, shipment: { definition, primaryKey } }) => {
-      const key = primaryKey.length === 0 ? '' : `, PRIMARY KEY (${primaryKey.join(', ')})`;
-      return `CREATE TEMPORARY TABLE pgring_shipped_${index} (${definition}${key}) ON COMMIT DROP`;
+  /** Relations that may travel as arrays, if they turn out to be small. */
+  async #arrayCandidates(relations: readonly ShippedRows[]): Promise<ReadonlySet<ShippedRows>> {
+    const candidates = new Set<ShippedRows>();
+    const places = new Map<number, string>();
+    let next = this.#parameters.values.length + 1;
+    for (const relation of relations) {
+      if (!relation.binary || !fitsArrays(relation.shipment, next)) continue;
+      candidates.add(relation);
+      places.set(relation.index, arrayRelation(relation.shipment, next));
+      next += relation.shipment.columns.length;
+    }
+    if (candidates.size === 0) return candidates;
+    let accepted = takesArrays.get(this.#plan);
+    if (accepted === undefined) {
+      for (const { index, shipment } of relations) {
+        if (places.has(index)) continue;
+        await this.#finisher.createTable(tableName(index), shipment);
+        places.set(index, `pg_temp.${tableName(index)}`);
+      }
+      accepted = await this.#finisher.accepts(this.#render(places), this.#types(next - 1));
+      takesArrays.set(this.#plan, accepted);
+    }
+    return accepted ? candidates : new Set();
+  }
+
+  #addArrays({ index, shipment, report }: ShippedRows, runs: readonly RowRun[]): void {
+    this.#places.set(index, arrayRelation(shipment, this.#parameters.values.length + this.#arrays.length + 1));
+    this.#arrays.push(...encodeArrays(shipment, runs));
+    report.carrier = 'array parameters';
+  }
+
+  async #load(relation: ShippedRows, held: readonly RowRun[]): Promise<void> {
+    const name = tableName(relation.index);
+    this.#places.set(relation.index, `pg_temp.${name}`);
+    const rows = await this.#finisher.load(name, relation, preceded(held, relation.rows));
+    if (rows > ANALYZED_ROWS) await this.#finisher.analyze(name);
+  }
+
+  #render(places: ReadonlyMap<number, string>): string {
+    return fill(this.#plan.sql, {
+      ...noPieces,
+      slotText: (slot) => this.#values.slotText(slot),
+      computedText: (index) => this.#values.computedText(index),
+      relationText: (index) => places.get(index) ?? this.#plan.shipments[index]?.relation ?? RESULT_TABLE,
     });
   }
 
-  async ship(): Promise<void> {
-    for (const { index, shipment } of this.#added) {
-      const name = `pg_temp.pgring_shipped_${index}`;
-      const rows = await this.#copy(name, shipment);
-      if (rows > ANALYZED_ROWS) await runCommand(this.#target, `ANALYZE ${name}`);
-    }
+  /** The client's parameter types, and the server's choice for those behind them. */
+  #types(count: number): readonly number[] {
+    const { types, values } = this.#parameters;
+    const own = types.slice(0, values.length);
+    return [...own, ...Array.from({ length: count - own.length }, () => 0)];
   }
+}
 
-  async #copy(name: string, shipment: Shipment): Promise<number> {
-    const context = this.#context;
-    const shards = await routeStatement(context, shipment.routing, this.#values);
-    const sql = renderSql(shipment.sql, this.#statement, this.#values);
-    const binary = await this.#travelsInBinary(shipment, shards);
-    const query = { sql, parameters: this.#parameters, resultFormats: [binary ? BINARY : TEXT] };
-    const parts = await startShards(context, shards, false, query, wholeAnswer);
-    try {
-      await Promise.all(parts.map(async (part) => await part.describe()));
-      const count = await this.#pipe(name, parts, shipment, binary);
-      await Promise.all(parts.map(async (part) => await part.close()));
-      return count;
-    } catch (error) {
-      await Promise.all(parts.map(async (part) => await part.abort()));
-      throw error;
-    }
-  }
+function tableName(shipment: number): string {
+  return `pgring_shipped_${shipment}`;
+}
 
-  /**
-   * In binary a regclass or the like is an oid, alone or inside an array or a composite value, and would be another thing
-   * on the home shard; before PostgreSQL 14 a server also refuses arrays and composite values whose parts are of types
-   * with other oids. So where oids differ, what may hold such travels as text.
-   */
-  async #travelsInBinary(shipment: Shipment, shards: readonly ShardId[]): Promise<boolean> {
-    const { transaction } = this.#context;
-    const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false)));
-    if (connections.every((connection) => connection.oidMap() === undefined)) return true;
-    return shipment.types.every(({ typeOid }) => !mayHoldOids(typeOid));
+/** Reads rows as long as they are few. `complete`: there are no more. */
+async function holdFew(rows: RowStream): Promise<{ readonly runs: readonly RowRun[]; readonly complete: boolean }> {
+  const runs: RowRun[] = [];
+  let count = 0;
+  let bytes = 0;
+  while (count <= ARRAY_ROWS && bytes <= ARRAY_BYTES) {
+    const run = await rows.next();
+    if (run === undefined) return { runs, complete: true };
+    runs.push(run);
+    count += run.rows;
+    bytes += run.end - run.start;
   }
+  return { runs, complete: false };
+}
 
-  /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
-  async #pipe(name: string, parts: readonly ShardRows[], shipment: Shipment, binary: boolean): Promise<number> {
-    const exchange = new Exchange(this.#target);
-    exchange.send([encodeQuery(`COPY ${name} FROM STDIN (FORMAT ${binary ? 'binary' : 'text'})`)], 1);
-    const frames = binary ? new TupleFrames() : new TextLines();
-    let count = 0;
-    const rows = concatenate(parts);
-    for (let run = await rows.next(); run !== undefined; run = await rows.next()) {
-      count += run.rows;
-      this.#bytes += run.end - run.start;
-      if (this.#bytes > this.#context.combineBytes) throw this.#tooMuch(shipment);
-      const pieces = frames.add(run);
-      if (pieces.length > 0 && !exchange.send(pieces, 0)) await this.#target.drained();
-    }
-    exchange.send([...frames.end(), copyDoneFrame], 0);
-    while (this.#target.outstandingReady > 0) {
-      const item = await exchange.next();
-      if (item.kind === 'message' && item.type === backendType.errorResponse) throw readErrorResponse(item.frame);
-    }
-    exchange.release();
-    return count;
-  }
-
-  #tooMuch(shipment: Shipment): PgError {
-    return new PgError(
-      sqlstate.programLimitExceeded,
-      `the statement needs more than ${this.#context.combineBytes} bytes of rows on one server (while shipping ${shipment.relation ?? 'the result of a part of it'})`,
-      { hint: 'Restrict it by the shard key, or raise limits.combine_bytes in the configuration.' },
-    );
-  }
+/** Rows that were read already, and those behind them. */
+function preceded(held: readonly RowRun[], rows: RowStream): RowStream {
+  const first = held.values();
+  return {
+    next: async () => first.next().value ?? (await rows.next()),
+    stop: () => {
+      rows.stop();
+    },
+  };
 }

@@ -1,8 +1,9 @@
 /** Rung 5: a SELECT that is finished by PostgreSQL over shipped rows. */
 
+import { refuse } from '../../base/errors.js';
 import type { Plan } from '../../planner/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
-import { endCombineSession, openCombineSession } from './combine-session.js';
+import { openCombineSession } from './combine-session.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { describeInFormats } from './describe.js';
 import type { Gathered } from './gather.js';
@@ -16,7 +17,14 @@ export async function openCombine(
   statement: BoundStatement,
   plan: CombinePlan,
 ): Promise<Gathered> {
-  const { connection, sql, parameters, rowDescription } = await openCombineSession(context, statement, plan);
+  if (plan.readsOutside && context.transaction.isOpen) {
+    throw refuse(
+      'a function that reads tables, in a transaction and a statement that several shards cannot answer by themselves,',
+      'Another session finishes it, which does not see what the transaction has written: run it by itself.',
+    );
+  }
+  const session = await openCombineSession(context, statement, plan);
+  const { connection, sql, parameters, rowDescription, report } = session;
   const { resultFormats } = statement;
   const rows = ShardRows.send(
     connection,
@@ -37,7 +45,7 @@ export async function openCombine(
     try {
       await endRows();
     } finally {
-      await endCombineSession(context, connection);
+      await session.end();
     }
   };
   const giveUp = async (): Promise<void> => {
@@ -45,7 +53,14 @@ export async function openCombine(
       await rows.abort();
     });
   };
+  try {
+    await session.shardsFree;
+  } catch (error) {
+    await giveUp();
+    throw error;
+  }
   return {
+    report,
     description: rowDescription === undefined ? undefined : describeInFormats(rowDescription, resultFormats),
     rows,
     tag: (count) => formatTag('SELECT', count),

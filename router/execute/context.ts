@@ -4,6 +4,7 @@ import type { CatalogSnapshot } from '../../catalog/schema.js';
 import type { ShardId, Topology } from '../../catalog/topology.js';
 import type { Plan } from '../../planner/plan.js';
 import type { Slot } from '../../planner/parse/tokenizer.js';
+import type { BackendConnection } from '../backend/connection.js';
 import type { ClientOutput } from '../backend/output.js';
 import type { ShardMap } from '../ring/shard-map.js';
 import type { SessionBackends } from '../transaction/session-backends.js';
@@ -66,15 +67,20 @@ export interface ExecutionContext {
   /** Removes a prepared statement, or all (undefined). Errors: 26000. */
   deallocate(name: string | undefined): void;
   /** DISCARD (ALL, PLANS, …): what the session itself keeps of that is gone. */
-  noteDiscard(sql: string): void;
+  noteDiscard(sql: string): Promise<void>;
   /** The next copy message of the client (CopyData, CopyDone, CopyFail), in COPY FROM STDIN. */
   nextCopyMessage(): Promise<Buffer>;
   /** A setting may have changed that planning depends on (search_path, role). */
   noteSettingChange(name: string | undefined): Promise<void>;
-  /** What the statement takes and gives, as the home shard infers it. Errors: what it has against the statement. */
-  inferShape(statement: BoundStatement): Promise<StatementShape>;
+  /**
+   * What the statement takes and gives, as the home shard infers it; `connection` is one to it that is free, where the
+   * transaction's own need not be asked. Errors: what it has against the statement.
+   */
+  inferShape(statement: BoundStatement, connection?: BackendConnection): Promise<StatementShape>;
   /** How many bytes of rows one statement may have shipped to where it is finished. */
   readonly combineBytes: number;
+  /** How many rows. */
+  readonly combineRows: number;
 }
 
 export function allShards(topology: Topology): readonly ShardId[] {

@@ -12,14 +12,15 @@ import { readErrorResponse } from '../../wire/backend.js';
 import { Exchange } from '../backend/exchange.js';
 import { typesForShard } from '../backend/shard-oids.js';
 import { aggregate, combinationFormats } from '../merge/aggregate.js';
-import { concatenate } from '../merge/concatenate.js';
+import { concatenate, inSequence } from '../merge/concatenate.js';
 import { limitRows } from '../merge/limit.js';
 import { merge } from '../merge/merge.js';
-import type { RowStream } from '../merge/stream.js';
+import type { RowsOfMany, RowStream } from '../merge/stream.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
+import type { ExecutionReport } from './execution-report.js';
 import { describeInFormats, expandFormats } from './describe.js';
 import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
-import { ShardRows } from './shard-rows.js';
+import { ShardRows, type RowDemand } from './shard-rows.js';
 
 export type ScatterPlan = Extract<Plan, { readonly kind: 'scatter' }>;
 
@@ -28,6 +29,8 @@ export interface Gathered {
   /** RowDescription for the client. */
   readonly description: Buffer | undefined;
   readonly rows: RowStream;
+  /** What was shipped to answer it. */
+  readonly report?: ExecutionReport | undefined;
   /** The command tag, once the rows have been read to the end; `rows` of them went to the client. */
   tag(rows: number): string;
   /** Ends the shards' part and frees their connections. */
@@ -36,6 +39,15 @@ export interface Gathered {
   abort(): Promise<void>;
   /** The transaction has ended: gives up what does not belong to it. Never throws. */
   forget(): Promise<void>;
+  /** Of rows that are locked as they are read in batches. */
+  readonly locked?: LockedRows;
+}
+
+export interface LockedRows {
+  /** So many rows are wanted next: no more than these are locked (of an ordered answer, one more on each shard). */
+  want(rows: number): void;
+  /** Where the row is that came last, and by which portal it was read. */
+  standing(): { readonly shard: ShardId; readonly portal: string } | undefined;
 }
 
 /** Runs work on an answer, which is closed afterwards, or aborted when the work fails. */
@@ -50,12 +62,12 @@ export async function withGathered<T>(gathered: Gathered, work: () => Promise<T>
   }
 }
 
-/** Starts the shards at once. `batchRows` as in ShardRows. */
+/** Starts the shards at once. */
 export async function openScatter(
   context: ExecutionContext,
   statement: BoundStatement,
   plan: ScatterPlan,
-  cursor: { readonly portal: string; readonly batchRows: number },
+  demand: RowDemand,
 ): Promise<Gathered> {
   const values = await bindValues(context, statement, plan.computed);
   const shards = await routeStatement(context, plan.routing, values);
@@ -66,11 +78,12 @@ export async function openScatter(
   const parameters = await parametersFor(context, statement, plan.sql);
   const resultFormats = await shardFormats(context, plan, statement, sql, shards);
   const described = await viewDescription(context, plan, statement);
-  const parts = await startShards(context, shards, plan.locks, { sql, parameters, resultFormats }, cursor);
+  const parts = await startShards(context, shards, plan.locks, { sql, parameters, resultFormats }, demand);
   try {
     await Promise.all(parts.map(async (part) => await part.describe()));
-    const gathered = combine(plan, parts, statement);
+    const gathered = combine(plan, parts, statement, demand.batchRows === 0);
     return {
+      ...(plan.locks && 'last' in gathered ? { locked: lockedRows(plan, shards, parts, gathered) } : {}),
       description: described ?? visibleDescription(plan, describedBy(context, shards, parts), statement),
       rows: limitRows(gathered, limit, offset),
       tag: (rows) => tagOf(parts, rows),
@@ -98,12 +111,12 @@ export async function startShards(
   shards: readonly ShardId[],
   wrote: boolean,
   query: Parameters<typeof ShardRows.send>[1],
-  cursor: { readonly portal: string; readonly batchRows: number },
+  demand: RowDemand,
 ): Promise<readonly ShardRows[]> {
   const connections = await Promise.all(shards.map(async (shard) => await context.transaction.enter(shard, wrote)));
   return connections.map((connection) =>
     ShardRows.send(connection, query, {
-      ...cursor,
+      ...demand,
       onNotice: (frame) => {
         context.onNotice(frame);
       },
@@ -120,15 +133,39 @@ export function describedBy(
   return parts[Math.max(0, shards.indexOf(context.topology.home))]?.description;
 }
 
-function combine(plan: ScatterPlan, parts: readonly ShardRows[], statement: BoundStatement): RowStream {
+/** `ahead`: the shards' connections are free for nothing else before the end. */
+function combine(
+  plan: ScatterPlan,
+  parts: readonly ShardRows[],
+  statement: BoundStatement,
+  ahead: boolean,
+): RowStream | RowsOfMany {
   switch (plan.gather.kind) {
     case 'concatenate':
-      return concatenate(parts);
+      return ahead ? concatenate(parts) : inSequence(parts);
     case 'merge':
-      return merge(parts, plan.gather.order, plan.gather.hidden);
+      return merge(parts, plan.gather.order, plan.gather.hidden, ahead);
     case 'aggregate':
       return aggregate(parts, plan.gather.columns, expandFormats(statement.resultFormats, plan.gather.columns.length));
   }
+}
+
+function lockedRows(
+  plan: ScatterPlan,
+  shards: readonly ShardId[],
+  parts: readonly ShardRows[],
+  rows: RowsOfMany,
+): LockedRows {
+  return {
+    want: (count) => {
+      for (const part of parts) part.fixBatch(plan.gather.kind === 'merge' ? 1 : count);
+    },
+    standing: () => {
+      const shard = shards[rows.last ?? -1];
+      const part = parts[rows.last ?? -1];
+      return shard === undefined || part === undefined ? undefined : { shard, portal: part.portal };
+    },
+  };
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import type { Plan } from '../../planner/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
-import { endCombineSession, openCombineSession, RESULT_TABLE } from './combine-session.js';
+import { openCombineSession, RESULT_TABLE } from './combine-session.js';
 import { noParameters, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
 import { inTransaction } from './in-transaction.js';
@@ -27,7 +27,8 @@ async function insertRows(
   statement: BoundStatement,
   plan: InsertSelectPlan,
 ): Promise<number> {
-  const { connection, sql, parameters } = await openCombineSession(context, statement, plan, plan.definition);
+  const session = await openCombineSession(context, statement, plan, plan.definition);
+  const { connection, sql, parameters } = session;
   const start = (query: ShardQuery): ShardRows =>
     ShardRows.send(connection, query, {
       portal: '',
@@ -53,6 +54,6 @@ async function insertRows(
       rows,
     );
   } finally {
-    await endCombineSession(context, connection);
+    await session.end();
   }
 }

@@ -128,7 +128,7 @@ async function executeSet(
     if (forgets) backends.settings.recordReset(sql);
     else backends.settings.record(change);
     first.appliedSettings = backends.settings.version;
-    if (command.scope === 'discard') context.noteDiscard(sql);
+    if (command.scope === 'discard') await context.noteDiscard(sql);
   }
   await context.noteSettingChange(command.name);
 }

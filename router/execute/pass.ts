@@ -37,12 +37,22 @@ export async function passTo(
   wrote: boolean,
   query: { readonly sql: string | Buffer; readonly parameters: BoundParameters },
 ): Promise<void> {
-  const connection = await context.transaction.enter(shard, wrote);
+  await passOn(context, await context.transaction.enter(shard, wrote), statement, query);
+}
+
+/** Runs SQL on one connection and passes its answer on. */
+export async function passOn(
+  context: ExecutionContext,
+  connection: BackendConnection,
+  statement: BoundStatement,
+  query: { readonly sql: string | Buffer; readonly parameters: BoundParameters },
+): Promise<void> {
   const exchange = new Exchange(connection);
   exchange.onNotice = (frame) => {
     context.onNotice(frame);
   };
-  const simple = query.parameters.values.length === 0 && statement.resultFormats.length === 0;
+  // A cursor's FETCH may have a format of its own in the simple protocol; elsewhere the formats of Bind hold.
+  const simple = query.parameters.values.length === 0 && statement.resultFormats.length === 0 && statement.describe;
   exchange.send(simple ? [encodeQuery(query.sql)] : extendedFrames(connection, query, statement.resultFormats), 1);
   await deliverExchange(context, exchange, statement.describe);
 }

@@ -25,36 +25,56 @@ export interface ShardQuery {
   readonly resultFormats: readonly number[];
 }
 
+/** How the rows are asked for. */
+export interface RowDemand {
+  /** The portal's name; unnamed unless it is to outlive the statement. */
+  readonly portal: string;
+  /**
+   * 0: all rows at once, on the unnamed portal; otherwise rows are fetched in batches through the portal, each of them
+   * read to its end, so that the connection is free between batches (only inside a transaction block).
+   */
+  readonly batchRows: number;
+  /** True: the portal is bound, and so has its snapshot, but nothing is executed before rows are asked for. */
+  readonly bindOnly?: boolean;
+}
+
+/** What a batch should come to, and its bounds: rows are counted, but memory is meant. */
+const BATCH_BYTES = 256 * 1024;
+const MAXIMUM_BATCH_ROWS = 4_096;
+
 /** How far the shard's answer was read. */
 type Progress = 'described' | 'rows' | 'suspended' | 'complete';
 
 export class ShardRows implements RowStream {
   readonly connection: BackendConnection;
-  readonly #portal: string;
-  readonly #batchRows: number;
+  readonly #demand: RowDemand;
+  /** Rows of the next batch. */
+  #batchRows: number;
+  #fixed = false;
+  /** Rows of the last batch that were not taken yet. */
+  readonly #batch: RowRun[] = [];
   #exchange: Exchange | undefined;
   #progress: Progress = 'described';
   #stopped = false;
+  /** The last call of next(), which a merge makes ahead of need: it may still wait when the answer is closed. */
+  #reading: Promise<unknown> | undefined;
   /** The tag of CommandComplete, once it was read. */
   tag: string | undefined;
   /** RowDescription with the home shard's oids; undefined for a statement without a result. */
   description: Buffer | undefined;
 
-  private constructor(connection: BackendConnection, portal: string, batchRows: number, exchange: Exchange) {
+  private constructor(connection: BackendConnection, demand: RowDemand, exchange: Exchange) {
     this.connection = connection;
-    this.#portal = portal;
-    this.#batchRows = batchRows;
+    this.#demand = demand;
+    this.#batchRows = demand.batchRows;
     this.#exchange = exchange;
   }
 
-  /**
-   * Sends the statement. `batchRows` 0: all rows at once, on the unnamed portal; otherwise rows are fetched in batches
-   * through a portal of that name, and the connection is free between batches (only inside a transaction block).
-   */
+  /** Sends the statement. */
   static send(
     connection: BackendConnection,
     query: ShardQuery,
-    options: { readonly portal: string; readonly batchRows: number; readonly onNotice?: (frame: Buffer) => void },
+    options: RowDemand & { readonly onNotice?: (frame: Buffer) => void },
   ): ShardRows {
     const exchange = new Exchange(connection);
     exchange.onNotice = options.onNotice;
@@ -70,12 +90,22 @@ export class ShardRows implements RowStream {
           resultFormats: query.resultFormats,
         }),
         encodeDescribe('portal', options.portal),
-        encodeExecute(options.portal, options.batchRows),
+        ...(options.bindOnly === true ? [] : [encodeExecute(options.portal, options.batchRows)]),
         syncFrame,
       ],
       1,
     );
-    return new ShardRows(connection, options.portal, options.batchRows, exchange);
+    return new ShardRows(connection, options, exchange);
+  }
+
+  get portal(): string {
+    return this.#demand.portal;
+  }
+
+  /** From now on each batch has exactly so many rows: what is not wanted yet is not locked. */
+  fixBatch(rows: number): void {
+    this.#batchRows = rows;
+    this.#fixed = true;
   }
 
   /** Reads up to the description of the rows. Errors: the shard's own. */
@@ -92,13 +122,46 @@ export class ShardRows implements RowStream {
       }
       if (item.type === backendType.rowDescription || item.type === backendType.noData) break;
     }
-    this.#progress = 'rows';
+    if (this.#demand.bindOnly === true) await this.#finish('suspended');
+    else this.#progress = 'rows';
   }
 
   async next(): Promise<RowRun | undefined> {
+    const reading = this.#next();
+    this.#reading = reading;
+    return await reading;
+  }
+
+  async #next(): Promise<RowRun | undefined> {
     for (;;) {
-      if (this.#stopped || this.#progress === 'complete') return undefined;
+      if (this.#stopped) return undefined;
+      const kept = this.#batch.shift();
+      if (kept !== undefined) return kept;
+      if (this.#progress === 'complete') return undefined;
       if (this.#progress === 'suspended') this.#resume();
+      const run = await this.#read();
+      if (this.#demand.batchRows === 0) return run;
+      if (run !== undefined) await this.#readBatch(run);
+    }
+  }
+
+  /** Reads a batch to its end. */
+  async #readBatch(first: RowRun): Promise<void> {
+    let rows = 0;
+    let bytes = 0;
+    for (let run: RowRun | undefined = first; run !== undefined; run = await this.#read()) {
+      this.#batch.push(run);
+      rows += run.rows;
+      bytes += run.end - run.start;
+    }
+    if (this.#fixed) return;
+    const wanted = Math.ceil((BATCH_BYTES * rows) / Math.max(1, bytes));
+    this.#batchRows = Math.min(Math.max(1, wanted), MAXIMUM_BATCH_ROWS);
+  }
+
+  /** The next run of this Execute; undefined at its end. */
+  async #read(): Promise<RowRun | undefined> {
+    for (;;) {
       const item = await present(this.#exchange, 'rows were read without an exchange').next();
       if (item.kind === 'rows') return item.run;
       switch (item.type) {
@@ -113,7 +176,7 @@ export class ShardRows implements RowStream {
           return undefined;
         case backendType.portalSuspended:
           await this.#finish('suspended');
-          break;
+          return undefined;
         default:
       }
     }
@@ -121,13 +184,16 @@ export class ShardRows implements RowStream {
 
   stop(): void {
     this.#stopped = true;
+    this.#batch.length = 0;
   }
 
   /** Reads the answer to its end and gives the connection back; closes a portal that still has rows. */
   async close(): Promise<void> {
+    this.stop();
+    await this.#reading?.catch(() => undefined);
     if (this.#exchange === undefined && this.#progress === 'suspended' && !this.connection.closed) {
       this.#exchange = new Exchange(this.connection);
-      this.#exchange.send([encodeClose('portal', this.#portal), syncFrame], 1);
+      this.#exchange.send([encodeClose('portal', this.#demand.portal), syncFrame], 1);
     }
     await this.#finish('complete');
   }
@@ -146,7 +212,7 @@ export class ShardRows implements RowStream {
 
   #resume(): void {
     this.#exchange = new Exchange(this.connection);
-    this.#exchange.send([encodeExecute(this.#portal, this.#batchRows), syncFrame], 1);
+    this.#exchange.send([encodeExecute(this.#demand.portal, this.#batchRows), syncFrame], 1);
     this.#progress = 'rows';
   }
 

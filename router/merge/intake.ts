@@ -1,5 +1,6 @@
 /**
- * Several streams read at once, each one run ahead. It holds at most one run of each stream, so what is in memory is
+ * Several streams read at once, each one run ahead (or, for streams whose connections others use between the runs, only
+ * when a run is asked for). It holds at most one run of each stream, so what is in memory is
  * bounded by the number of streams; whoever consumes is woken when something arrived.
  */
 
@@ -16,18 +17,27 @@ const reading: Head = { kind: 'reading' };
 const idle: Head = { kind: 'idle' };
 const ended: Head = { kind: 'ended' };
 
+export interface IntakeOptions {
+  /** Hears of each stream that has a run or has ended, in the order of arrival. */
+  readonly onReady?: (index: number) => void;
+  /** False: a stream is read only when its next run is asked for, so that nothing is under way between two runs. */
+  readonly ahead?: boolean;
+}
+
 /** An error of any stream stops all the others, and every later call of `check` throws it. */
 export class Intake {
   readonly #streams: readonly RowStream[];
   readonly #heads: Head[];
   readonly #onReady: ((index: number) => void) | undefined;
+  readonly #ahead: boolean;
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #stopped = false;
 
-  /** `onReady` hears of each stream that has a run or has ended, in the order of arrival. */
-  constructor(streams: readonly RowStream[], onReady?: (index: number) => void) {
+  constructor(streams: readonly RowStream[], options: IntakeOptions = {}) {
+    const { onReady, ahead = true } = options;
     this.#streams = streams;
+    this.#ahead = ahead;
     this.#heads = streams.map(() => idle);
     this.#onReady = onReady;
   }
@@ -46,13 +56,14 @@ export class Intake {
     for (const index of this.#streams.keys()) this.#read(index);
   }
 
-  /** The run that arrived on a stream (the next one is asked for), 'ended', or 'reading' when nothing arrived yet. */
+  /** The run that arrived on a stream (of a stream read ahead the next is asked for), 'ended', or 'reading'. */
   take(index: number): RowRun | 'ended' | 'reading' {
     const head = this.#heads[index] ?? ended;
     if (head.kind === 'ended') return 'ended';
+    if (head.kind === 'idle' && !this.#ahead) this.#read(index);
     if (head.kind !== 'ready') return 'reading';
     this.#heads[index] = idle;
-    this.#read(index);
+    if (this.#ahead) this.#read(index);
     return head.run;
   }
 

@@ -9,7 +9,7 @@ import type { OrderKey } from '../../planner/plan.js';
 import { KeyOrder, SortKey } from './compare.js';
 import { copyBytes } from './copy-bytes.js';
 import { Intake } from './intake.js';
-import { yieldToLoop, type RowRun, type RowStream } from './stream.js';
+import { yieldToLoop, type RowRun, type RowsOfMany, type RowStream } from './stream.js';
 
 const outputBytes = 64 * 1024;
 /** A frame's tag and length and the row's column count. */
@@ -45,13 +45,15 @@ class Source {
   }
 }
 
-class Merge implements RowStream {
+class Merge implements RowsOfMany {
+  last: number | undefined;
   readonly #intake: Intake;
   readonly #orders: readonly KeyOrder[];
   readonly #firstOrder: KeyOrder | undefined;
   /** For each column of a row up to the last that is looked at: which key it is, or -1. */
   readonly #keyOfColumn: readonly number[];
   readonly #hidden: number;
+  readonly #ahead: boolean;
   /** Sources at a row, in order. */
   readonly #heads: Source[] = [];
   /** Sources whose next run has not arrived. */
@@ -62,7 +64,7 @@ class Merge implements RowStream {
   #outputRows = 0;
   #started = false;
 
-  constructor(streams: readonly RowStream[], order: readonly OrderKey[], hidden: number) {
+  constructor(streams: readonly RowStream[], order: readonly OrderKey[], hidden: number, ahead: boolean) {
     // A column that is there twice decides nothing the second time.
     const distinct = order.filter((key, index) => order.findIndex((other) => other.column === key.column) === index);
     this.#orders = distinct.map((key) => new KeyOrder(key));
@@ -72,7 +74,8 @@ class Merge implements RowStream {
       distinct.findIndex((key) => key.column === column),
     );
     this.#hidden = hidden;
-    this.#intake = new Intake(streams);
+    this.#ahead = ahead;
+    this.#intake = new Intake(streams, { ahead });
     this.#hungry = streams.map((_, index) => new Source(index, distinct.length));
   }
 
@@ -131,6 +134,8 @@ class Merge implements RowStream {
         continue;
       }
       this.#hungry.push(source);
+      // What is there goes out first: to read on may do more than the rows that are wanted (take locks).
+      if (!this.#ahead && this.#outputRows > 0) return this.#flush();
       if (!this.#feed()) return this.#flush();
     }
   }
@@ -157,6 +162,7 @@ class Merge implements RowStream {
       if (source.row >= source.runEnd) break;
       this.#load(source);
     } while (this.#leads(source, rival));
+    if (rows > 0) this.last = source.index;
     if (this.#hidden === 0) copyBytes(source.bytes, from, from + copied, this.#output, this.#outputEnd);
     source.rowsLeft -= rows;
     this.#outputEnd += copied;
@@ -175,6 +181,7 @@ class Merge implements RowStream {
   /** The rest of the only source's run, as it is. */
   #passRest(source: Source): RowRun {
     const run = { bytes: source.bytes, start: source.row, end: source.runEnd, rows: source.rowsLeft };
+    this.last = source.index;
     this.#heads.shift();
     this.#hungry.push(source);
     return run;
@@ -183,6 +190,7 @@ class Merge implements RowStream {
   /** A row larger than an output buffer, cut in place: its bytes are ours. */
   #passRow(source: Source): RowRun {
     const { bytes, row, visibleEnd } = source;
+    this.last = source.index;
     bytes.writeInt32BE(visibleEnd - row - 1, row + 1);
     bytes.writeInt16BE(source.view.getInt16(row + 5) - this.#hidden, row + 5);
     source.row = source.rowEnd;
@@ -268,8 +276,13 @@ class Merge implements RowStream {
 
 /**
  * Merges streams that are each in `order` into one stream in that order, without the last `hidden` columns of their
- * rows. Order columns must arrive in binary format.
+ * rows. Order columns must arrive in binary format. `ahead` as in IntakeOptions.
  */
-export function merge(streams: readonly RowStream[], order: readonly OrderKey[], hidden: number): RowStream {
-  return new Merge(streams, order, hidden);
+export function merge(
+  streams: readonly RowStream[],
+  order: readonly OrderKey[],
+  hidden: number,
+  ahead = true,
+): RowsOfMany {
+  return new Merge(streams, order, hidden, ahead);
 }

@@ -11,6 +11,12 @@ export interface RowStream {
   stop(): void;
 }
 
+/** A stream over several others, of which it is known whose row came last. */
+export interface RowsOfMany extends RowStream {
+  /** The index of that stream; undefined before the first row. */
+  readonly last: number | undefined;
+}
+
 /** Where the frame that begins at `position` ends. */
 export function frameEnd(bytes: Buffer, position: number): number {
   return position + 1 + bytes.readInt32BE(position + 1);

@@ -25,7 +25,8 @@ export function shardOf(topology: Topology, id: ShardId): Shard {
 export class SessionBackends {
   readonly settings = new SessionSettings();
   readonly #connections = new Map<ShardId, BackendConnection>();
-  readonly #borrowed = new Set<BackendConnection>();
+  /** With the state of the settings that each has. */
+  readonly #borrowed = new Map<BackendConnection, string | undefined>();
   readonly #pool: BackendPool;
   readonly #identity: BackendIdentity;
   readonly #topology: () => Topology;
@@ -67,7 +68,9 @@ export class SessionBackends {
 
   /** Connections on which something runs now, borrowed ones too. */
   get busy(): readonly BackendConnection[] {
-    return [...this.#connections.values(), ...this.#borrowed].filter((connection) => connection.outstandingReady > 0);
+    return [...this.#connections.values(), ...this.#borrowed.keys()].filter(
+      (connection) => connection.outstandingReady > 0,
+    );
   }
 
   /** The open connection to a shard, whether it has caught up or not. */
@@ -102,8 +105,8 @@ export class SessionBackends {
   }
 
   /** Lends a connection; one that comes after the session's end goes back at once. */
-  async #acquire(shard: ShardId): Promise<BackendConnection> {
-    const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity);
+  async #acquire(shard: ShardId, state?: string): Promise<BackendConnection> {
+    const connection = await this.#pool.acquire(shardOf(this.#topology(), shard), this.#identity, state);
     connection.oidMap = () => this.#oidMap(shard);
     if (!this.#ended) return connection;
     await this.#pool.release(connection);
@@ -133,10 +136,16 @@ export class SessionBackends {
     return connection;
   }
 
-  /** A connection of its own beside the session's, with the session's settings. `giveBack` returns it. */
+  /**
+   * A connection of its own beside the session's, with the session's settings. `giveBack` returns it, uncleaned, for
+   * another session with the same settings: whoever borrows leaves nothing behind that those would see.
+   */
   async borrow(shard: ShardId): Promise<BackendConnection> {
-    const connection = await this.#acquire(shard);
-    this.#borrowed.add(connection);
+    const state = this.settings.state;
+    const connection = await this.#acquire(shard, state);
+    this.#borrowed.set(connection, state);
+    // One in that very state has them all.
+    if (connection.keptState !== undefined) connection.appliedSettings = this.settings.version;
     try {
       await this.catchUp(connection);
     } catch (error) {
@@ -147,8 +156,9 @@ export class SessionBackends {
   }
 
   async giveBack(connection: BackendConnection): Promise<void> {
+    const state = this.#borrowed.get(connection);
     this.#borrowed.delete(connection);
-    await this.#pool.release(connection);
+    await this.#pool.release(connection, state);
   }
 
   /** Runs on the connection what the session has SET since the connection was last used. */

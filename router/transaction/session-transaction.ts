@@ -24,7 +24,7 @@ import {
 export type TransactionOrigin = 'explicit' | 'implicit';
 
 type LogEntry =
-  | { readonly kind: 'savepoint'; readonly name: string }
+  | { readonly kind: 'savepoint'; readonly name: string; readonly id: number }
   | { readonly kind: 'setting'; readonly change: SettingChange; readonly local: boolean };
 
 interface OpenTransaction {
@@ -52,6 +52,11 @@ export class SessionTransaction {
   readonly #database: string;
   readonly #resolver: TransactionResolver;
   #state: State = idle;
+  #savepoints = 0;
+  /** Savepoints that were released, with those that they became part of. */
+  readonly #merged = new Map<number, number>();
+  /** Called before a commit; what it throws makes it a rollback. */
+  onCommit: () => Promise<void> = async () => await Promise.resolve();
 
   constructor(backends: SessionBackends, database: string, resolver: TransactionResolver) {
     this.#backends = backends;
@@ -85,6 +90,23 @@ export class SessionTransaction {
   /** Shards on which the transaction is open. */
   get shards(): readonly ShardId[] {
     return this.#state.kind === 'open' ? [...this.#state.participants.keys()] : [];
+  }
+
+  /** The newest savepoint, 0 for none: what is made now is undone with it. */
+  get newestSavepoint(): number {
+    return this.#openSavepoints().at(-1) ?? 0;
+  }
+
+  /** What was made under a savepoint has not been rolled back. */
+  holds(savepoint: number): boolean {
+    let id = savepoint;
+    for (let next = this.#merged.get(id); next !== undefined; next = this.#merged.get(id)) id = next;
+    return id === 0 || this.#openSavepoints().includes(id);
+  }
+
+  #openSavepoints(): readonly number[] {
+    if (this.#state.kind === 'idle') return [];
+    return this.#state.log.flatMap((entry) => (entry.kind === 'savepoint' ? [entry.id] : []));
   }
 
   /** What was SET in the transaction so far, in order. */
@@ -152,6 +174,14 @@ export class SessionTransaction {
 
   /** Ends the transaction. `ROLLBACK` when it had failed, as PostgreSQL's COMMIT then answers. */
   async commit(): Promise<'COMMIT' | 'ROLLBACK'> {
+    if (!this.#open().failed) {
+      try {
+        await this.onCommit();
+      } catch (error) {
+        await this.rollback();
+        throw error;
+      }
+    }
     const state = this.#take();
     const participants = [...state.participants.values()];
     if (state.failed || participants.some((participant) => participant.connection.closed)) {
@@ -174,13 +204,15 @@ export class SessionTransaction {
   async savepoint(name: string): Promise<void> {
     const state = this.#open();
     await this.#tellAll(state, `SAVEPOINT ${quoteIdentifier(name)}`);
-    this.#state = { ...state, log: [...state.log, { kind: 'savepoint', name }] };
+    this.#state = { ...state, log: [...state.log, this.#newSavepoint(name)] };
   }
 
   async release(name: string): Promise<void> {
     const state = this.#open();
     const place = this.#findSavepoint(state, name);
     await this.#tellAll(state, `RELEASE SAVEPOINT ${quoteIdentifier(name)}`);
+    const outer = state.log.slice(0, place).findLast((entry) => entry.kind === 'savepoint')?.id ?? 0;
+    for (const entry of state.log.slice(place)) if (entry.kind === 'savepoint') this.#merged.set(entry.id, outer);
     const kept = state.log.slice(place).filter((entry) => entry.kind === 'setting');
     this.#state = { ...state, log: [...state.log.slice(0, place), ...kept] };
   }
@@ -189,13 +221,19 @@ export class SessionTransaction {
     const state = this.#open();
     const place = this.#findSavepoint(state, name);
     await this.#tellAll(state, `ROLLBACK TO SAVEPOINT ${quoteIdentifier(name)}`);
-    this.#state = { ...state, log: state.log.slice(0, place + 1), failed: false };
+    // It goes on as a new savepoint of that name.
+    this.#state = { ...state, log: [...state.log.slice(0, place), this.#newSavepoint(name)], failed: false };
   }
 
   /** A SET that every participant has accepted. Outside a transaction the caller tells the session's settings. */
   recordSetting(change: SettingChange, local: boolean): void {
     const state = this.#open();
     this.#state = { ...state, log: [...state.log, { kind: 'setting', change, local }] };
+  }
+
+  #newSavepoint(name: string): LogEntry {
+    this.#savepoints += 1;
+    return { kind: 'savepoint', name, id: this.#savepoints };
   }
 
   #open(): OpenTransaction {
@@ -206,6 +244,7 @@ export class SessionTransaction {
   #take(): OpenTransaction {
     const state = this.#open();
     this.#state = idle;
+    this.#merged.clear();
     return state;
   }
 

@@ -32,6 +32,17 @@ export class SessionSettings {
     this.record({ name: undefined, sql });
   }
 
+  /**
+   * Equal for sessions that have SET the same things in the same order; undefined where a statement's effect may differ
+   * from one time to the next, as that of set_config() does.
+   */
+  get state(): string | undefined {
+    const statements = this.since(0);
+    return statements.every((sql) => /^\s*(set|reset)\s/i.test(sql))
+      ? `settings ${JSON.stringify(statements)}`
+      : undefined;
+  }
+
   /** The statements that a connection at `applied` lacks, in order. */
   since(applied: number): readonly string[] {
     const statements: string[] = [];

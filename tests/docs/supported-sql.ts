@@ -16,6 +16,8 @@ export function formatSupportedSql(files: readonly GoldenFile[]): string {
       `${count('refused')} that are refused. To write it anew: \`${updateCommand}\`.`,
     'A refusal is an error with SQLSTATE 0A000 that names the construct and a way out. Nothing is ever answered from ' +
       'only some of the rows.',
+    'What has a meaning on one server only (sizes, `ctid`, process ids, samples, oids, statistics) is listed in ' +
+      '[one-server.md](one-server.md).',
     'Above the statements stands the first line of their plan, as `EXPLAIN` shows it, without the values of one ' +
       'statement.',
     '## The tables of these examples',

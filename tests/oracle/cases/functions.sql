@@ -55,6 +55,9 @@ CREATE OR REPLACE FUNCTION twice(a int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
 SELECT sum(twice(id)) FROM t;
 BEGIN;
 CREATE OR REPLACE FUNCTION twice(a int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN a * 3; END $$;
+SELECT id, twice(id) FROM t ORDER BY id LIMIT 3;
+SELECT count(*) FROM t WHERE twice(id) > 30;
+-- refused
 SELECT sum(twice(id)) FROM t;
 ROLLBACK;
 SELECT sum(twice(id)) FROM t;
@@ -77,6 +80,13 @@ CREATE FUNCTION put(i int) RETURNS void LANGUAGE sql AS 'INSERT INTO t VALUES (i
 CREATE FUNCTION any_count(name text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE format('SELECT count(*) FROM %I', name) INTO n; RETURN n; END $$;
 CREATE FUNCTION fixed_count() RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT count(*) FROM notes' INTO n; RETURN n; END $$;
 CREATE FUNCTION set_rate(c text, r numeric) RETURNS void LANGUAGE sql AS 'UPDATE rates SET rate = r WHERE currency = c';
+BEGIN;
+UPDATE rates SET rate = 2 WHERE currency = 'EUR';
+SELECT id, rate_of(currency) FROM t WHERE id < 9 ORDER BY id;
+SELECT in_euro('EUR', 10);
+-- refused
+SELECT sum(in_euro(currency, amount)) FROM t;
+ROLLBACK;
 SELECT id, rate_of(currency), in_euro(currency, amount) FROM t WHERE id < 9 ORDER BY id;
 SELECT currency, sum(in_euro(currency, amount)) FROM t GROUP BY currency ORDER BY currency;
 SELECT rate_of('USD'), in_euro('JPY', 1000);
@@ -249,3 +259,11 @@ CREATE FUNCTION to_point(i int) RETURNS point2 LANGUAGE sql IMMUTABLE AS 'SELECT
 CREATE CAST (int AS point2) WITH FUNCTION to_point(int);
 SELECT id::point2 FROM t WHERE id < 3 ORDER BY id;
 SELECT (to_point(id)).x FROM t ORDER BY id LIMIT 2;
+CREATE FUNCTION count_point(i bigint) RETURNS point2 LANGUAGE sql AS 'SELECT ROW(count(*), i)::point2 FROM t';
+-- refused
+CREATE CAST (bigint AS point2) WITH FUNCTION count_point(bigint);
+CREATE OR REPLACE FUNCTION to_point(i int) RETURNS point2 LANGUAGE sql IMMUTABLE AS 'SELECT ROW(count(*), i)::point2 FROM t';
+-- refused
+SELECT 5::point2;
+DROP CAST (int AS point2);
+SELECT count(*) FROM t;

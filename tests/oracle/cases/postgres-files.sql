@@ -142,3 +142,14 @@ REINDEX TABLE parted_low;
 REINDEX TABLE parted;
 ROLLBACK;
 SELECT count(*) FROM parted;
+
+-- section set-returning functions in VALUES
+CREATE TABLE v (id int, n int);
+INSERT INTO v VALUES (generate_series(1, 7), 5);
+INSERT INTO v (n, id) VALUES (unnest(ARRAY[1, 2, 3]), 9);
+INSERT INTO v VALUES (1, generate_series(1, 3));
+INSERT INTO v VALUES (1, 1), (2, generate_series(1, 3));
+SELECT count(*), sum(id), sum(n) FROM v;
+CREATE TABLE copied (id int, n int) WITH (pgring.placement = 'reference');
+INSERT INTO copied VALUES (generate_series(1, 7), 5);
+SELECT count(*) FROM copied;

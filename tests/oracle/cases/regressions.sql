@@ -71,3 +71,12 @@ SELECT count(*), min(n_name) FROM nation n, trade t WHERE n.k = t.nation AND at 
 SELECT n_name FROM nation n WHERE EXISTS (SELECT * FROM trade t WHERE t.nation = n.k AND price > 80) AND NOT EXISTS (SELECT t.*, 1 FROM trade t WHERE t.nation = n.k AND price < 2) ORDER BY 1;
 SELECT n_name FROM nation n WHERE EXISTS (SELECT DISTINCT * FROM trade t WHERE t.nation = n.k AND price > 88) OR n_name IS NULL ORDER BY 1;
 SELECT count(*) FROM nation n, trade t WHERE n.k = t.nation AND substring(n_name from 8 for 1) IN ('3', '5') AND substring(n_name from '[0-9]') <> '5' AND substring(n_name for 2) = 'na';
+
+-- section an aggregate in a subquery over the outer query's rows
+CREATE TABLE t (id int8 PRIMARY KEY, g int4);
+INSERT INTO t SELECT n, n % 3 FROM generate_series(1, 12) AS n;
+SELECT (SELECT max(t.g)) FROM t;
+SELECT (SELECT sum(a.g) FROM t b LIMIT 1) FROM t a;
+WITH w (c) AS (SELECT (SELECT max(a.g * 2) FROM t b WHERE b.id = 1) FROM t a) SELECT 1 FROM w;
+SELECT (SELECT 1 WHERE count(a.id) > 3) FROM t a;
+SELECT id, (SELECT max(b.g) FROM t b WHERE b.id = a.id) FROM t a ORDER BY id LIMIT 3;

@@ -371,8 +371,8 @@ SELECT nextval('sq');
 INSERT INTO gen VALUES (nextval('sq'), 1);
 SELECT id FROM gen ORDER BY id;
 DROP SEQUENCE sq;
--- refused
 CREATE TABLE ct AS SELECT 1 AS a;
+SELECT * FROM ct;
 -- refused
 CREATE TEMP TABLE tt (id int PRIMARY KEY, v int);
 CREATE TYPE pair AS (a int, b text);

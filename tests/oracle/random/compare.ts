@@ -26,7 +26,7 @@ export interface RandomCase {
 export type Outcome =
   | { readonly kind: 'equal' }
   | { readonly kind: 'refused'; readonly construct: string }
-  /** The oracle itself gave up: the query runs too long. */
+  /** No answer is certain: the query runs too long, or collations conflict. */
   | { readonly kind: 'skipped' }
   | { readonly kind: 'different'; readonly text: string };
 
@@ -78,12 +78,18 @@ export async function runCase(pgring: RawClient, oracle: RawClient, random: Rand
     return answer;
   };
   const expected = readAnswer(await ask(oracle));
-  if (expected.parts.some((part) => part.kind === 'error' && part.sqlstate === '57014')) return { kind: 'skipped' };
+  if (failsWith(expected, '57014')) return { kind: 'skipped' };
   const actual = readAnswer(await ask(pgring));
   const construct = refusalIn(actual);
   if (construct !== undefined) return { kind: 'refused', construct };
+  // Where collations conflict it depends on the plan, and on which rows it looks at first, whether PostgreSQL fails.
+  if (failsWith(expected, '42P22') || failsWith(actual, '42P22')) return { kind: 'skipped' };
   const text = difference(loosened(actual, sql), loosened(expected, sql), ordered ? 'ordered' : 'any order');
   return text === undefined ? { kind: 'equal' } : { kind: 'different', text };
+}
+
+function failsWith(answer: Answer, state: string): boolean {
+  return answer.parts.some((part) => part.kind === 'error' && part.sqlstate === state);
 }
 
 async function send(client: RawClient, sql: string, parameters: Parameters | undefined): Promise<readonly Buffer[]> {
@@ -93,18 +99,14 @@ async function send(client: RawClient, sql: string, parameters: Parameters | und
 }
 
 /**
- * What depends on how PostgreSQL plans a query is not compared: of a set operation it tells other type modifiers of a
- * portal than of its statement (its planner takes them from the left arm where the parser takes none), and without a
- * collation it fails at what it does first with the text, comparing or hashing.
+ * What depends on how PostgreSQL plans a query is not compared: of a set operation, and of expressions that its planner
+ * makes simpler, it tells other type modifiers of a portal than of its statement.
  */
 function loosened(told: Answer, sql: string): Answer {
-  const isSetOperation = / (UNION|EXCEPT|INTERSECT) /.test(sql);
+  const hasPlannedModifiers = / (UNION|EXCEPT|INTERSECT) |coalesce\(|CASE |greatest\(|nullif\(/.test(sql);
   const parts = told.parts.map((part) => {
-    if (part.kind === 'error') {
-      return { ...part, message: part.message.replace(/(which collation to use for string) \w+/, '$1 …') };
-    }
-    return isSetOperation && part.kind === 'said' && part.text.startsWith('columns ')
-      ? { ...part, text: part.text.replaceAll(/:-?\d+:(\d:\d+)/g, ':$1') }
+    return hasPlannedModifiers && part.kind === 'said' && part.text.startsWith('columns ')
+      ? { ...part, text: part.text.replaceAll(/:(\d+|user):-?\d+:(\d:\d+)/g, ':$1:$2') }
       : part;
   });
   // What a failed transaction had SET is reported back at once by PostgreSQL, at its end by pgring.

@@ -54,7 +54,8 @@ export class Expressions {
       const parameter = this.#queries.parameter({ type, literal });
       if (parameter !== undefined) return parameter;
     }
-    return literal.startsWith("'") && type !== 'text' ? `${literal}::${type}` : literal;
+    const isTyped = type === 'float8' || (literal.startsWith("'") && type !== 'text');
+    return isTyped ? `${literal}::${type}` : literal;
   }
 
   /** A column of the type, mostly of the own level. */

@@ -22,6 +22,14 @@ describe('statements', () => {
     ['  SELECT 1 ; ', ['SELECT 1']],
     ['/* a */ SELECT 1 -- b', ['SELECT 1']],
     ["SELECT 'é';;-- x\n ;SELECT 2/*;*/;", ["SELECT 'é'", 'SELECT 2']],
+    [
+      'CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; TABLE x',
+      ['CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END', 'TABLE x'],
+    ],
+    [
+      'CREATE RULE r AS ON INSERT TO t DO (NOTIFY a; NOTIFY b);',
+      ['CREATE RULE r AS ON INSERT TO t DO (NOTIFY a; NOTIFY b)'],
+    ],
     ['', []],
     [' ; -- nothing', []],
     ["INSERT INTO ü VALUES (';'); TABLE ü", ["INSERT INTO ü VALUES (';')", 'TABLE ü']],

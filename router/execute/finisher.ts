@@ -1,0 +1,137 @@
+/**
+ * The session in which a combined statement is finished: a connection of its own to the home shard, with the client's
+ * settings. A transaction is opened on it only when something needs one.
+ */
+
+import { readErrorResponse } from '../../wire/backend.js';
+import { copyDoneFrame, encodeParse, encodeQuery, syncFrame } from '../../wire/encode-frontend.js';
+import { backendType } from '../../wire/frame.js';
+import { PgError } from '../../base/errors.js';
+import { runCommand } from '../backend/command.js';
+import type { BackendConnection } from '../backend/connection.js';
+import { Exchange } from '../backend/exchange.js';
+import type { Shipment } from '../../planner/plan.js';
+import type { RowStream } from '../merge/stream.js';
+import type { ExecutionContext } from './context.js';
+import type { ShippedRows } from './shipping.js';
+import { TextLines } from './text-lines.js';
+import { TupleFrames } from './tuple-frames.js';
+
+export class Finisher {
+  readonly connection: BackendConnection;
+  readonly #context: ExecutionContext;
+  /** What the transaction in progress has SET: it holds for its statements only. */
+  readonly #settings: readonly string[];
+  /** Temporary tables that are there. */
+  readonly #tables = new Set<string>();
+  #began = false;
+
+  private constructor(context: ExecutionContext, connection: BackendConnection) {
+    this.#context = context;
+    this.connection = connection;
+    this.#settings = context.transaction.settings;
+  }
+
+  static async open(context: ExecutionContext): Promise<Finisher> {
+    const finisher = new Finisher(context, await context.backends.borrow(context.topology.home));
+    if (finisher.#settings.length > 0) {
+      try {
+        await finisher.#run();
+      } catch (error) {
+        await finisher.end();
+        throw error;
+      }
+    }
+    return finisher;
+  }
+
+  /** Makes a temporary table that lasts as long as the statement. */
+  async createTable(name: string, columns: Pick<Shipment, 'definition' | 'primaryKey'>): Promise<void> {
+    await this.#run(creation(name, columns));
+    this.#tables.add(name);
+  }
+
+  /** Whether a statement is valid here. */
+  async accepts(sql: string, parameterTypes: readonly number[]): Promise<boolean> {
+    if (this.#began) await runCommand(this.connection, 'SAVEPOINT pgring_accepts');
+    this.connection.prepared.delete('');
+    const exchange = new Exchange(this.connection);
+    exchange.send([encodeParse('', sql, parameterTypes), syncFrame], 1);
+    const error = await exchange.finish();
+    if (this.#began && error !== undefined) await runCommand(this.connection, 'ROLLBACK TO pgring_accepts');
+    return error === undefined;
+  }
+
+  /** Loads rows into the temporary table of that name, which it makes if need be. Gives their number. */
+  async load(name: string, { shipment, binary }: ShippedRows, rows: RowStream): Promise<number> {
+    const commands = [
+      ...this.#opening(),
+      ...(this.#tables.has(name) ? [] : [creation(name, shipment)]),
+      `COPY pg_temp.${name} FROM STDIN (FORMAT ${binary ? 'binary' : 'text'})`,
+    ];
+    this.#began = true;
+    this.#tables.add(name);
+    return await this.#copy(commands.join(';'), rows, binary);
+  }
+
+  /** Has PostgreSQL look at the rows of a temporary table. */
+  async analyze(name: string): Promise<void> {
+    await runCommand(this.connection, `ANALYZE pg_temp.${name}`);
+  }
+
+  async end(): Promise<void> {
+    await endCombineSession(this.#context, this.connection);
+  }
+
+  /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
+  async #copy(command: string, rows: RowStream, binary: boolean): Promise<number> {
+    const exchange = new Exchange(this.connection);
+    exchange.send([encodeQuery(command)], 1);
+    const frames = binary ? new TupleFrames() : new TextLines();
+    let count = 0;
+    for (let run = await rows.next(); run !== undefined; run = await rows.next()) {
+      count += run.rows;
+      const pieces = frames.add(run);
+      if (pieces.length > 0 && !exchange.send(pieces, 0)) await this.connection.drained();
+    }
+    exchange.send([...frames.end(), copyDoneFrame], 0);
+    while (this.connection.outstandingReady > 0) {
+      const item = await exchange.next();
+      if (item.kind === 'message' && item.type === backendType.errorResponse) throw readErrorResponse(item.frame);
+    }
+    exchange.release();
+    return count;
+  }
+
+  async #run(...commands: readonly string[]): Promise<void> {
+    const all = [...this.#opening(), ...commands];
+    this.#began = true;
+    await runCommand(this.connection, all.join(';'));
+  }
+
+  #opening(): readonly string[] {
+    // READ WRITE once more: SET TRANSACTION READ ONLY may be among the settings, and temporary tables are made here.
+    return this.#began ? [] : ['BEGIN', ...this.#settings, 'SET TRANSACTION READ WRITE'];
+  }
+}
+
+/** Ends its transaction, and the temporary tables with it; a session in the middle of something is given up. */
+export async function endCombineSession(context: ExecutionContext, connection: BackendConnection): Promise<void> {
+  if (connection.outstandingReady > 0) connection.destroy();
+  else if (!connection.closed && connection.status !== 'I') await rollBack(connection);
+  await context.backends.giveBack(connection);
+}
+
+async function rollBack(connection: BackendConnection): Promise<void> {
+  try {
+    await runCommand(connection, 'ROLLBACK');
+  } catch (error) {
+    if (!(error instanceof PgError)) throw error;
+    connection.destroy();
+  }
+}
+
+function creation(name: string, { definition, primaryKey }: Pick<Shipment, 'definition' | 'primaryKey'>): string {
+  const key = primaryKey.length === 0 ? '' : `, PRIMARY KEY (${primaryKey.join(', ')})`;
+  return `CREATE TEMPORARY TABLE ${name} (${definition}${key}) ON COMMIT DROP`;
+}
