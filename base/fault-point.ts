@@ -4,7 +4,13 @@
  */
 
 export type FaultPoint =
-  'first prepare sent' | 'first prepared' | 'all prepared' | 'first commit sent' | 'first committed' | 'all committed';
+  | 'first prepare sent'
+  | 'first prepared'
+  | 'all prepared'
+  | 'decided'
+  | 'first commit sent'
+  | 'first committed'
+  | 'all committed';
 
 /** The environment variable that names the place. */
 export const faultPointVariable = 'PGRING_FAULT_POINT';

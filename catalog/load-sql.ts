@@ -3,8 +3,8 @@
 /** FirstNormalObjectId (access/transam.h): what initdb made has a smaller oid and never changes afterwards. */
 export const firstNormalObjectId = 16_384;
 
-/** `system`: what initdb made; `user`: everything else. */
-export type CatalogPart = 'system' | 'user';
+/** `system`: what initdb made; `user`: everything else; `temporary`: what the session has in its temporary schema. */
+export type CatalogPart = 'system' | 'user' | 'temporary';
 
 export type RelationRow = readonly [
   oid: number,
@@ -90,7 +90,10 @@ export function list(row: string, source: string): string {
 }
 
 export function catalogSql(part: CatalogPart): string {
-  const inPart = part === 'system' ? `< ${firstNormalObjectId}` : `>= ${firstNormalObjectId}`;
+  const inPart = (oid: string, namespace: string): string =>
+    part === 'temporary'
+      ? `${namespace} = pg_catalog.pg_my_temp_schema()`
+      : `${oid} ${part === 'system' ? '<' : '>='} ${firstNormalObjectId}`;
   const lists: { readonly [name in keyof CatalogRows]: string } = {
     relations: list(
       'pg_catalog.json_build_array(oid::int8, schema, name, kind, row_security, is_partition, is_temporary)',
@@ -186,12 +189,12 @@ export function catalogSql(part: CatalogPart): string {
     functions: list(
       'pg_catalog.json_build_array(schema, name, volatility, kinds, returns_set)',
       `FROM (
-        SELECT n.nspname AS schema, p.proname AS name,
+        SELECT CASE WHEN n.oid = pg_catalog.pg_my_temp_schema() THEN 'pg_temp' ELSE n.nspname END AS schema, p.proname AS name,
           pg_catalog.max(pg_catalog.strpos('isv', p.provolatile::pg_catalog.text)) - 1 AS volatility,
           pg_catalog.string_agg(DISTINCT p.prokind::pg_catalog.text, '') AS kinds,
           pg_catalog.bool_or(p.proretset) AS returns_set
         FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-        WHERE p.oid ${inPart} GROUP BY 1, 2
+        WHERE ${inPart('p.oid', 'p.pronamespace')} GROUP BY 1, 2
       ) AS named`,
     ),
   };
@@ -202,7 +205,7 @@ relation AS MATERIALIZED (
     CASE c.relpersistence WHEN 't' THEN 'pg_temp' ELSE n.nspname END AS schema,
     c.relispartition AS is_partition, c.relpersistence = 't' AS is_temporary
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.oid ${inPart} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 'i', 'I') AND n.nspname <> 'pg_toast'
+  WHERE ${inPart('c.oid', 'c.relnamespace')} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 'i', 'I') AND n.nspname <> 'pg_toast'
     AND (c.relpersistence <> 't' OR c.relnamespace = pg_catalog.pg_my_temp_schema())
 )
 SELECT ${Object.entries(lists)
@@ -211,13 +214,15 @@ SELECT ${Object.entries(lists)
 }
 
 /**
- * What the server is: its version, the collations, whether the schema pgring is installed, and a mark of what initdb
+ * What the server is: its version, the collations, whether the schema pgring is installed, the session's temporary
+ * schema (none until it is used), and a mark of what initdb
  * made there (which tells whether that part is already known from another database).
  */
 export const serverSql = `
 SELECT pg_catalog.current_setting('server_version_num') AS server_version,
   pg_catalog.to_regclass('pgring.placement') IS NOT NULL AS installed,
   pg_catalog.to_regclass('pgring.function') IS NOT NULL AS declares,
+  (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = pg_catalog.pg_my_temp_schema()) AS temporary_schema,
   (SELECT pg_catalog.json_build_array(pg_catalog.to_jsonb(d) ->> 'datlocprovider', d.datcollate)
    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())::pg_catalog.text AS default_collation,
   (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::int8,

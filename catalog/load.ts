@@ -28,15 +28,9 @@ const maximumSystemParts = 8;
  * are at home; partitions are placed as their parents.
  */
 export async function loadSnapshot(query: RunQuery, database: string, isUncommitted = false): Promise<CatalogSnapshot> {
-  const server = present((await query(serverSql))[0], 'the server describes itself');
+  const server = await readServer(query);
   const serverVersion = Number(server['server_version']);
-  const [provider, locale] = readJson(server['default_collation']) as readonly [string | null, string | null];
-  const collations = readJson(server['collations']) as readonly (readonly [number, string, string | null])[];
-  const textOrder = makeTextOrders(
-    collations.map(([oid, provider, locale]) => ({ oid, provider, locale })),
-    // pg_database has no provider before PostgreSQL 15: libc was the only one.
-    { provider: provider ?? 'c', locale },
-  );
+  const textOrder = resolveTextOrder(server);
   const system = await loadSystemPart(query, textOrder, [
     serverVersion,
     server['system_functions'],
@@ -81,6 +75,23 @@ async function loadCode(
 
 const none: PlacementLookup = new Map();
 
+type Server = Readonly<Record<string, string | null>>;
+
+export async function readServer(query: RunQuery): Promise<Server> {
+  return present((await query(serverSql))[0], 'the server describes itself');
+}
+
+/** How the collations of a server's database sort. */
+export function resolveTextOrder(server: Server): (collation: number) => TextOrder {
+  const [provider, locale] = readJson(server['default_collation']) as readonly [string | null, string | null];
+  const collations = readJson(server['collations']) as readonly (readonly [number, string, string | null])[];
+  return makeTextOrders(
+    collations.map(([oid, provider, locale]) => ({ oid, provider, locale })),
+    // pg_database has no provider before PostgreSQL 15: libc was the only one.
+    { provider: provider ?? 'c', locale },
+  );
+}
+
 async function loadSystemPart(
   query: RunQuery,
   textOrder: (collation: number) => TextOrder,
@@ -99,7 +110,7 @@ async function loadSystemPart(
   return part;
 }
 
-async function readPart(query: RunQuery, part: CatalogPart): Promise<CatalogRows> {
+export async function readPart(query: RunQuery, part: CatalogPart): Promise<CatalogRows> {
   return (await readLists(query, catalogSql(part))) as unknown as CatalogRows;
 }
 

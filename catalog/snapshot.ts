@@ -17,6 +17,12 @@ export interface SnapshotContents {
 
 export type FunctionsBySchema = ReadonlyMap<string, ReadonlyMap<string, FunctionTraits>>;
 
+/** A version that no snapshot of this process has. */
+export function nextVersion(): number {
+  lastVersion += 1;
+  return lastVersion;
+}
+
 /** Makes a snapshot with a version of its own. */
 export function makeSnapshot(contents: SnapshotContents): CatalogSnapshot {
   const bySchema = new Map<string, Map<string, Relation>>();
@@ -29,7 +35,7 @@ export function makeSnapshot(contents: SnapshotContents): CatalogSnapshot {
   }
   const { functions } = contents;
   return Object.freeze({
-    version: ++lastVersion,
+    version: nextVersion(),
     database: contents.database,
     serverVersion: contents.serverVersion,
     isUncommitted: contents.isUncommitted === true,

@@ -108,7 +108,10 @@ export function refuseRoutine(call: FuncCall, context: PlanContext, fields: PgRe
   const routines = userRoutines(call, context);
   const { name } = functionName(call);
   const [callee] = routines;
-  const shown = callee === undefined ? name : signatureOf(callee.routine);
+  if (callee === undefined) {
+    return refuse(`the temporary function ${name}(), whose body is not read,`, 'Create it in an ordinary schema.', fields);
+  }
+  const shown = signatureOf(callee.routine);
   const conduct = userConduct(call, routines, context);
   return refuse(`the function ${name}(), ${whyNowhere(conduct)}`, waysOut(conduct, shown), fields);
 }

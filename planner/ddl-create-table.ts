@@ -15,7 +15,7 @@ import {
   type ForeignKey,
   type UniqueColumns,
 } from './ddl-rules.js';
-import { ownOptions, stripOptions } from './ddl-options.js';
+import { ownOptions, refusePlacement, stripOptions } from './ddl-options.js';
 import { builtinType, isHashable } from './key-family.js';
 import { typeOid } from '../catalog/type-oid.js';
 import type { Plan, PlacementChange } from './plan.js';
@@ -94,6 +94,7 @@ function likeSource(
   const found = resolveRelation(name, context);
   if (found === undefined) throw undefinedRelation(name, text.position(range.location ?? 0));
   if (found === 'catalog') throw refuse('CREATE TABLE … LIKE a catalog relation', 'Write the columns out.');
+  if (found.isTemporary) throw refuse('CREATE TABLE … LIKE a temporary table', 'Use CREATE TABLE … AS … WITH NO DATA.');
   return found;
 }
 
@@ -160,14 +161,24 @@ function hintFor(placement: Placement): string {
     : "It has no column to shard by. Choose with CREATE TABLE … WITH (pgring.shard_key = 'column') or WITH (pgring.placement = 'reference').";
 }
 
-export function planCreateTable(create: CreateStmt, context: PlanContext, text: StatementText): Plan {
-  const range = create.relation ?? {};
-  const { schema, name } = rangeVarName(range);
-  if (isTemporaryTarget(range, context)) {
-    throw refuse('CREATE TEMPORARY TABLE', 'Create an ordinary table, and drop it afterwards.', {
+/** What a new temporary table cannot have: a placement, and permanent parents, whose rows would be on other shards. */
+export function checkTemporaryTable(create: CreateStmt, context: PlanContext, text: StatementText): void {
+  if (!isTemporaryTarget(create.relation ?? {}, context)) return;
+  const [option] = ownOptions(create.options);
+  if (option !== undefined) throw refusePlacement(option, text);
+  for (const node of create.inhRelations ?? []) {
+    const range = 'RangeVar' in node ? node.RangeVar : {};
+    const parent = resolveRelation(rangeVarName(range), context);
+    if (parent === undefined || parent === 'catalog' || parent.isTemporary) continue;
+    throw refuse('a temporary table that inherits from a permanent one', 'Use CREATE TEMP TABLE … (LIKE …).', {
       position: text.position(range.location ?? 0),
     });
   }
+}
+
+export function planCreateTable(create: CreateStmt, context: PlanContext, text: StatementText): Plan {
+  const range = create.relation ?? {};
+  const { schema, name } = rangeVarName(range);
   if (create.ofTypename !== undefined) throw refuse('CREATE TABLE … OF a type', 'Write the columns out.');
   const targetSchema = schema ?? context.searchPath[0] ?? 'public';
   const parent = parentOf(create, context, text);
@@ -256,5 +267,13 @@ function ddl(
   changes: readonly PlacementChange[],
   notices: readonly { message: string; hint: string }[],
 ): Plan {
-  return { kind: 'ddl', sql: text.template(edits), transactional: true, changes, notices, changesCatalog: true };
+  return {
+    kind: 'ddl',
+    sql: text.template(edits),
+    where: 'everywhere',
+    transactional: true,
+    changes,
+    notices,
+    changesCatalog: true,
+  };
 }

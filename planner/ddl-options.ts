@@ -2,6 +2,7 @@
 
 import type { Node } from 'libpg-query';
 
+import { refuse, type PgError } from '../base/errors.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
 
@@ -50,4 +51,11 @@ export function stripOptions(options: readonly Node[] | undefined, text: Stateme
     index = end + 1;
   }
   return [{ start: text.startOf(open), end: text.endOf(close), pieces: [`(${kept.join(', ')})`] }];
+}
+
+/** A temporary table has no placement. */
+export function refusePlacement({ location }: OwnOption, text: StatementText): PgError {
+  return refuse('a placement for a temporary table', 'It lies on its own session alone: leave the option out.', {
+    position: text.position(location),
+  });
 }

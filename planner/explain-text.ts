@@ -229,7 +229,7 @@ export function describePlan(plan: Plan): string[] {
       ];
     case 'ddl':
       return [
-        `On all shards${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}`,
+        `${plan.where === 'home' ? 'On the home shard, temporary' : 'On all shards'}${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}`,
         ...describeSql(plan.sql),
         ...plan.changes.map(describeChange),
         ...plan.notices.map(({ message }) => `NOTICE: ${message}`),
@@ -277,6 +277,8 @@ export function describePlan(plan: Plan): string[] {
       return [
         `The session ${plan.move ? 'moves' : 'fetches'} ${plan.direction} ${plan.count} in the cursor ${plan.name}`,
       ];
+    case 'current of':
+      return [`Where the cursor ${plan.name} stands`];
     case 'close':
       return [
         plan.name === undefined ? 'The session closes all cursors' : `The session closes the cursor ${plan.name}`,

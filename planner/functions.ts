@@ -96,8 +96,11 @@ export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
   if (known === undefined) return extensionRandom.has(name.name) ? 'random' : 'unknown';
   const routines = userRoutines(call, context);
   if (routines.length > 0) return userEffect(call, routines, context);
-  // No function of the name takes as many arguments: the server will say so.
-  if (!known.builtin) return extensionRandom.has(name.name) ? 'random' : 'unknown';
+  if (!known.builtin) {
+    if (extensionRandom.has(name.name)) return 'random';
+    // No function of the name takes as many arguments: the server will say so. Of temporary ones only the name is known.
+    return routinesNamed(name, undefined, context).length > 0 ? 'unknown' : 'nowhere';
+  }
   if (isSizeFunction(name.name)) return 'size';
   if (runsQueries(name.name, call)) return 'query';
   if (name.name === 'ts_rewrite') return 'plain';

@@ -5,9 +5,9 @@
 
 import type { CreateTableAsStmt, IntoClause, SelectStmt } from 'libpg-query';
 
-import { refuse } from '../base/errors.js';
 import type { PlanContext } from './context.js';
-import { ownOptions, stripOptions } from './ddl-options.js';
+import { planExecute } from './plan-session.js';
+import { ownOptions, refusePlacement, stripOptions } from './ddl-options.js';
 import type { Plan } from './plan.js';
 import { isTemporaryTarget } from './scope.js';
 import type { StatementText } from './text.js';
@@ -18,14 +18,16 @@ export function planCreateTableAs(create: CreateTableAsStmt, context: PlanContex
   const name = text.tokenIndexAt(into.rel?.location ?? 0);
   const as = text.findTopLevel(name, (word) => word === 'as');
   const part = { start: text.startOf(as + 1), end: queryEnd(text) };
-  if (query === undefined || !('SelectStmt' in query)) {
-    throw refuse('CREATE TABLE AS EXECUTE', 'Write the query itself.', { position: text.position(part.start) });
-  }
   const edits = stripOptions(into.options, text);
   const options = { start: afterNames(name, text), end: text.endOf(as - 1) };
+  const executed =
+    query !== undefined && 'ExecuteStmt' in query ? planExecute(query.ExecuteStmt, context, text, as + 1) : undefined;
+  const head = text.pieces(text.start, part.start, edits);
   return {
     kind: 'create table as',
-    sql: [...text.pieces(text.start, part.end, edits), ' WITH NO DATA'],
+    executed,
+    head,
+    sql: [...head, ...text.pieces(part.start, part.end), ' WITH NO DATA'],
     query: into.skipData === true ? undefined : text.pieces(part.start, part.end),
     ...target(into, context, text),
     options: options.end > options.start ? text.pieces(options.start, options.end, edits) : [],
@@ -46,7 +48,15 @@ export function planSelectInto(select: SelectStmt, context: PlanContext, text: S
   const query = text.pieces(text.start, last, [{ start: text.startOf(word), end, pieces: [] }]);
   const destination = target(into, context, text);
   const head = `CREATE ${destination.persistence}TABLE ${text.slice(location, end)} AS `;
-  return { kind: 'create table as', sql: [head, ...query, ' WITH NO DATA'], query, ...destination, options: [] };
+  return {
+    kind: 'create table as',
+    head: [head],
+    executed: undefined,
+    sql: [head, ...query, ' WITH NO DATA'],
+    query,
+    ...destination,
+    options: [],
+  };
 }
 
 /** The clause of the leftmost SELECT speaks for the whole of a set operation. */
@@ -64,16 +74,8 @@ function target(into: IntoClause, context: PlanContext, text: StatementText): De
   const { schema, name } = rangeVarName(range);
   const own = ownOptions(into.options);
   if (isTemporaryTarget(range, context)) {
-    if (own.length > 0) {
-      throw refuse('a placement for a temporary table', 'It lies where its session is: leave the option out.', {
-        position: text.position(own[0]?.location ?? 0),
-      });
-    }
-    if (context.searchPath.length >= 0) {
-      throw refuse('CREATE TEMPORARY TABLE', 'Create an ordinary table, and drop it afterwards.', {
-        position: text.position(range.location ?? 0),
-      });
-    }
+    const [option] = own;
+    if (option !== undefined) throw refusePlacement(option, text);
     return { schema: 'pg_temp', name, persistence: 'TEMPORARY ', placement: undefined };
   }
   return {

@@ -1,16 +1,17 @@
 /** DDL and maintenance: on all shards, with what becomes of placements. */
 
-import type { CreateTableAsStmt, Node, RangeVar, ViewStmt } from 'libpg-query';
+import type { CreateTableAsStmt, Node, RangeVar } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import { checkChange } from './check-implied.js';
 import type { PlanContext } from './context.js';
 import { checkAlterTable, checkIndex, namedRelation } from './ddl-alter-table.js';
 import { checkCast, checkRule, checkTrigger } from './ddl-code.js';
-import { planCreateTable } from './ddl-create-table.js';
+import { checkTemporaryTable, planCreateTable } from './ddl-create-table.js';
 import { planDo } from './plan-do.js';
 import { planCreateTableAs } from './plan-create-as.js';
 import type { Plan, PlacementChange } from './plan.js';
+import { planTemporary } from './plan-temporary.js';
 import type { StatementText } from './text.js';
 
 interface DdlOptions {
@@ -20,7 +21,7 @@ interface DdlOptions {
 }
 
 function everywhere({ transactional = true, changes = [], changesCatalog = true }: DdlOptions = {}): Plan {
-  return { kind: 'ddl', sql: 'client', transactional, changes, notices: [], changesCatalog };
+  return { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices: [], changesCatalog };
 }
 
 const prune: readonly PlacementChange[] = [{ kind: 'prune' }];
@@ -69,6 +70,7 @@ const plain: ReadonlySet<string> = new Set([
   'CommentStmt',
   'CompositeTypeStmt',
   'CreateAmStmt',
+  'CreateCastStmt',
   'CreateDomainStmt',
   'CreateEnumStmt',
   'CreateExtensionStmt',
@@ -85,6 +87,7 @@ const plain: ReadonlySet<string> = new Set([
   'CreateSeqStmt',
   'CreateStatsStmt',
   'CreateTransformStmt',
+  'CreateTrigStmt',
   'CreateUserMappingStmt',
   'DefineStmt',
   'DropOwnedStmt',
@@ -93,6 +96,7 @@ const plain: ReadonlySet<string> = new Set([
   'GrantRoleStmt',
   'GrantStmt',
   'ReassignOwnedStmt',
+  'RuleStmt',
   'SecLabelStmt',
 ]);
 
@@ -100,6 +104,12 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   const tag = Object.keys(node)[0] ?? '';
   const found = refused[tag];
   if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
+  if ('CreateTrigStmt' in node) checkTrigger(node.CreateTrigStmt, context, text);
+  if ('CreateCastStmt' in node) checkCast(node.CreateCastStmt, context, text);
+  if ('RuleStmt' in node) checkRule(node.RuleStmt, context, text);
+  if ('CreateStmt' in node) checkTemporaryTable(node.CreateStmt, context, text);
+  const temporary = 'CreateTableAsStmt' in node ? undefined : planTemporary(node, context, text);
+  if (temporary !== undefined) return temporary;
   if ('CreateStmt' in node) return planCreateTable(node.CreateStmt, context, text);
   if ('CreateTableAsStmt' in node) return planCreateAs(node.CreateTableAsStmt, context, text);
   if ('AlterTableStmt' in node) {
@@ -116,19 +126,8 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('DropStmt' in node) return everywhere({ transactional: node.DropStmt.concurrent !== true, changes: prune });
   if ('AlterEnumStmt' in node) return everywhere();
   if ('DoStmt' in node) return planDo(node.DoStmt, context, text, planDdl);
-  if ('ViewStmt' in node) return planView(node.ViewStmt, text);
-  if ('CreateTrigStmt' in node) {
-    checkTrigger(node.CreateTrigStmt, context, text);
-    return everywhere();
-  }
-  if ('CreateCastStmt' in node) {
-    checkCast(node.CreateCastStmt, context, text);
-    return everywhere();
-  }
-  if ('RuleStmt' in node) {
-    checkRule(node.RuleStmt, context, text);
-    return everywhere();
-  }
+  // A view over sharded tables is planned as what it stands for, where it is read.
+  if ('ViewStmt' in node) return everywhere();
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
     return everywhere({ transactional: false });
   return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
@@ -154,16 +153,6 @@ function isConcurrentDetach(node: Node): boolean {
   if (!('AlterTableCmd' in node) || node.AlterTableCmd.def === undefined || !('PartitionCmd' in node.AlterTableCmd.def))
     return false;
   return node.AlterTableCmd.def.PartitionCmd.concurrent === true;
-}
-
-/** A view over sharded tables can be made, though not yet read: pg_restore makes it before anyone reads it. */
-function planView(statement: ViewStmt, text: StatementText): Plan {
-  if (statement.view?.relpersistence === 't') {
-    throw refuse('CREATE TEMPORARY VIEW', 'Create an ordinary view, and drop it afterwards.', {
-      position: text.position(text.start),
-    });
-  }
-  return everywhere();
 }
 
 function planMaintenance(node: Node, context: PlanContext, text: StatementText): Plan | undefined {

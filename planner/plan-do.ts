@@ -41,6 +41,7 @@ export function planDo(statement: DoStmt, context: PlanContext, text: StatementT
   if (body !== undefined && isDdl(body, context, planDdl)) {
     return {
       kind: 'ddl',
+      where: 'everywhere',
       sql: 'client',
       transactional: true,
       changes: [{ kind: 'prune' }],
@@ -102,7 +103,7 @@ function isDdl(body: PlpgsqlBody, context: PlanContext, planDdl: PlanDdl): boole
       if (queries.has(Object.keys(statement.node)[0] ?? '')) return false;
       const inner = new StatementText({ statement, sql: Buffer.from(sql), slots: undefined, context });
       const plan = planDdl(statement.node, context, inner);
-      if (plan.kind !== 'ddl' || plan.sql !== 'client' || !plan.transactional) return false;
+      if (plan.kind !== 'ddl' || plan.where !== 'everywhere' || plan.sql !== 'client' || !plan.transactional) return false;
       if (plan.changes.some((change) => change.kind === 'place')) return false;
       changes += 1;
     }

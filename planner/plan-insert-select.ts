@@ -5,7 +5,8 @@ import type { InsertStmt, Node } from 'libpg-query';
 import { refuse } from '../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
-import { defaultSql } from './insert-defaults.js';
+import { insertedColumns } from './bind-modify.js';
+import { defaultSql, usesSequence } from './insert-defaults.js';
 import { storedModifier } from './key-family.js';
 import { columnDefinition, combineParts } from './plan-combine.js';
 import type { Plan } from './plan.js';
@@ -13,7 +14,7 @@ import type { Entry, Query } from './query.js';
 import { keyColumns } from './routing.js';
 import { occurrencesOf } from './pins.js';
 import { spreadOfOccurrences } from './spread.js';
-import { selectOf } from './tree.js';
+import { selectOf, someNode } from './tree.js';
 
 export function planInsertSelect(
   insert: InsertStmt,
@@ -38,7 +39,7 @@ export function planInsertSelect(
   const roots: Node[] = [{ SelectStmt: select }];
   if (insert.withClause !== undefined) roots.push({ WithClause: insert.withClause });
   const read = spreadOfOccurrences(occurrencesOf(query).filter(({ entry }) => entry !== target));
-  const { shipments, edits, computed } = combineParts(roots, select, query, read, binder);
+  const { shipments, edits, computed } = combineParts(roots, query, read, binder);
   const first = text.tokenIndexAt(target.location);
   let last = first;
   while (text.word(last + 1) === '.') last += 2;
@@ -47,13 +48,20 @@ export function planInsertSelect(
     end: text.endOf(last),
     pieces: [{ kind: 'relation', shipment: shipments.length } as const],
   };
-  const stored = relation.columns.filter((column) => column.generated === 'no');
+  const all = relation.columns.filter((column) => column.generated === 'no');
+  const isHome = relation.placement.kind === 'home';
+  // The home shard gives its own rows their defaults, in the session whose sequences these may be.
+  const given = isHome ? givenColumns(insert, query, relation) : undefined;
+  const stored = given ?? all;
+  if (given === undefined && relation.isTemporary && all.some(usesSequence)) {
+    throw refuse('INSERT … SELECT into a temporary table with a sequence', 'Name the columns: INSERT INTO t (…).');
+  }
   return {
     kind: 'insert select',
     shipments,
     sql: text.pieces(text.start, text.end, [...edits, place]),
     computed,
-    definition: relation.columns.map(withDefault).join(', '),
+    definition: given?.map(columnDefinition).join(', ') ?? relation.columns.map(withDefault).join(', '),
     relation: qualifiedName(relation),
     columns: stored.map(({ name }) => quoteIdentifier(name)),
     key: keyColumns(relation).map((column) => ({
@@ -63,6 +71,21 @@ export function planInsertSelect(
     })),
     target: relation.placement.kind,
   };
+}
+
+/** The columns that the query gives values for; undefined where that cannot be told. */
+function givenColumns(insert: InsertStmt, query: Query, relation: Relation): readonly Column[] | undefined {
+  const { from } = query;
+  const target = from?.kind === 'join' && from.left.kind === 'entry' ? from.left.entry : undefined;
+  const source = from?.kind === 'join' && from.right.kind === 'entry' ? from.right.entry : undefined;
+  if (target === undefined || source === undefined || source.open) return undefined;
+  const names = insertedColumns(insert, target).map(({ name }) => name);
+  const isListed = (insert.cols ?? []).length > 0;
+  // How many columns a star stands for is not always known.
+  if (!isListed && someNode(insert.selectStmt, (node) => 'A_Star' in node)) return undefined;
+  const count = isListed ? names.length : source.columns.length;
+  const given = relation.columns.filter(({ name }) => names.slice(0, count).includes(name));
+  return given.some((column) => column.generated !== 'no') ? undefined : given;
 }
 
 function withDefault(column: Column): string {

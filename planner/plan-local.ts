@@ -4,6 +4,7 @@ import type { Node, TransactionStmt, VariableSetStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { Access, LocalCommand, Plan } from './plan.js';
+import { temporaryDdl } from './plan-temporary.js';
 
 function atHome(access: Access): Plan {
   return { kind: 'pass', routing: { kind: 'home' }, access, sql: 'client', computed: [] };
@@ -25,9 +26,9 @@ export function planLocal(node: Node): Plan | undefined {
       DISCARD_ALL: 'DISCARD ALL',
       DISCARD_PLANS: 'DISCARD PLANS',
       DISCARD_SEQUENCES: 'DISCARD SEQUENCES',
-      DISCARD_TEMP: 'DISCARD TEMP',
     };
     const target = node.DiscardStmt.target ?? 'DISCARD_ALL';
+    if (target === 'DISCARD_TEMP') return temporaryDdl();
     const scope = target === 'DISCARD_ALL' ? 'discard' : 'session';
     return local({ kind: 'set', tag: tags[target] ?? 'DISCARD ALL', scope, name: undefined });
   }

@@ -11,6 +11,7 @@ import { ComputedList, computeOnce } from './computed.js';
 import { DistributionCheck } from './distribution.js';
 import { callsOf, isOfSession } from './functions.js';
 import type { Plan } from './plan.js';
+import { planCurrentOf } from './plan-current-of.js';
 import { refuseMixture } from './plan-select.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
@@ -104,6 +105,8 @@ export function planModify(node: Node, binder: Binder): Plan {
   refuseMixture(spread, binder);
   if (spread.sharded.length > 0 || spread.reference) checkTargets(node, spread, binder);
   checkKeyAssignments(node, spread, binder);
+  const current = planCurrentOf(node, spread, context, text);
+  if (current !== undefined) return current;
   const target = targetOf(query);
   const isMerge = 'MergeStmt' in node;
   const writesReference = spread.all.some(

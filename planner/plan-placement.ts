@@ -36,6 +36,9 @@ export function planPlacementCall(select: SelectStmt, binder: Binder): Plan | un
   if (relation.kind !== 'table' && relation.kind !== 'partitioned table') {
     throw refuse(`the placement of a ${relation.kind}`, 'Only tables have a placement.', position);
   }
+  if (relation.isTemporary) {
+    throw refuse('the placement of a temporary table', 'It lies on its own session alone.', position);
+  }
   const { schema, name: relationName } = relation;
   if (relation.isInherited || relation.isPartition) {
     throw refuse(

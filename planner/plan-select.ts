@@ -32,7 +32,9 @@ export function refuseMixture(spread: Spread, binder: Binder): void {
       : `a statement that reads the table "${name}", which lies on the home shard, together with sharded tables`,
     home?.kind === 'catalog'
       ? 'Run the part on the catalog as a statement of its own.'
-      : `Make it a reference table: SELECT create_reference_table('${name}').`,
+      : home?.relation?.isTemporary === true
+        ? "Read its rows first, or copy them to a table WITH (pgring.placement = 'reference')."
+        : `Make it a reference table: SELECT create_reference_table('${name}').`,
     { position: binder.text.position(home?.location ?? 0) },
   );
 }

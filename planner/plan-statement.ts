@@ -6,6 +6,7 @@ import { PgError, refuse } from '../base/errors.js';
 import { Binder } from './bind.js';
 import type { PlanInput } from './context.js';
 import { planDeclaredCall } from './declared-call.js';
+import { expandTable } from './expand-table.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './expand-view.js';
 import { planCall } from './plan-call.js';
 import { planCopy } from './plan-copy.js';
@@ -49,6 +50,8 @@ function planExpanded(input: PlanInput, expansions: number): PlannedStatement {
   const text = new StatementText(input);
   try {
     const plan = planNode(input.statement.node, input, text);
+    const expanded = expandTable(plan, input, text);
+    if (expanded !== undefined) return planExpanded(expanded, expansions + 1);
     if (expansions > 0) return { plan, reusable: false, slots: text.slots, expanded: input.sql };
     const reusable = input.slots !== undefined && !text.dependsOnLiterals;
     return { plan, reusable, slots: text.slots, expanded: undefined };

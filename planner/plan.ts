@@ -4,7 +4,7 @@
  */
 
 import type { PgError } from '../base/errors.js';
-import type { SessionPlan } from './session-plan.js';
+import type { ExecutePlan, SessionPlan } from './session-plan.js';
 import type { SizeFunction } from './size-functions.js';
 
 /**
@@ -239,6 +239,8 @@ export type ServerPlan =
       readonly offset: ValueSource | undefined;
       /** SELECT … FOR UPDATE and the like. */
       readonly locks: boolean;
+      /** Where such rows are merged up to a limit: the same query without locks, and whether it is SKIP LOCKED. */
+      readonly lockedInOrder: { readonly unlocked: SqlTemplate; readonly skips: boolean } | undefined;
     }
   /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */
   | {
@@ -274,6 +276,10 @@ export type ServerPlan =
    */
   | {
       readonly kind: 'create table as';
+      /** What stands before the query. */
+      readonly head: readonly SqlPiece[];
+      /** The query is that of a prepared statement, which the session puts in its place before this runs. */
+      readonly executed: ExecutePlan | undefined;
       /** Makes the table on the home shard, WITH NO DATA. */
       readonly sql: readonly SqlPiece[];
       /** The query; undefined where its rows are not wanted. */
@@ -311,10 +317,11 @@ export type ServerPlan =
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
     }
-  /** DDL and maintenance on all shards. */
+  /** DDL and maintenance on all shards; `home`: on the session's temporary objects, which are there alone. */
   | {
       readonly kind: 'ddl';
       readonly sql: SqlTemplate;
+      readonly where: 'everywhere' | 'home';
       /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
       readonly transactional: boolean;
       readonly changes: readonly PlacementChange[];

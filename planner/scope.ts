@@ -21,6 +21,10 @@ export function resolveRelation(name: QualifiedName, context: NamingContext): Re
     if (catalogSchemas.has(name.schema)) return 'catalog';
     return context.catalog.relation(name.schema, name.name);
   }
+  const temporary = context.searchPath.includes(temporarySchema)
+    ? undefined
+    : context.catalog.relation(temporarySchema, name.name);
+  if (temporary !== undefined) return temporary;
   if (name.name.startsWith('pg_') && !existsOnPath(name.name, context)) return 'catalog';
   for (const schema of context.searchPath) {
     const found = catalogSchemas.has(schema) ? undefined : context.catalog.relation(schema, name.name);

@@ -16,25 +16,28 @@ export interface SelectText {
   readonly order: readonly Extent[];
   /** LIMIT, OFFSET and FETCH, one after the other. */
   readonly limit: Extent | undefined;
+  /** FOR UPDATE, FOR SHARE and their like, one after the other. */
+  readonly locking: Extent | undefined;
 }
 
 /** Words that a name may be only after a dot or AS. */
-function isKeyword(text: StatementText, index: number): boolean {
+export function isKeyword(text: StatementText, index: number): boolean {
   const before = text.word(index - 1);
   return before !== '.' && before !== 'as';
 }
 
-function isDirection(text: StatementText, index: number): boolean {
+export function isDirection(text: StatementText, index: number): boolean {
   const word = text.word(index);
   if (word === 'nulls') return text.word(index + 1) === 'first' || text.word(index + 1) === 'last';
   return word === 'asc' || word === 'desc' || word === 'using';
 }
 
 const afterOrder: ReadonlySet<string> = new Set(['limit', 'offset', 'fetch', 'for', ')']);
+const lockWords: ReadonlySet<string> = new Set(['update', 'no', 'share', 'key']);
 const limitWords: ReadonlySet<string> = new Set(['limit', 'offset', 'fetch']);
 
 /** The comma-separated items from one token to another. */
-function itemsBetween(text: StatementText, from: number, to: number): { first: number; last: number }[] {
+export function itemsBetween(text: StatementText, from: number, to: number): { first: number; last: number }[] {
   const items: { first: number; last: number }[] = [];
   let first = from;
   while (first < to) {
@@ -79,5 +82,11 @@ export function locateClauses(text: StatementText, firstTarget: number, labelled
     const end = text.findTopLevel(limitAt, (word, index) => (word === 'for' || word === ')') && isKeyword(text, index));
     limit = { start: text.startOf(limitAt), end: text.endOf(Math.min(end, count) - 1) };
   }
-  return { targets, targetsEnd: text.endOf(from - 1), order, limit };
+  const lockAt = text.findTopLevel(rest, (word, index) => word === 'for' && lockWords.has(text.word(index + 1)));
+  let locking: Extent | undefined;
+  if (text.word(lockAt) === 'for') {
+    const end = text.findTopLevel(lockAt, (word, index) => limitWords.has(word) && isKeyword(text, index));
+    locking = { start: text.startOf(lockAt), end: text.endOf(Math.min(end, count) - 1) };
+  }
+  return { targets, targetsEnd: text.endOf(from - 1), order, limit, locking };
 }

@@ -39,6 +39,7 @@ export function shapeOf(select: SelectStmt, context: PlanContext): Shape {
   walkLevel(select.havingClause, visit);
   walkLevel(select.sortClause, visit);
   walkLevel(select.distinctClause, visit);
+  walkLevel(select.windowClause, visit);
   const limited = select.limitCount !== undefined || select.limitOffset !== undefined;
   return { aggregates, windows, limited };
 }

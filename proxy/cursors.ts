@@ -11,10 +11,10 @@ import type { CursorOptions, SessionPlan } from '../planner/session-plan.js';
 import { encodeClose, encodeDescribe, syncFrame } from '../wire/encode-frontend.js';
 import { readErrorResponse } from '../wire/backend.js';
 import { backendType } from '../wire/frame.js';
+import { runCommand } from '../router/backend/command.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { describeAsHome } from '../router/backend/shard-oids.js';
-import { runCommand } from '../router/backend/command.js';
 import { openCombineSession } from '../router/execute/combine-session.js';
 import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
 import { Cursor } from '../router/execute/cursor.js';
@@ -136,12 +136,12 @@ export async function fetchFromCursor(scope: SessionScope, bound: BoundStatement
   const portal = scope.portals.get(plan.name, 'cursor');
   const connection = await serverOf(scope, portal);
   if (connection !== undefined) {
-    await passOn(scope, connection, bound, { sql: bound.sql, parameters: noParameters });
+    // By the simple protocol the rows of a BINARY cursor come in binary (postgres.c, exec_simple_query).
+    await passOn(scope, connection, bound, { sql: bound.sql, parameters: noParameters, formatsHold: !bound.describe });
     return;
   }
   const cursor = await cursorOf(scope, plan.name, portal);
   const isBinary = portal.declared?.options.binary === true;
-  // By the simple protocol the rows of a BINARY cursor come in binary (postgres.c, exec_simple_query).
   const formats = bound.describe && isBinary ? BINARY : bound.resultFormats;
   if (bound.describe && !plan.move) {
     const description = cursor.describe(formats);

@@ -2,6 +2,8 @@
 
 import { PgError, sqlstate } from '../base/errors.js';
 import { typeOid } from '../catalog/type-oid.js';
+import { parseStatements } from '../planner/parse/parser.js';
+import type { Plan } from '../planner/plan.js';
 import type { ExecuteLiteral, ExecutePlan } from '../planner/session-plan.js';
 import { readDataRow, readErrorResponse } from '../wire/backend.js';
 import { encodeBind, encodeClose, encodeExecute, encodeParse, syncFrame } from '../wire/encode-frontend.js';
@@ -34,11 +36,34 @@ export async function resolveStatement(
 ): Promise<ResolvedStatement> {
   const { plan } = planned;
   if (plan.kind === 'execute') return await resolveExecute(scope, plan, planned.sql);
+  if (plan.kind === 'create table as' && plan.executed !== undefined) {
+    return await resolveCreateAs(scope, planned, plan, plan.executed);
+  }
   if (plan.kind !== 'explain' || plan.inner.kind !== 'execute') return { planned, parameters };
   const inner = await resolveExecute(scope, plan.inner, planned.sql);
   const { sql, slots, expanded, offset } = inner.planned;
   const explained = { ...plan, inner: inner.planned.plan, statement: [sql.toString('utf8')] };
   return { planned: { ...planned, plan: explained, sql, slots, expanded, offset }, parameters: inner.parameters };
+}
+
+/** CREATE TABLE AS EXECUTE: no server knows the prepared statement by its name, so its text stands there. */
+async function resolveCreateAs(
+  scope: SessionScope,
+  planned: PlannedStatement,
+  plan: Extract<Plan, { readonly kind: 'create table as' }>,
+  execute: ExecutePlan,
+): Promise<ResolvedStatement> {
+  const { planned: inner, parameters } = await resolveExecute(scope, execute, planned.sql);
+  const text = inner.sql.toString('utf8');
+  const [parsed] = parseStatements(text);
+  if (parsed === undefined || !('SelectStmt' in parsed.node)) {
+    throw new PgError(sqlstate.wrongObjectType, 'prepared statement is not a SELECT');
+  }
+  // A comment may end the text.
+  const query = [`${text}\n`];
+  const sql = [...plan.head, ...query, ' WITH NO DATA'];
+  const resolved = { ...plan, executed: undefined, sql, query: plan.query === undefined ? undefined : query };
+  return { planned: { ...planned, plan: resolved }, parameters };
 }
 
 async function resolveExecute(scope: SessionScope, plan: ExecutePlan, sql: Buffer): Promise<ResolvedStatement> {

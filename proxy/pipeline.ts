@@ -24,8 +24,9 @@ import { parsedStatement } from './prepared.js';
 import { closePortal, describeCursor } from './cursors.js';
 import { checkFormats } from './bind-formats.js';
 import { reasonToRefuse } from './refusal.js';
-import { toClientError } from './report-error.js';
+import { isFatal, toClientError } from './report-error.js';
 import type { ResolvedStatement } from './execute-prepared.js';
+import { locksUpToLimit } from '../router/execute/gather.js';
 import { runPlan, runStatement } from './run-statement.js';
 import type { SessionScope } from './session-scope.js';
 import { checkNotFailed, runsInTransaction } from './simple-query.js';
@@ -223,6 +224,8 @@ export class Pipeline {
   ): Promise<void> {
     const scope = this.#scope;
     const { plan } = planned;
+    if (maximumRows > 0 && locksUpToLimit(plan) && !scope.transaction.isOpen)
+      scope.transaction.begin('implicit', 'BEGIN');
     const { resultFormats } = portal;
     const statement: BoundStatement = { ...planned, parameters, resultFormats, describe: false };
     if (maximumRows > 0 && scope.transaction.isOpen && Cursor.canOpen(plan)) {
@@ -247,6 +250,7 @@ export class Pipeline {
   }
 
   async #fail(error: unknown): Promise<void> {
+    if (isFatal(error)) throw error;
     const reported = toClientError(error);
     if (reported.sqlstate === sqlstate.internalError) this.#scope.logDefect(reported);
     this.#state = 'failed';
@@ -259,9 +263,12 @@ export class Pipeline {
     const { transaction, output } = this.#scope;
     if (transaction.isOpen && !transaction.isExplicit) {
       try {
-        if (this.#state === 'failed') await transaction.rollback();
-        else await transaction.commit();
-        await this.#scope.noteTransactionEnd();
+        try {
+          if (this.#state === 'failed') await transaction.rollback();
+          else await transaction.commit();
+        } finally {
+          await this.#scope.noteTransactionEnd();
+        }
       } catch (error) {
         await send(output, encodeErrorResponse(toClientError(error)));
       }

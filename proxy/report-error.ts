@@ -10,3 +10,8 @@ export function toClientError(error: unknown): PgError {
   if (error instanceof Error && error.stack !== undefined) failure.stack = error.stack;
   return failure;
 }
+
+/** Whether the session ends with the error. */
+export function isFatal(error: unknown): boolean {
+  return error instanceof PgError && error.fields.severity === 'FATAL';
+}

@@ -26,6 +26,7 @@ import type { Databases } from './databases.js';
 import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
+import { TemporaryRelations } from './temporary-relations.js';
 import { inferShape } from './statement-shape.js';
 
 /** What all sessions of a proxy share. */
@@ -50,6 +51,17 @@ const BACKSLASH = 0x5c;
 /** Statements are read as UTF-8; SQL_ASCII means that nobody converts, so the bytes are the servers' own UTF-8. */
 const readableEncodings: ReadonlySet<string> = new Set(['UTF8', 'SQL_ASCII']);
 
+/** A temporary schema at the front of the path is not among current_schemas() until it exists (namespace.c). */
+const searchPathSql = `
+SELECT name FROM (
+  SELECT 'pg_temp' AS name, 0 AS place WHERE pg_catalog.pg_my_temp_schema() = 0
+    AND pg_catalog.current_setting('search_path') ~ '^ *"?pg_temp"? *(,|$)'
+  UNION ALL
+  SELECT CASE WHEN n.oid = pg_catalog.pg_my_temp_schema() THEN 'pg_temp' ELSE n.nspname END, s.place
+  FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, place)
+  JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
+) AS path ORDER BY place`;
+
 /** Until the session is open nothing is planned. */
 const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [], code: noDatabaseCode });
 
@@ -70,6 +82,7 @@ export class SessionScope implements ExecutionContext {
   /** The client's next frame, while a statement reads them itself. */
   nextFrame: () => Promise<Buffer> = async () => await Promise.reject(new Error('the session does not run yet'));
   readonly #parts: ProxyParts;
+  readonly #temporary = new TemporaryRelations();
   #catalog: CatalogSnapshot = noCatalog;
   /** The catalog before DDL of the transaction in progress; undefined when there was none. */
   #catalogBefore: CatalogSnapshot | undefined;
@@ -108,7 +121,12 @@ export class SessionScope implements ExecutionContext {
         },
       },
     });
-    this.transaction = new SessionTransaction(this.backends, identity.database, parts.resolver);
+    this.transaction = new SessionTransaction(
+      this.backends,
+      identity.database,
+      parts.resolver,
+      () => this.#temporary.inUse,
+    );
     this.portals = new ClientPortals();
     this.transaction.onCommit = async () => {
       await this.portals.hold();
@@ -131,16 +149,18 @@ export class SessionScope implements ExecutionContext {
     return this.#parts.shardMap();
   }
 
+  /** With the session's temporary relations. */
   get catalog(): CatalogSnapshot {
-    return this.#catalog;
+    return this.#temporary.over(this.#catalog);
   }
 
   /** What plans made now depend on, as contextKey() gives it; the newest catalog is taken over first. */
   get contextKey(): string {
     this.#takeNewestCatalog();
     const known = this.#keyed;
-    if (known?.catalog === this.#catalog && known.searchPath === this.#searchPath) return known.key;
-    this.#keyed = { catalog: this.#catalog, searchPath: this.#searchPath, key: contextKey(this) };
+    const { catalog } = this;
+    if (known?.catalog === catalog && known.searchPath === this.#searchPath) return known.key;
+    this.#keyed = { catalog, searchPath: this.#searchPath, key: contextKey(this) };
     return this.#keyed.key;
   }
 
@@ -162,6 +182,7 @@ export class SessionScope implements ExecutionContext {
   /** Plans with the newest catalog of the database, unless the transaction in progress has changed it. */
   plan(sql: Buffer, parameterTypes: readonly number[]): readonly PlannedStatement[] {
     this.#takeNewestCatalog();
+    this.#temporary.checkPresent(this.backends.peek(this.topology.home));
     this.#checkReadable(sql);
     const planned = this.#parts.planner.plan(sql, this, parameterTypes);
     const encoding = this.parameters.get('client_encoding') ?? 'UTF8';
@@ -189,6 +210,8 @@ export class SessionScope implements ExecutionContext {
     const { plan } = planned;
     const isUnknown = plan.kind === 'refuse' && unknownStates.has(plan.error.sqlstate);
     if (isUnknown && !this.transaction.isFailed) {
+      // A function may have made a temporary table.
+      if (this.backends.peek(this.topology.home) !== undefined) await this.noteTemporaryChange();
       if (this.#catalogBefore === undefined) await this.#parts.databases.refresh(this.database);
       else await this.noteCatalogChange();
     }
@@ -216,6 +239,18 @@ export class SessionScope implements ExecutionContext {
   }
 
   async noteCatalogChange(): Promise<void> {
+    await this.#readCatalog();
+    // A temporary view goes with what it reads.
+    if (this.#temporary.inUse) await this.#readTemporary();
+  }
+
+  async #readTemporary(): Promise<void> {
+    const { transaction, topology } = this;
+    const connection = await transaction.enter(topology.home, false);
+    await this.#temporary.read(connection, this.#catalog, transaction.isOpen);
+  }
+
+  async #readCatalog(): Promise<void> {
     if (this.transaction.isOpen) {
       const connection = await this.transaction.enter(this.topology.home, false);
       const changed = await withoutTrace(
@@ -233,7 +268,8 @@ export class SessionScope implements ExecutionContext {
   }
 
   async noteTemporaryChange(): Promise<void> {
-    await this.noteCatalogChange();
+    if (this.#catalogBefore !== undefined) await this.noteCatalogChange();
+    else await this.#readTemporary();
   }
 
   async noteTransactionEnd(): Promise<void> {
@@ -244,6 +280,9 @@ export class SessionScope implements ExecutionContext {
     } else if (this.#catalogBefore !== undefined) {
       await this.noteCatalogChange();
     }
+    // Without its connection there is nothing left, which the next statement hears.
+    const home = this.backends.peek(this.topology.home);
+    if (this.#temporary.changedInTransaction && home !== undefined) await this.noteTemporaryChange();
     if (this.#searchPathChanged) {
       this.#searchPathChanged = this.transaction.isOpen;
       await this.#readSearchPath();
@@ -263,6 +302,7 @@ export class SessionScope implements ExecutionContext {
       this.prepared.clear();
       await this.portals.forgetAll();
     }
+    if (this.#temporary.inUse) await this.noteTemporaryChange();
   }
 
   async noteSettingChange(name: string | undefined): Promise<void> {
@@ -342,7 +382,7 @@ export class SessionScope implements ExecutionContext {
     const { transaction, backends } = this;
     const shard = transaction.shards[0] ?? [...backends.open][0]?.[0] ?? this.topology.home;
     const connection = await transaction.enter(shard, false);
-    const rows = await queryRows(connection, 'SELECT unnest(pg_catalog.current_schemas(false)) AS name');
+    const rows = await queryRows(connection, searchPathSql);
     this.#searchPath = rows.map((row) => row['name'] ?? '');
   }
 }

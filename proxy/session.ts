@@ -13,7 +13,7 @@ import type { BackendConnection } from '../router/backend/connection.js';
 import { Relay, type RelayListener, type Told } from '../router/backend/relay.js';
 import type { ClientSocket } from './client-socket.js';
 import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
-import { toClientError } from './report-error.js';
+import { isFatal, toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { idle, type SessionState } from './session-state.js';
 import { executeSimpleQuery, findRelay } from './simple-query.js';
@@ -216,6 +216,7 @@ export class Session implements RelayListener {
     try {
       planned = this.scope.plan(readQuery(frame), []);
     } catch (error) {
+      if (isFatal(error)) throw error;
       this.#run(async () => await executeSimpleQuery(this.scope, [], toClientError(error)));
       return;
     }

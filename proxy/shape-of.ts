@@ -48,6 +48,8 @@ export async function shapeOf(scope: SessionScope, statement: PreparedStatement)
       const { parameterTypes } = plan.inner.kind === 'execute' ? noShape : await inferred(scope, plan, statement);
       return { parameterTypes, rowDescription: explainDescription };
     }
+    case 'create table as':
+      return plan.executed === undefined ? await inferred(scope, plan, statement) : noShape;
     case 'place table':
     case 'declare function':
       return { parameterTypes: [], rowDescription: voidDescription(plan.column) };

@@ -40,8 +40,11 @@ export async function executeSimpleQuery(
       await executeOne(scope, current, planned.length > 1);
     }
     if (transaction.isOpen && !transaction.isExplicit) {
-      await transaction.commit();
-      await scope.noteTransactionEnd();
+      try {
+        await transaction.commit();
+      } finally {
+        await scope.noteTransactionEnd();
+      }
     }
   } catch (error) {
     await reportFailure(scope, error);

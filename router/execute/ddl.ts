@@ -1,4 +1,4 @@
-/** DDL and maintenance on all shards: the home shard first, so that two such statements meet there and not crosswise. */
+/** DDL and maintenance on all shards, or on the session's temporary objects: the home shard first, so that two such statements meet there and not crosswise. */
 
 import { PgError } from '../../base/errors.js';
 import { placeSql, pruneSql } from '../../catalog/pgring-schema.js';
@@ -22,12 +22,13 @@ export type DdlPlan = Extract<Plan, { readonly kind: 'ddl' }>;
 export async function executeDdl(context: ExecutionContext, statement: BoundStatement, plan: DdlPlan): Promise<void> {
   const sql = renderSql(plan.sql, statement, await bindValues(context, statement, []));
   const { home } = context.topology;
-  const others = allShards(context.topology).filter((shard) => shard !== home);
+  const others = plan.where === 'home' ? [] : allShards(context.topology).filter((shard) => shard !== home);
   const tag =
-    plan.transactional || context.transaction.isOpen
+    (plan.transactional && plan.where === 'everywhere') || context.transaction.isOpen
       ? await inTransaction(context, async () => await runEverywhere(context, sql, plan.changes, home, others))
       : await runOneByOne(context, sql, home, others);
-  if (plan.changesCatalog) await context.noteCatalogChange();
+  if (plan.where === 'home') await context.noteTemporaryChange();
+  else if (plan.changesCatalog) await context.noteCatalogChange();
   for (const notice of plan.notices) {
     await send(context.output, encodeNoticeResponse({ severity: 'NOTICE', sqlstate: '00000', ...notice }));
   }

@@ -51,6 +51,7 @@ export class SessionTransaction {
   readonly #backends: SessionBackends;
   readonly #database: string;
   readonly #resolver: TransactionResolver;
+  readonly #holdsTemporary: () => boolean;
   #state: State = idle;
   #savepoints = 0;
   /** Savepoints that were released, with those that they became part of. */
@@ -58,8 +59,15 @@ export class SessionTransaction {
   /** Called before a commit; what it throws makes it a rollback. */
   onCommit: () => Promise<void> = async () => await Promise.resolve();
 
-  constructor(backends: SessionBackends, database: string, resolver: TransactionResolver) {
+  /** `holdsTemporary`: the transaction may have used temporary objects, which are on the home shard. */
+  constructor(
+    backends: SessionBackends,
+    database: string,
+    resolver: TransactionResolver,
+    holdsTemporary: () => boolean,
+  ) {
     this.#backends = backends;
+    this.#holdsTemporary = holdsTemporary;
     this.#database = database;
     this.#resolver = resolver;
   }
@@ -189,7 +197,8 @@ export class SessionTransaction {
       if (!state.failed) throw this.#lostParticipant();
       return 'ROLLBACK';
     }
-    await commitEverywhere(participants, this.#database, this.#resolver);
+    const unpreparable = this.#holdsTemporary() ? state.participants.get(this.#backends.topology.home) : undefined;
+    await commitEverywhere(participants, this.#database, this.#resolver, unpreparable);
     for (const entry of state.log) {
       if (entry.kind === 'setting' && !entry.local) this.#backends.settings.record(entry.change);
     }

@@ -30,18 +30,24 @@ export interface TransactionResolver {
 
 type Answer = { readonly kind: 'done' } | { readonly kind: 'refused' | 'lost'; readonly error: PgError };
 
-/** Commits on every participant. Throws the error that made it impossible, after rolling back everywhere. */
+/**
+ * Commits on every participant. Throws the error that made it impossible, after rolling back everywhere. `unpreparable`:
+ * the participant that may have used temporary objects; PostgreSQL does not prepare what did.
+ */
 export async function commitEverywhere(
   participants: readonly Participant[],
   database: string,
   resolver: TransactionResolver,
+  unpreparable: Participant | undefined,
 ): Promise<void> {
   const writers = participants.filter((participant) => participant.wrote);
   const readers = participants.filter((participant) => !participant.wrote);
   const [first, ...others] = writers;
   try {
-    if (others.length > 0) await commitInTwoPhases(writers, database, resolver);
-    else if (first !== undefined) await commitOne(first);
+    if (others.length > 0) {
+      const decider = writers.find((writer) => writer === unpreparable);
+      await commitInTwoPhases(writers, decider, database, resolver);
+    } else if (first !== undefined) await commitOne(first);
   } catch (error) {
     await rollbackEverywhere(readers);
     throw error;
@@ -60,8 +66,14 @@ async function commitOne(writer: Participant): Promise<void> {
   if (answer.kind === 'refused') throw answer.error;
 }
 
+/**
+ * With a `decider`, which cannot be prepared, its own COMMIT is the decision: it comes when all others are prepared, and
+ * its row in the commit log tells of it. A recoverer that finds neither row nor prepared transaction there inserts its
+ * abort, so the decider cannot commit any more; it need not know that this participant is another than the rest.
+ */
 async function commitInTwoPhases(
   writers: readonly Participant[],
+  decider: Participant | undefined,
   database: string,
   resolver: TransactionResolver,
 ): Promise<void> {
@@ -70,9 +82,11 @@ async function commitInTwoPhases(
     writers.map((writer) => writer.shard),
   );
   const name = quoteLiteral(globalId);
-  const prepare = `INSERT INTO pgring.commit_log (gid) VALUES (${name}); PREPARE TRANSACTION ${name}`;
+  const record = `INSERT INTO pgring.commit_log (gid) VALUES (${name})`;
+  const prepare = `${record}; PREPARE TRANSACTION ${name}`;
+  const preparing = writers.filter((writer) => writer !== decider);
   const answers = await Promise.all(
-    writers.map(async (writer, index) => {
+    preparing.map(async (writer, index) => {
       if (index === 1) faultPoint('first prepare sent');
       const answer = await tell(writer, prepare);
       faultPoint('first prepared');
@@ -83,22 +97,38 @@ async function commitInTwoPhases(
   const loss = answers.find((answer) => answer.kind === 'lost');
   if (refusal?.kind === 'refused') {
     await Promise.all(
-      writers.map(async (writer, index) => {
+      preparing.map(async (writer, index) => {
         const prepared = answers[index]?.kind === 'done';
         await tell(writer, prepared ? `ROLLBACK PREPARED ${name}` : 'ROLLBACK');
       }),
     );
+    if (decider !== undefined) await tell(decider, 'ROLLBACK');
     if (loss !== undefined) await resolver.resolve(globalId, database);
     throw isFenced(refusal.error) ? fenced() : refusal.error;
   }
   if (loss?.kind === 'lost') {
+    if (decider !== undefined) await tell(decider, 'ROLLBACK');
     const outcome = await resolver.resolve(globalId, database);
     if (outcome === 'committed') return;
     throw outcome === 'aborted' ? loss.error : unknownOutcome(loss.error);
   }
   faultPoint('all prepared');
+  if (decider !== undefined) {
+    const decision = await tell(decider, `${record}; COMMIT`);
+    faultPoint('decided');
+    if (decision.kind === 'refused') {
+      await tell(decider, 'ROLLBACK');
+      await Promise.all(preparing.map(async (writer) => await tell(writer, `ROLLBACK PREPARED ${name}`)));
+      throw isFenced(decision.error) ? fenced() : decision.error;
+    }
+    if (decision.kind === 'lost') {
+      const outcome = await resolver.resolve(globalId, database);
+      if (outcome === 'committed') return;
+      throw outcome === 'aborted' ? decision.error : unknownOutcome(decision.error);
+    }
+  }
   const outcomes = await Promise.all(
-    writers.map(async (writer, index) => {
+    preparing.map(async (writer, index) => {
       if (index === 1) faultPoint('first commit sent');
       const outcome = await tell(writer, `COMMIT PREPARED ${name}`);
       faultPoint('first committed');

@@ -122,3 +122,27 @@ SELECT count(*), sum(length(filler)), max(id) FROM big;
 CREATE TABLE bigger AS SELECT filler || 'x' AS filler, id FROM big;
 SELECT count(*), sum(length(filler)), max(id) FROM bigger;
 CREATE TABLE same AS SELECT id AS first, g FROM t\; INSERT INTO same VALUES (1000, 1)\; SELECT count(*) FROM same;
+
+-- section CREATE TABLE AS EXECUTE
+CREATE TABLE t (id int8 PRIMARY KEY, g int4, x text);
+INSERT INTO t SELECT i, i % 5, 'x' || i FROM generate_series(1, 60) AS i;
+PREPARE some (int4, text) AS SELECT id, x || $2 AS y, g FROM t WHERE g = $1 ORDER BY id DESC LIMIT 4;
+CREATE TABLE a AS EXECUTE some(3, 'y');
+SELECT * FROM a ORDER BY id;
+CREATE TEMP TABLE b AS EXECUTE some(1 + 1, lower('Z'));
+SELECT * FROM b ORDER BY id;
+CREATE TABLE c (one, two, three) WITH (fillfactor = 90) AS EXECUTE some(1, 'n') WITH NO DATA;
+SELECT * FROM c;
+CREATE TABLE d AS EXECUTE some(1);
+CREATE TABLE d AS EXECUTE none(1);
+PREPARE single AS SELECT count(*) AS n FROM t -- a comment
+;
+CREATE TABLE e AS EXECUTE single;
+SELECT * FROM e;
+CREATE TABLE IF NOT EXISTS e AS EXECUTE single;
+PREPARE pinned (int8) AS SELECT * FROM t WHERE id = $1;
+CREATE TABLE f AS EXECUTE pinned(7);
+SELECT * FROM f;
+PREPARE writing AS INSERT INTO t VALUES (1000, 1, 'z') RETURNING id;
+CREATE TABLE g AS EXECUTE writing;
+SELECT count(*) FROM t;

@@ -1,0 +1,66 @@
+/**
+ * A session's own temporary relations, over the catalog that all sessions share. Their schema is `pg_temp` here,
+ * whatever its number on the server is.
+ */
+
+import { noDatabaseCode } from './code.js';
+import { resolveTextOrder, readPart, readServer, type RunQuery } from './load.js';
+import { buildFunctions, buildRelations } from './load-build.js';
+import { temporarySchema } from './resolve.js';
+import type { CatalogSnapshot, Relation } from './schema.js';
+import { joinTraits, makeSnapshot, nextVersion } from './snapshot.js';
+
+/** What a session has in its temporary schema; undefined for nothing. */
+export type TemporaryCatalog = { readonly own: CatalogSnapshot; readonly schema: string } | undefined;
+
+/** Reads it on the session's own connection. `shared`: what temporary views may read. */
+export async function loadTemporary(query: RunQuery, shared: CatalogSnapshot): Promise<TemporaryCatalog> {
+  const server = await readServer(query);
+  const schema = server['temporary_schema'] ?? undefined;
+  if (schema === undefined) return undefined;
+  const rows = await readPart(query, 'temporary');
+  if (rows.relations.length === 0 && rows.functions.length === 0) return undefined;
+  const relations = buildRelations(rows, resolveTextOrder(server), new Map());
+  const own = makeSnapshot({
+    database: shared.database,
+    serverVersion: shared.serverVersion,
+    relations: relations.map((relation) => ({ ...relation, reads: throughViews(relation, shared) })),
+    functions: [buildFunctions(rows.functions)],
+    code: noDatabaseCode,
+  });
+  return { own, schema };
+}
+
+/** A view's reads are those of the views that it reads, too. */
+function throughViews({ reads }: Relation, shared: CatalogSnapshot): readonly number[] {
+  const found = reads.flatMap((oid) => {
+    const read = shared.relationByOid(oid);
+    return read?.kind === 'view' ? read.reads : [oid];
+  });
+  return [...new Set(found)];
+}
+
+/** The catalog as the session sees it, with a version of its own. */
+export function withTemporary(shared: CatalogSnapshot, temporary: TemporaryCatalog): CatalogSnapshot {
+  if (temporary === undefined) return shared;
+  const { own, schema } = temporary;
+  const isOwn = (name: string): boolean => name === temporarySchema || name === schema;
+  return Object.freeze({
+    version: nextVersion(),
+    database: shared.database,
+    serverVersion: shared.serverVersion,
+    isUncommitted: shared.isUncommitted,
+    code: shared.code,
+    relation: (of: string, name: string) =>
+      isOwn(of) ? own.relation(temporarySchema, name) : shared.relation(of, name),
+    relationByOid: (oid: number) => own.relationByOid(oid) ?? shared.relationByOid(oid),
+    relations: function* relations(): Generator<Relation> {
+      for (const relation of shared.relations()) if (!relation.isTemporary) yield relation;
+      yield* own.relations();
+    },
+    functions: (of: string | undefined, name: string) => {
+      if (of === undefined) return joinTraits(shared.functions(of, name), own.functions(of, name));
+      return isOwn(of) ? own.functions(temporarySchema, name) : shared.functions(of, name);
+    },
+  });
+}
