@@ -14,7 +14,7 @@ import type { Occurrence } from './pins.js';
 import type { Combination, Gather, OrderKey, Plan, SqlPiece, SqlTemplate, ValueSource } from './plan.js';
 import { scatterRouting } from './routing.js';
 import type { ValueType, Query } from './query.js';
-import { locateClauses, type SelectText } from './select-text.js';
+import { isPlainSelect, locateClauses, type SelectText } from './select-text.js';
 import { orderingExpression, targetsOf, type Target } from './shape.js';
 import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
@@ -33,11 +33,18 @@ export function planScatter(
   const { text, context } = binder;
   const locks = (select.lockingClause?.length ?? 0) > 0;
   const targets = targetsOf(select.targetList, query.scope);
-  const clauses = locateClauses(text, leftmostLocation(select.targetList) ?? text.start, labels(select.targetList));
+  const firstTarget = leftmostLocation(select.targetList) ?? text.start;
+  const clauses = locateClauses(text, firstTarget, labels(select.targetList));
   if (select.limitOption === 'LIMIT_OPTION_WITH_TIES') {
     throw refuse('FETCH FIRST … WITH TIES over several shards', 'Use LIMIT with an ORDER BY that has no ties.');
   }
   const isCut = select.limitCount !== undefined || select.limitOffset !== undefined;
+  if ((isCut || ungrouped || select.sortClause !== undefined) && !isPlainSelect(text, firstTarget)) {
+    throw refuse(
+      'TABLE or a SELECT in parentheses with more than its rows, over several shards',
+      'Write a plain SELECT.',
+    );
+  }
   const edits: Edit[] = [];
   let gather: Gather;
   if (ungrouped) {

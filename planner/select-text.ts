@@ -49,6 +49,19 @@ export function itemsBetween(text: StatementText, from: number, to: number): { f
   return items;
 }
 
+const beforeTargets: ReadonlySet<string> = new Set(['select', 'all', 'distinct', ')']);
+
+/** False for TABLE, and for a SELECT in parentheses: there what stands behind it is not at the targets' level. */
+export function isPlainSelect(text: StatementText, firstTarget: number): boolean {
+  const first = text.tokenIndexAt(firstTarget);
+  let depth = 0;
+  for (let index = 0; index < first; index++) {
+    if (text.word(index) === '(') depth += 1;
+    else if (text.word(index) === ')') depth -= 1;
+  }
+  return depth === 0 && beforeTargets.has(text.word(first - 1));
+}
+
 /** Of a SELECT with a FROM clause whose first target begins at a byte; `labelled` tells which targets have labels. */
 export function locateClauses(text: StatementText, firstTarget: number, labelled: readonly boolean[]): SelectText {
   const start = text.tokenIndexAt(firstTarget);

@@ -74,11 +74,10 @@ async function openCursor(
     };
   }
   if (plan.kind === 'combine') {
-    const session = await openCombineSession(scope, inner, plan);
+    const session = await openCombineSession(scope, inner, plan, { transaction: true });
     const { connection, parameters, sql } = session;
     try {
       await session.shardsFree;
-      if (connection.status === 'I') await runCommand(connection, ['BEGIN', ...scope.transaction.settings].join(';'));
       await passOn(
         scope,
         connection,

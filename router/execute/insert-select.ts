@@ -27,7 +27,7 @@ async function insertRows(
   statement: BoundStatement,
   plan: InsertSelectPlan,
 ): Promise<number> {
-  const session = await openCombineSession(context, statement, plan, plan.definition);
+  const session = await openCombineSession(context, statement, plan, { definition: plan.definition });
   const { connection, sql, parameters } = session;
   const start = (query: ShardQuery): ShardRows =>
     ShardRows.send(connection, query, {
