@@ -109,7 +109,11 @@ export function refuseRoutine(call: FuncCall, context: PlanContext, fields: PgRe
   const { name } = functionName(call);
   const [callee] = routines;
   if (callee === undefined) {
-    return refuse(`the temporary function ${name}(), whose body is not read,`, 'Create it in an ordinary schema.', fields);
+    return refuse(
+      `the temporary function ${name}(), whose body is not read,`,
+      'Create it in an ordinary schema.',
+      fields,
+    );
   }
   const shown = signatureOf(callee.routine);
   const conduct = userConduct(call, routines, context);

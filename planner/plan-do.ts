@@ -103,7 +103,8 @@ function isDdl(body: PlpgsqlBody, context: PlanContext, planDdl: PlanDdl): boole
       if (queries.has(Object.keys(statement.node)[0] ?? '')) return false;
       const inner = new StatementText({ statement, sql: Buffer.from(sql), slots: undefined, context });
       const plan = planDdl(statement.node, context, inner);
-      if (plan.kind !== 'ddl' || plan.where !== 'everywhere' || plan.sql !== 'client' || !plan.transactional) return false;
+      if (plan.kind !== 'ddl' || plan.where !== 'everywhere' || plan.sql !== 'client' || !plan.transactional)
+        return false;
       if (plan.changes.some((change) => change.kind === 'place')) return false;
       changes += 1;
     }

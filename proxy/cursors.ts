@@ -11,7 +11,6 @@ import type { CursorOptions, SessionPlan } from '../planner/session-plan.js';
 import { encodeClose, encodeDescribe, syncFrame } from '../wire/encode-frontend.js';
 import { readErrorResponse } from '../wire/backend.js';
 import { backendType } from '../wire/frame.js';
-import { runCommand } from '../router/backend/command.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { describeAsHome } from '../router/backend/shard-oids.js';
