@@ -1,7 +1,7 @@
 /** The queries that read a database's catalog. Each is one statement, so it sees one state; PostgreSQL 13 to 18. */
 
 /** FirstNormalObjectId (access/transam.h): what initdb made has a smaller oid and never changes afterwards. */
-const firstNormalObjectId = 16_384;
+export const firstNormalObjectId = 16_384;
 
 /** `system`: what initdb made; `user`: everything else; `temporary`: what the session has in its temporary schema. */
 export type CatalogPart = 'system' | 'user' | 'temporary';
@@ -87,7 +87,7 @@ export function printed(expression: string): string {
 }
 
 /** One scalar subquery: all rows as one JSON array, or NULL when there are none. */
-function list(row: string, source: string): string {
+export function list(row: string, source: string): string {
   return `(SELECT pg_catalog.json_agg(${row}) ${source})`;
 }
 
@@ -227,6 +227,7 @@ SELECT ${Object.entries(lists)
 export const serverSql = `
 SELECT pg_catalog.current_setting('server_version_num') AS server_version,
   pg_catalog.to_regclass('pgring.placement') IS NOT NULL AS installed,
+  pg_catalog.to_regclass('pgring.function') IS NOT NULL AS declares,
   (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = pg_catalog.pg_my_temp_schema()) AS temporary_schema,
   (SELECT pg_catalog.json_build_array(pg_catalog.to_jsonb(d) ->> 'datlocprovider', d.datcollate)
    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())::pg_catalog.text AS default_collation,

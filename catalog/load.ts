@@ -1,8 +1,11 @@
 /** Reads a database's catalog from its home shard. */
 
 import { assert, present } from '../base/assert.js';
+import type { DatabaseCode, Declaration } from './code.js';
 import { makeTextOrders } from './collation.js';
 import { buildFunctions, buildRelations, type PlacementLookup } from './load-build.js';
+import { buildDatabaseCode } from './load-code.js';
+import { codeSql, declarationSql, type CodeRows } from './load-code-sql.js';
 import { catalogSql, placementSql, serverSql, type CatalogPart, type CatalogRows } from './load-sql.js';
 import type { CatalogSnapshot, Placement, Relation, TextOrder } from './schema.js';
 import { makeSnapshot, type FunctionsBySchema } from './snapshot.js';
@@ -21,10 +24,10 @@ const systemParts = new Map<string, SystemPart>();
 const maximumSystemParts = 8;
 
 /**
- * Three round trips, four when the server's system catalog is not known yet. Relations without a placement record are
- * at home; partitions are placed as their parents.
+ * At most five round trips, six when the server's system catalog is not known yet. Relations without a placement record
+ * are at home; partitions are placed as their parents.
  */
-export async function loadSnapshot(query: RunQuery, database: string): Promise<CatalogSnapshot> {
+export async function loadSnapshot(query: RunQuery, database: string, isUncommitted = false): Promise<CatalogSnapshot> {
   const server = await readServer(query);
   const serverVersion = Number(server['server_version']);
   const textOrder = resolveTextOrder(server);
@@ -36,13 +39,38 @@ export async function loadSnapshot(query: RunQuery, database: string): Promise<C
   ]);
   const rows = await readPart(query, 'user');
   // After the relations: a table and its placement are committed together, so each table has its record by now.
-  const placements = server['installed'] === 't' || server['installed'] === 'true' ? await loadPlacements(query) : none;
+  const placements = isTrue(server['installed']) ? await loadPlacements(query) : none;
+  const declares = isTrue(server['declares']);
   return makeSnapshot({
     database,
     serverVersion,
+    isUncommitted,
     relations: [...system.relations, ...buildRelations(rows, textOrder, placements)],
     functions: [system.functions, buildFunctions(rows.functions)],
+    code: await loadCode(query, serverVersion, rows, declares),
   });
+}
+
+function isTrue(value: string | null | undefined): boolean {
+  return value === 't' || value === 'true';
+}
+
+async function loadCode(
+  query: RunQuery,
+  serverVersion: number,
+  { partitions }: CatalogRows,
+  declares: boolean,
+): Promise<DatabaseCode> {
+  const rows = (await readLists(query, codeSql(serverVersion))) as unknown as CodeRows;
+  const declarations = new Map<number, Declaration>();
+  for (const { routine, argument } of declares ? await query(declarationSql) : []) {
+    const declared = Number(argument);
+    declarations.set(
+      Number(routine),
+      declared === 0 ? { kind: 'anywhere' } : { kind: 'by argument', argument: declared },
+    );
+  }
+  return buildDatabaseCode(rows, partitions, declarations);
 }
 
 const none: PlacementLookup = new Map();
@@ -83,10 +111,14 @@ async function loadSystemPart(
 }
 
 export async function readPart(query: RunQuery, part: CatalogPart): Promise<CatalogRows> {
-  const answer = present((await query(catalogSql(part)))[0], 'the catalog query gives one row');
-  // The shape is that of our own query, whose answer has no other author than PostgreSQL. No rows come as NULL.
-  const lists = Object.entries(answer).map(([name, text]) => [name, text === null ? [] : readJson(text)]);
-  return Object.fromEntries(lists) as CatalogRows;
+  return (await readLists(query, catalogSql(part))) as unknown as CatalogRows;
+}
+
+/** One row of JSON arrays. The shape is that of our own query, whose answer has no other author than PostgreSQL. */
+async function readLists(query: RunQuery, sql: string): Promise<Readonly<Record<string, unknown>>> {
+  const answer = present((await query(sql))[0], 'the catalog query gives one row');
+  // No rows come as NULL.
+  return Object.fromEntries(Object.entries(answer).map(([name, text]) => [name, text === null ? [] : readJson(text)]));
 }
 
 async function loadPlacements(query: RunQuery): Promise<PlacementLookup> {

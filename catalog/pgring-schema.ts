@@ -3,7 +3,7 @@
 import { qualifiedName, quoteLiteral, type Placement } from './schema.js';
 
 /** Raise it with every change of the objects below, and add what brings an older version up to date. */
-export const pgringSchemaVersion = 1;
+export const pgringSchemaVersion = 2;
 
 /** Any number that no other user of advisory locks takes: the ASCII codes of "pgring". */
 const advisoryLock = '123554967187047';
@@ -53,6 +53,25 @@ BEGIN
     NOT EXISTS (
       SELECT FROM pg_catalog.pg_class c
       WHERE c.oid = relation AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
+    )
+  );
+
+  CREATE TABLE IF NOT EXISTS pgring.function (
+    identity text PRIMARY KEY,
+    argument int2 NOT NULL CHECK (argument >= 0)
+  );
+  COMMENT ON TABLE pgring.function IS
+    'What functions touch whose bodies are not read: rows of the shard key in argument n; 0: no sharded table';
+  GRANT SELECT, INSERT, UPDATE, DELETE ON pgring.function TO PUBLIC;
+  -- Whoever may replace a function may declare it; what is said of dropped ones may be removed by anybody.
+  ALTER TABLE pgring.function ENABLE ROW LEVEL SECURITY;
+  DROP POLICY IF EXISTS everybody_reads ON pgring.function;
+  CREATE POLICY everybody_reads ON pgring.function FOR SELECT USING (true);
+  DROP POLICY IF EXISTS owners_write ON pgring.function;
+  CREATE POLICY owners_write ON pgring.function USING (
+    NOT EXISTS (
+      SELECT FROM pg_catalog.pg_proc p
+      WHERE p.oid = pg_catalog.to_regprocedure(identity) AND NOT pg_catalog.pg_has_role(p.proowner, 'USAGE')
     )
   );
 
@@ -107,8 +126,15 @@ END
 $pgring$`;
 }
 
-/** Forgets relations that no longer exist. */
+/** Forgets relations and functions that no longer exist. */
 export function pruneSql(): string {
   return `DELETE FROM pgring.placement p
-    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = p.relation)`;
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = p.relation);
+    DELETE FROM pgring.function f WHERE pg_catalog.to_regprocedure(f.identity) IS NULL`;
+}
+
+/** Records what a function touches, or forgets it. `identity` is its name, qualified and quoted, with its types. */
+export function declareSql(identity: string, argument: number): string {
+  return `INSERT INTO pgring.function (identity, argument) VALUES (${quoteLiteral(identity)}, ${argument})
+    ON CONFLICT (identity) DO UPDATE SET argument = EXCLUDED.argument`;
 }

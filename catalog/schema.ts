@@ -1,5 +1,7 @@
 /** What exists in one database: relations, their columns and where their rows live. All of it is immutable. */
 
+import type { DatabaseCode } from './code.js';
+
 export type Placement =
   | { readonly kind: 'sharded'; readonly key: readonly string[] }
   | { readonly kind: 'reference' }
@@ -95,12 +97,16 @@ export interface CatalogSnapshot {
   readonly version: number;
   readonly database: string;
   readonly serverVersion: number;
+  /** As an open transaction has changed it: other sessions know another. */
+  readonly isUncommitted: boolean;
   /** The relation of that exact (already case-folded) name, or undefined. */
   relation(schema: string, name: string): Relation | undefined;
   relationByOid(oid: number): Relation | undefined;
   relations(): Iterable<Relation>;
   /** Traits of the functions of that name, put together; schema undefined means those of all schemas. */
   functions(schema: string | undefined, name: string): FunctionTraits | undefined;
+  /** The user's functions, and what relations run. */
+  readonly code: DatabaseCode;
 }
 
 /** Quotes an identifier unconditionally. */

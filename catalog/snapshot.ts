@@ -1,5 +1,6 @@
 /** A CatalogSnapshot with constant-time lookups. */
 
+import type { DatabaseCode } from './code.js';
 import type { CatalogSnapshot, FunctionTraits, Relation } from './schema.js';
 
 let lastVersion = 0;
@@ -7,9 +8,11 @@ let lastVersion = 0;
 export interface SnapshotContents {
   readonly database: string;
   readonly serverVersion: number;
+  readonly isUncommitted?: boolean;
   readonly relations: readonly Relation[];
   /** Traits by schema, then by name. A later part adds schemas; functions of one schema in several parts add up. */
   readonly functions: readonly FunctionsBySchema[];
+  readonly code: DatabaseCode;
 }
 
 export type FunctionsBySchema = ReadonlyMap<string, ReadonlyMap<string, FunctionTraits>>;
@@ -35,7 +38,9 @@ export function makeSnapshot(contents: SnapshotContents): CatalogSnapshot {
     version: nextVersion(),
     database: contents.database,
     serverVersion: contents.serverVersion,
+    isUncommitted: contents.isUncommitted === true,
     relation: (schema: string, name: string) => bySchema.get(schema)?.get(name),
+    code: contents.code,
     relationByOid: (oid: number) => byOid.get(oid),
     relations: () => byOid.values(),
     functions: (schema: string | undefined, name: string) => {

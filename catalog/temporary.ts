@@ -3,6 +3,7 @@
  * whatever its number on the server is.
  */
 
+import { noDatabaseCode } from './code.js';
 import { resolveTextOrder, readPart, readServer, type RunQuery } from './load.js';
 import { buildFunctions, buildRelations } from './load-build.js';
 import { temporarySchema } from './resolve.js';
@@ -25,6 +26,7 @@ export async function loadTemporary(query: RunQuery, shared: CatalogSnapshot): P
     serverVersion: shared.serverVersion,
     relations: relations.map((relation) => ({ ...relation, reads: throughViews(relation, shared) })),
     functions: [buildFunctions(rows.functions)],
+    code: noDatabaseCode,
   });
   return { own, schema };
 }
@@ -47,6 +49,8 @@ export function withTemporary(shared: CatalogSnapshot, temporary: TemporaryCatal
     version: nextVersion(),
     database: shared.database,
     serverVersion: shared.serverVersion,
+    isUncommitted: shared.isUncommitted,
+    code: shared.code,
     relation: (of: string, name: string) =>
       isOwn(of) ? own.relation(temporarySchema, name) : shared.relation(of, name),
     relationByOid: (oid: number) => own.relationByOid(oid) ?? shared.relationByOid(oid),

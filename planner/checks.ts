@@ -2,24 +2,32 @@
 
 import type { FuncCall } from 'libpg-query';
 
-import { refuse, type PgReportFields } from '../base/errors.js';
+import { refuse, type PgError, type PgReportFields } from '../base/errors.js';
 import type { PlanContext } from './context.js';
-import { callsOf } from './functions.js';
+import { waysOut, whyNowhere } from './code/conduct.js';
+import { signatureOf } from './code/routines.js';
+import { checkImplied } from './check-implied.js';
+import { callsOf, userConduct, userRoutines } from './functions.js';
 import type { Entry } from './query.js';
+import { isCombined, type Reach } from './reach.js';
 import type { StatementText } from './text.js';
 import { functionName } from './tree.js';
 
 /** Built-in volatile functions that leave nothing behind on the server that runs them. */
 const harmless: ReadonlySet<string> = new Set(['pg_sleep', 'pg_sleep_for', 'pg_sleep_until']);
 
-/** `combined`: on one server, over copies of the shards' rows, in a session of its own. */
-export type Reach = 'one shard' | 'several shards' | 'combined' | 'home';
-
 /** Refuses calls that would not do on these shards what they do on one server. */
 export function checkCalls(root: unknown, reach: Reach, context: PlanContext, text: StatementText): void {
   for (const { call, effect } of callsOf(root, context)) {
     const name = functionName(call).name;
     const where = (): PgReportFields => ({ position: text.position(call.location ?? 0) });
+    if (isCombined(reach) && context.catalog.isUncommitted && userRoutines(call, context).length > 0) {
+      throw refuse(
+        `${name}() in a statement that several shards cannot answer by themselves, after DDL in the same transaction`,
+        'Another session finishes it, which may know another function of the name: commit first.',
+        where(),
+      );
+    }
     switch (effect) {
       case 'plain':
       case 'once':
@@ -51,7 +59,7 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
           where(),
         );
       case 'size':
-        if (reach === 'home' || reach === 'combined') break;
+        if (reach === 'home' || isCombined(reach)) break;
         throw refuse(`${name}() in a statement on some shards`, 'Call it in a SELECT of its own.', where());
       case 'query':
         if (reach === 'home' && !hasShardedTables(context)) break;
@@ -60,12 +68,29 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
           'It would see the rows of one shard: select the rows, and make of them what you need (query_to_xml: xmlagg()).',
           where(),
         );
-      case 'user':
+      case 'time':
+        if (reach === 'home' || reach === 'one shard') break;
         throw refuse(
-          `the user-defined function ${name}()`,
-          'Its body may read sharded tables and would see one shard of them: declare it IMMUTABLE if it reads no table.',
+          `${name}(), whose value depends on the time, with columns of sharded tables as arguments`,
+          'Each server has a time of its own: send the time as an argument, or pin the statement to one key value.',
           where(),
         );
+      case 'with copies':
+        if (reach !== 'combined') break;
+        throw refuse(
+          `${name}(), which reads tables, in a statement that several shards cannot answer by themselves`,
+          'Call it in a statement of its own, or join the tables that it reads.',
+          where(),
+        );
+      case 'at home':
+        if (reach === 'home') break;
+        throw refuse(
+          `${name}(), which uses what lies on the home shard, in a statement on sharded tables`,
+          'Call it in a statement of its own, or make the tables that it reads reference tables.',
+          where(),
+        );
+      case 'nowhere':
+        throw refuseRoutine(call, context, where());
       case 'unknown':
         if (reach !== 'several shards') break;
         throw refuse(
@@ -75,6 +100,24 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
         );
     }
   }
+  checkImplied(root, reach, context, text);
+}
+
+/** A call that no server can carry out as one would. */
+export function refuseRoutine(call: FuncCall, context: PlanContext, fields: PgReportFields): PgError {
+  const routines = userRoutines(call, context);
+  const { name } = functionName(call);
+  const [callee] = routines;
+  if (callee === undefined) {
+    return refuse(
+      `the temporary function ${name}(), whose body is not read,`,
+      'Create it in an ordinary schema.',
+      fields,
+    );
+  }
+  const shown = signatureOf(callee.routine);
+  const conduct = userConduct(call, routines, context);
+  return refuse(`the function ${name}(), ${whyNowhere(conduct)}`, waysOut(conduct, shown), fields);
 }
 
 /**
@@ -95,22 +138,14 @@ function isStable(call: FuncCall, context: PlanContext): boolean {
   return context.catalog.functions('pg_catalog', name)?.volatility === 'stable';
 }
 
-/** Writes to a table whose triggers, rules or policies run SQL that the planner has not read. */
+/** Writes to a table whose rules rewrite the statement. */
 export function checkWritable(entry: Entry, text: StatementText): void {
   const relation = entry.relation;
   if (relation === undefined || entry.kind === 'home') return;
-  const reason = relation.hasTriggers
-    ? 'triggers'
-    : relation.hasRules
-      ? 'rules'
-      : relation.hasRowSecurity
-        ? 'row security'
-        : undefined;
-  if (reason === undefined && relation.kind !== 'view') return;
-  const construct =
-    reason === undefined
-      ? `a write through the view "${relation.name}"`
-      : `a write to the table "${relation.name}" with ${reason}`;
+  if (!relation.hasRules && relation.kind !== 'view') return;
+  const construct = relation.hasRules
+    ? `a write to the table "${relation.name}" with rules`
+    : `a write through the view "${relation.name}"`;
   throw refuse(
     construct,
     'What they run may need rows of other shards: drop them, or place the table with undistribute_table().',

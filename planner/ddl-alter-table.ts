@@ -67,13 +67,6 @@ function checkCommand(
         checkSamePlacement(relation.placement, found, relation.name, position);
       break;
     }
-    case 'AT_EnableTrig':
-    case 'AT_EnableAlwaysTrig':
-    case 'AT_EnableReplicaTrig':
-    case 'AT_EnableTrigUser':
-      if (relation?.placement.kind !== 'home')
-        throw refuse('enabling triggers', 'Their bodies may read sharded tables.', position);
-      break;
     default:
       break;
   }

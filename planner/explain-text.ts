@@ -263,6 +263,10 @@ export function describePlan(plan: Plan): string[] {
       return [`COPY out of ${describeRouting(plan.routing)}, ${describeCopyFormat(plan.format)}`];
     case 'place table':
       return [`Move ${plan.schema}.${plan.name}: ${describePlacement(plan.placement)}`];
+    case 'declare function':
+      return [
+        `Declare ${plan.identity}: ${plan.argument === 0 ? 'touches no sharded table' : `shard key $${plan.argument}`}`,
+      ];
     case 'explain':
       return [
         `Explain (${plan.format}${plan.analyze ? ', analyze' : ''}) ${describePieces(plan.statement)}`,

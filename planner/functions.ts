@@ -4,7 +4,13 @@ import type { FuncCall } from 'libpg-query';
 
 import { unreachable } from '../base/assert.js';
 import type { FunctionTraits } from '../catalog/schema.js';
+import { builtinDependence } from './code/builtins.js';
+import { ConductBuilder, reachableOf, type Conduct } from './code/conduct.js';
+import { conductOfAll } from './code/read-routine.js';
+import type { Callee } from './code/read-sql.js';
+import { routinesNamed } from './code/routines.js';
 import type { PlanContext } from './context.js';
+import { localStable, randomFunctions, runsQueries, sequenceFunctions } from './function-names.js';
 import { isSizeFunction } from './size-functions.js';
 import { functionName, someNode, walkNodes, type QualifiedName } from './tree.js';
 
@@ -39,24 +45,30 @@ function rank(traits: FunctionTraits): number {
  * - `random`: a new value for each row, whichever server makes it
  * - `sequence`: takes from a sequence, which the home shard keeps
  * - `local`: tells or changes something of one server
- * - `user`: a function of the user's, whose body may read sharded tables
+ * - `time`: one value for the statement, the transaction's time among it, though it cannot be evaluated before
+ * - `with copies`: reads reference tables, in the session's own transaction
+ * - `at home`: reads or changes what only the home shard has
+ * - `nowhere`: a function of the user's that touches sharded tables, writes to one copy of a reference table, or cannot
+ *   be read
  * - `settings`: set_config()
  * - `size`: measures what is stored; the parts on all shards add up (planner/sizes.ts)
  * - `query`: runs a statement or reads a table that its arguments name
  * - `unknown`: no such function is known
  */
 export type FunctionEffect =
-  'plain' | 'once' | 'random' | 'sequence' | 'local' | 'user' | 'settings' | 'size' | 'query' | 'unknown';
-
-const randomFunctions: ReadonlySet<string> = new Set([
-  'random',
-  'random_normal',
-  'gen_random_uuid',
-  'uuidv4',
-  'uuidv7',
-  'clock_timestamp',
-  'timeofday',
-]);
+  | 'plain'
+  | 'once'
+  | 'random'
+  | 'sequence'
+  | 'local'
+  | 'time'
+  | 'with copies'
+  | 'at home'
+  | 'nowhere'
+  | 'settings'
+  | 'size'
+  | 'query'
+  | 'unknown';
 
 /** Functions of the extensions uuid-ossp and pgcrypto: volatile or not, they read no table. */
 const extensionRandom: ReadonlySet<string> = new Set([
@@ -67,16 +79,6 @@ const extensionRandom: ReadonlySet<string> = new Set([
   'gen_salt',
 ]);
 
-const sequenceFunctions: ReadonlySet<string> = new Set(['nextval', 'currval', 'lastval', 'setval']);
-
-/** Stable built-in functions that depend on more than their arguments and the settings, though they have arguments. */
-const serverStable =
-  /^(pg_|has_|txid_|inet_|to_reg|row_security_active|obj_description|col_description|shobj_description|format_type|getdatabaseencoding|query_to|table_to|schema_to|database_to|cursor_to|ts_stat|lo_)/;
-
-/** utils/adt/xml.c, ts_stat() and the two-argument ts_rewrite(): they run SQL through SPI. */
-const queryFunctions =
-  /^((query|table|schema|database)_to_xml(schema|_and_xmlschema)?|cursor_to_xml(schema)?|ts_stat)$/;
-
 /** Stable functions without arguments that tell of the session, its transaction or its server: the home shard's. */
 const sessionFunctions =
   /^(pg_backend_pid|txid_current(_if_assigned|_snapshot)?|pg_current_(xact_id(_if_assigned)?|snapshot)|inet_(server|client)_(addr|port)|pg_postmaster_start_time|pg_conf_load_time|pg_my_temp_schema)$/;
@@ -86,20 +88,21 @@ export function isOfSession({ call, effect }: Call): boolean {
   return effect === 'once' && sessionFunctions.test(functionName(call).name);
 }
 
-const conversionStable = /^pg_(typeof|column_size|client_encoding|size_pretty|size_bytes)$/;
-
 export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
   const name = functionName(call);
   const known = functionTraits(name, context);
   if (sequenceFunctions.has(name.name)) return 'sequence';
   if (name.name === 'set_config') return 'settings';
   if (known === undefined) return extensionRandom.has(name.name) ? 'random' : 'unknown';
+  const routines = userRoutines(call, context);
+  if (routines.length > 0) return userEffect(call, routines, context);
   if (!known.builtin) {
-    if (known.traits.volatility === 'immutable') return 'plain';
-    return extensionRandom.has(name.name) ? 'random' : 'user';
+    if (extensionRandom.has(name.name)) return 'random';
+    // No function of the name takes as many arguments: the server will say so. Of temporary ones only the name is known.
+    return routinesNamed(name, undefined, context).length > 0 ? 'unknown' : 'nowhere';
   }
   if (isSizeFunction(name.name)) return 'size';
-  if (queryFunctions.test(name.name) || (name.name === 'ts_rewrite' && call.args?.length === 2)) return 'query';
+  if (runsQueries(name.name, call)) return 'query';
   if (name.name === 'ts_rewrite') return 'plain';
   switch (known.traits.volatility) {
     case 'immutable':
@@ -110,11 +113,47 @@ export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
       if (!readsColumns(call) && !known.traits.returnsSet && known.traits.kind === 'function')
         return isSteady(call, context) ? 'once' : 'plain';
       if (name.name === 'age' && call.args?.length === 1) return 'local';
-      return serverStable.test(name.name) && !conversionStable.test(name.name) ? 'local' : 'plain';
+      return localStable(name.name) ? 'local' : 'plain';
     case 'volatile':
       return randomFunctions.has(name.name) ? 'random' : 'local';
     default:
       return unreachable(known.traits.volatility, 'volatility');
+  }
+}
+
+/** The functions of the user's that a call may mean. */
+export function userRoutines(call: FuncCall, context: PlanContext): readonly Callee[] {
+  const { searchPath } = context;
+  const count = call.agg_within_group === true ? undefined : (call.args?.length ?? 0);
+  return routinesNamed(functionName(call), count, context).map((routine) => ({ routine, searchPath }));
+}
+
+/** What a call of the user's functions does; a built-in one of the name may be meant as well. */
+export function userConduct(call: FuncCall, routines: readonly Callee[], context: PlanContext): Conduct {
+  const conduct = new ConductBuilder();
+  conduct.add(conductOfAll(routines, context.catalog));
+  const { schema, name } = functionName(call);
+  const builtin = schema === undefined ? context.catalog.functions('pg_catalog', name) : undefined;
+  if (builtin !== undefined) conduct.dependsOn(builtinDependence(name, call, builtin));
+  return conduct;
+}
+
+function userEffect(call: FuncCall, routines: readonly Callee[], context: PlanContext): FunctionEffect {
+  const conduct = userConduct(call, routines, context);
+  const reachable = reachableOf(conduct);
+  if (reachable !== 'anywhere') return reachable;
+  switch (conduct.depends) {
+    case 'plain':
+    case 'random':
+      return conduct.depends;
+    case 'server':
+      return 'at home';
+    case 'time': {
+      const isValue = routines.every(({ routine }) => routine.kind === 'function' && !routine.returnsSet);
+      return isValue && !readsColumns(call) && isSteady(call, context) ? 'once' : 'time';
+    }
+    default:
+      return unreachable(conduct.depends, 'dependence');
   }
 }
 

@@ -10,7 +10,7 @@ import { PgError, refuse, sqlstate, type PgReportFields } from '../base/errors.j
 import { quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { ComputedList, computeOnce } from './computed.js';
-import { checkCalls } from './checks.js';
+import { checkCalls, refuseRoutine } from './checks.js';
 import { callsOf } from './functions.js';
 import { storedModifier } from './key-family.js';
 import { typeOid } from '../catalog/type-oid.js';
@@ -162,24 +162,20 @@ class ValuesPlanner {
       if (stored !== undefined) return { sql: written, key: stored, changed: false };
     }
     if ('A_Const' in node && !isKey) return { sql: written, key: undefined, changed: false };
-    const effects = callsOf([node], context).map(({ effect }) => effect);
+    const calls = callsOf([node], context);
+    const effects = calls.map(({ effect }) => effect);
     // Counting characters is only worth it for an error.
     const where = (): PgReportFields => ({ position: text.position(leftmostLocation(node) ?? 0) });
-    const refused = effects.find((effect) => effect === 'user' || effect === 'settings' || effect === 'unknown');
-    if (refused === 'user') {
-      throw refuse(
-        'a user-defined function in VALUES',
-        'Its body may read sharded tables: declare it IMMUTABLE if it reads no table, or call it first.',
-        where(),
-      );
-    }
-    if (refused !== undefined)
+    const nowhere = calls.find(({ effect }) => effect === 'nowhere');
+    if (nowhere !== undefined) throw refuseRoutine(nowhere.call, context, where());
+    if (effects.some((effect) => effect === 'settings' || effect === 'unknown'))
       throw refuse('an unknown function or set_config() in VALUES', 'Call it in a statement of its own.', where());
-    const needsSequence = effects.some((effect) => effect === 'sequence' || effect === 'local');
-    const once = effects.includes('once') || someNode([node], (part) => 'SQLValueFunction' in part);
+    const needsHome = effects.some((effect) => effect === 'sequence' || effect === 'local' || effect === 'at home');
+    const isTimed = effects.includes('once') || effects.includes('time');
+    const once = isTimed || someNode([node], (part) => 'SQLValueFunction' in part);
     const varies = once || effects.some((effect) => effect !== 'plain');
     const mayStay = this.#reach === 'single' || !(this.#reach === 'copied' ? varies : once);
-    if (!isKey && !needsSequence && mayStay) return { sql: written, key: undefined, changed: false };
+    if (!isKey && !needsHome && mayStay) return { sql: written, key: undefined, changed: false };
     if (someNode([node], (part) => 'ParamRef' in part)) {
       throw refuse(
         'a parameter inside an expression for a shard key, a sequence or a reference table',

@@ -94,6 +94,8 @@ function withReference(catalog: CatalogSnapshot, relation: Relation): CatalogSna
     version: catalog.version,
     database: catalog.database,
     serverVersion: catalog.serverVersion,
+    isUncommitted: catalog.isUncommitted,
+    code: catalog.code,
     relation: (schema, name) => replaced(catalog.relation(schema, name)),
     relationByOid: (oid) => replaced(catalog.relationByOid(oid)),
     relations: () => [...catalog.relations()].map((found) => replaced(found) ?? found),

@@ -9,6 +9,7 @@ import { assert } from '../base/assert.js';
 import { refuse } from '../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
+import { callsReadTables } from './check-implied.js';
 import { checkCalls } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
 import { outerTerms, probedColumns, type OuterTerms } from './correlated.js';
@@ -47,8 +48,10 @@ export function planCombine(
   binder: Binder,
 ): Extract<Plan, { readonly kind: 'combine' }> {
   const { text } = binder;
-  const { shipments, edits, computed } = combineParts([{ SelectStmt: select }], query, spread, binder);
-  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed };
+  const roots: Node[] = [{ SelectStmt: select }];
+  const { shipments, edits, computed } = combineParts(roots, query, spread, binder, 'combined alone');
+  const readsOutside = callsReadTables(roots, binder.context);
+  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed, readsOutside };
 }
 
 /** The edits that put a shipment in the place of a relation, wherever the statement names it. */
@@ -73,11 +76,17 @@ export interface CombineParts {
 }
 
 /** `roots`: all parts of the statement that read; `query`: what is bound of them. */
-export function combineParts(roots: readonly Node[], query: Query, spread: Spread, binder: Binder): CombineParts {
+export function combineParts(
+  roots: readonly Node[],
+  query: Query,
+  spread: Spread,
+  binder: Binder,
+  reach: 'combined' | 'combined alone' = 'combined',
+): CombineParts {
   const { text, context } = binder;
   checkCombinable(roots);
   checkCopiedColumns(roots, text);
-  checkCalls(roots, 'combined', context, text);
+  checkCalls(roots, reach, context, text);
   const computed = new ComputedList();
   const once = computeOnce(roots, context, text, computed, 'session');
   const named = new NamedColumns(roots);

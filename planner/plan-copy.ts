@@ -5,6 +5,7 @@ import type { CopyStmt, Node } from 'libpg-query';
 import { refuse } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
+import { checkImplied } from './check-implied.js';
 import { checkWritable } from './checks.js';
 import { relationEntry } from './bind-from.js';
 import { storedModifier } from './key-family.js';
@@ -67,6 +68,12 @@ export function planCopy(copy: CopyStmt, binder: Binder): Plan {
   if (resolveRelation(name, context) === undefined) throw undefinedRelation(name);
   const entry = relationEntry(binder, copy.relation, undefined);
   const relation = entry.relation;
+  const touched: Node =
+    copy.is_from === true
+      ? { InsertStmt: { relation: copy.relation, cols: copy.attlist?.map(asTarget) ?? [] } }
+      : { RangeVar: copy.relation };
+  const isAtHome = entry.kind === 'home' || entry.kind === 'catalog';
+  checkImplied([touched, copy.whereClause], isAtHome ? 'home' : 'several shards', context, text);
   if (relation === undefined || entry.kind === 'home' || entry.kind === 'catalog') {
     return {
       kind: 'pass',
@@ -76,7 +83,6 @@ export function planCopy(copy: CopyStmt, binder: Binder): Plan {
       computed: [],
     };
   }
-  void context;
   const isReference = entry.kind === 'reference';
   if (copy.is_from !== true) {
     const routing: Routing = isReference ? { kind: 'any' } : { kind: 'all' };
@@ -165,4 +171,9 @@ function copyQuery(copy: CopyStmt, format: CopyFormat, binder: Binder): Plan {
     'Run the SELECT itself, or copy it without ORDER BY and LIMIT.',
     position,
   );
+}
+
+/** A column's name as INSERT has it. */
+function asTarget(node: Node): Node {
+  return { ResTarget: { name: stringValue(node) ?? '' } };
 }

@@ -3,9 +3,12 @@
 import type { CreateTableAsStmt, Node, RangeVar } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
+import { checkChange } from './check-implied.js';
 import type { PlanContext } from './context.js';
 import { checkAlterTable, checkIndex, namedRelation } from './ddl-alter-table.js';
+import { checkCast, checkRule, checkTrigger } from './ddl-code.js';
 import { checkTemporaryTable, planCreateTable } from './ddl-create-table.js';
+import { planDo } from './plan-do.js';
 import { planCreateTableAs } from './plan-create-as.js';
 import type { Plan, PlacementChange } from './plan.js';
 import { isTemporaryRule, planTemporary, temporaryDdl } from './plan-temporary.js';
@@ -25,17 +28,8 @@ const prune: readonly PlacementChange[] = [{ kind: 'prune' }];
 
 /** Statements whose parts pgring does not read, by the name of their node. */
 const refused: Readonly<Record<string, readonly [construct: string, hint: string]>> = {
-  CreateFunctionStmt: [
-    'CREATE FUNCTION and CREATE PROCEDURE',
-    'Their bodies may read sharded tables; run the statements from the client.',
-  ],
-  AlterFunctionStmt: ['ALTER FUNCTION', 'Change the function on every server by hand.'],
-  CreateTrigStmt: ['CREATE TRIGGER', 'Its function may read sharded tables; do its work in the client.'],
   CreateEventTrigStmt: ['CREATE EVENT TRIGGER', 'Its function would run on every shard.'],
   AlterEventTrigStmt: ['ALTER EVENT TRIGGER', 'Its function would run on every shard.'],
-  RuleStmt: ['CREATE RULE', 'Write the statement that the rule would make.'],
-  DoStmt: ['DO', 'Its body may read sharded tables; run the statements from the client.'],
-  CallStmt: ['CALL', 'The procedure may read sharded tables; run its statements from the client.'],
   CreatePublicationStmt: ['CREATE PUBLICATION', 'Create it on each server by hand.'],
   AlterPublicationStmt: ['ALTER PUBLICATION', 'Change it on each server by hand.'],
   CreateSubscriptionStmt: ['CREATE SUBSCRIPTION', 'Create it on a server by hand.'],
@@ -58,9 +52,9 @@ const plain: ReadonlySet<string> = new Set([
   'AlterExtensionContentsStmt',
   'AlterExtensionStmt',
   'AlterFdwStmt',
+  'AlterFunctionStmt',
   'AlterForeignServerStmt',
   'AlterObjectDependsStmt',
-  'AlterObjectSchemaStmt',
   'AlterOpFamilyStmt',
   'AlterOperatorStmt',
   'AlterOwnerStmt',
@@ -81,16 +75,19 @@ const plain: ReadonlySet<string> = new Set([
   'CreateEnumStmt',
   'CreateExtensionStmt',
   'CreateFdwStmt',
+  'CreateFunctionStmt',
   'CreateForeignServerStmt',
   'CreateOpClassStmt',
   'CreateOpFamilyStmt',
   'CreatePLangStmt',
+  'CreatePolicyStmt',
   'CreateRangeStmt',
   'CreateRoleStmt',
   'CreateSchemaStmt',
   'CreateSeqStmt',
   'CreateStatsStmt',
   'CreateTransformStmt',
+  'CreateTrigStmt',
   'CreateUserMappingStmt',
   'DefineStmt',
   'DropOwnedStmt',
@@ -99,7 +96,7 @@ const plain: ReadonlySet<string> = new Set([
   'GrantRoleStmt',
   'GrantStmt',
   'ReassignOwnedStmt',
-  'RenameStmt',
+  'RuleStmt',
   'SecLabelStmt',
 ]);
 
@@ -108,6 +105,9 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('RuleStmt' in node && isTemporaryRule(node.RuleStmt, context)) return temporaryDdl();
   const found = refused[tag];
   if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
+  if ('CreateTrigStmt' in node) checkTrigger(node.CreateTrigStmt, context, text);
+  if ('CreateCastStmt' in node) checkCast(node.CreateCastStmt, context, text);
+  if ('RuleStmt' in node) checkRule(node.RuleStmt, context, text);
   if ('CreateStmt' in node) checkTemporaryTable(node.CreateStmt, context, text);
   const temporary = 'CreateTableAsStmt' in node ? undefined : planTemporary(node, context, text);
   if (temporary !== undefined) return temporary;
@@ -122,15 +122,13 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
     checkIndex(node.IndexStmt, context, text);
     return everywhere({ transactional: node.IndexStmt.concurrent !== true });
   }
+  // What was declared of a function is declared of its name.
+  if ('RenameStmt' in node || 'AlterObjectSchemaStmt' in node) return everywhere({ changes: prune });
   if ('DropStmt' in node) return everywhere({ transactional: node.DropStmt.concurrent !== true, changes: prune });
   if ('AlterEnumStmt' in node) return everywhere();
+  if ('DoStmt' in node) return planDo(node.DoStmt, context, text, planDdl);
   // A view over sharded tables is planned as what it stands for, where it is read.
   if ('ViewStmt' in node) return everywhere();
-  if ('CreatePolicyStmt' in node) {
-    throw refuse('CREATE POLICY', 'Its expressions may read sharded tables; filter in the statements.', {
-      position: text.position(text.start),
-    });
-  }
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
     return everywhere({ transactional: false });
   return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
@@ -162,13 +160,7 @@ function planMaintenance(node: Node, context: PlanContext, text: StatementText):
   if ('TruncateStmt' in node) {
     for (const part of node.TruncateStmt.relations ?? []) {
       const relation = 'RangeVar' in part ? namedRelation(part.RangeVar, context) : undefined;
-      if (relation?.hasTriggers === true && relation.placement.kind !== 'home') {
-        throw refuse(
-          `TRUNCATE of the table "${relation.name}" with triggers`,
-          'Their bodies may read sharded tables: drop them, or use DELETE.',
-          { position: text.position(text.start) },
-        );
-      }
+      if (relation !== undefined) checkChange(relation, context, () => ({ position: text.position(text.start) }));
     }
     return everywhere({ changesCatalog: false });
   }

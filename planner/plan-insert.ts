@@ -6,6 +6,7 @@ import { refuse } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { conflictColumns } from './bind-modify.js';
+import { checkImplied } from './check-implied.js';
 import { checkCalls } from './checks.js';
 import { functionTraits } from './functions.js';
 import { ComputedList } from './computed.js';
@@ -65,6 +66,8 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
     return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql, computed: computed.expressions };
   }
   checkTargets(node, spread, binder);
+  const isOne = target.kind === 'sharded' && (valueRows(insert)?.length ?? 0) <= 1;
+  checkImplied(node, isOne ? 'one shard' : 'several shards', context, text);
   checkKeyAssignments(node, spread, binder);
   checkConflict(insert, relation, binder);
   const rows = valueRows(insert);

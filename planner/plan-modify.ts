@@ -6,6 +6,7 @@ import { refuse } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { assignedColumns } from './bind-modify.js';
+import { checkImplied } from './check-implied.js';
 import { checkCalls, checkWritable } from './checks.js';
 import { ComputedList, computeOnce } from './computed.js';
 import { DistributionCheck } from './distribution.js';
@@ -201,6 +202,7 @@ function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
     );
   }
   checkSystemColumns([node], binder.text);
+  checkImplied([node], 'several shards', binder.context, binder.text);
   const oneShard = 'every shard has a copy of the reference table';
   return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
 }

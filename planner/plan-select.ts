@@ -4,10 +4,12 @@ import type { SelectStmt } from 'libpg-query';
 
 import { refuse, refusedConstruct } from '../base/errors.js';
 import type { Binder } from './bind.js';
+import { runsAnywhere } from './check-implied.js';
 import { checkCalls } from './checks.js';
 import { ComputedList } from './computed.js';
 import { DistributionCheck } from './distribution.js';
-import { callsOf, isOfSession } from './functions.js';
+import { changesNothing } from './code/conduct.js';
+import { callsOf, isOfSession, userConduct, userRoutines } from './functions.js';
 
 import { pinObstacle } from './obstacles.js';
 import type { Obstacles, Plan, Routing } from './plan.js';
@@ -50,7 +52,7 @@ export function unshardedRouting(root: unknown, spread: Spread, binder: Binder):
     ({ effect }) => effect === 'plain' || effect === 'once' || effect === 'random',
   );
   // Rows of two copies of a table have different places.
-  const isAlike = isPlain && !hasLocks(root) && !namesSystemColumns(root);
+  const isAlike = isPlain && !hasLocks(root) && !namesSystemColumns(root) && runsAnywhere(root, binder.context);
   return spread.reference && !spread.home && isAlike ? { kind: 'any' } : { kind: 'home' };
 }
 
@@ -58,6 +60,9 @@ function readsOnly(root: unknown, binder: Binder): boolean {
   if (hasLocks(root)) return false;
   return callsOf(root, binder.context).every(({ call, effect }) => {
     if (effect === 'plain' || effect === 'once' || effect === 'random' || effect === 'size') return true;
+    if (effect === 'time' || effect === 'with copies') return true;
+    if (effect === 'at home')
+      return changesNothing(userConduct(call, userRoutines(call, binder.context), binder.context));
     const name = call.funcname?.at(-1);
     const known =
       name !== undefined && 'String' in name

@@ -5,12 +5,15 @@ import type { Node, SelectStmt } from 'libpg-query';
 import { PgError, refuse } from '../base/errors.js';
 import { Binder } from './bind.js';
 import type { PlanInput } from './context.js';
+import { planDeclaredCall } from './declared-call.js';
 import { expandTable } from './expand-table.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './expand-view.js';
 import { makeExpansion, spliceOrigins, type Expansion, type SlotOrigins } from './expansion.js';
+import { planCall } from './plan-call.js';
 import { planCopy } from './plan-copy.js';
 import { planSelectInto } from './plan-create-as.js';
 import { planDdl } from './plan-ddl.js';
+import { planDeclaration } from './plan-declaration.js';
 import { planExplain } from './plan-explain.js';
 import { planInsert } from './plan-insert.js';
 import { planLocal } from './plan-local.js';
@@ -100,6 +103,7 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
       return planNode(explained.node, inner, new StatementText(inner));
     });
   }
+  if ('CallStmt' in node) return planCall(node.CallStmt, new Binder(context, text));
   if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text));
   return planDdl(node, context, text);
 }
@@ -107,5 +111,11 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
 function planQuery(select: SelectStmt, binder: Binder): Plan {
   const into = planSelectInto(select, binder.context, binder.text);
   if (into !== undefined) return into;
-  return planPlacementCall(select, binder) ?? planSetConfig(select, binder) ?? planSelect(select, binder);
+  return (
+    planPlacementCall(select, binder) ??
+    planDeclaration(select, binder) ??
+    planSetConfig(select, binder) ??
+    planDeclaredCall(select, binder) ??
+    planSelect(select, binder)
+  );
 }

@@ -195,6 +195,8 @@ export type ServerPlan =
       readonly obstacles?: Obstacles;
       /** What may be done instead, in the order in which it is tried. */
       readonly broadcasts?: readonly Broadcast[];
+      /** Functions in it read reference tables, as the session that finishes it sees them: not from inside a transaction. */
+      readonly readsOutside: boolean;
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
@@ -301,6 +303,15 @@ export type ServerPlan =
         | { readonly kind: 'reference' }
         | { readonly kind: 'home' };
       /** The function's name: the column of the one row (void) that is the answer. */
+      readonly column: string;
+    }
+  /** SELECT create_distributed_function(…): what a function touches is recorded on every shard. */
+  | {
+      readonly kind: 'declare function';
+      /** Its name, qualified and quoted, with the types of its arguments. */
+      readonly identity: string;
+      /** The number of the argument that is the shard key; 0: it touches no sharded table. */
+      readonly argument: number;
       readonly column: string;
     }
   | {

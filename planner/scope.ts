@@ -12,8 +12,11 @@ import type { QualifiedName } from './tree.js';
 
 const catalogSchemas: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema', 'pg_toast']);
 
+/** What names are looked up in. */
+export type NamingContext = Pick<PlanContext, 'catalog' | 'searchPath'>;
+
 /** What a relation's name means. pg_catalog is searched first, as PostgreSQL does. */
-export function resolveRelation(name: QualifiedName, context: PlanContext): Relation | 'catalog' | undefined {
+export function resolveRelation(name: QualifiedName, context: NamingContext): Relation | 'catalog' | undefined {
   if (name.schema !== undefined) {
     if (catalogSchemas.has(name.schema)) return 'catalog';
     return context.catalog.relation(name.schema, name.name);
@@ -39,7 +42,7 @@ export function isTemporaryTarget(range: RangeVar, { searchPath }: Pick<PlanCont
 
 const informationViews = /^(tables|columns|schemata|views|routines|parameters|table_constraints|key_column_usage)$/;
 
-function existsOnPath(name: string, context: PlanContext): boolean {
+function existsOnPath(name: string, context: NamingContext): boolean {
   return context.searchPath.some((schema) => context.catalog.relation(schema, name) !== undefined);
 }
 

@@ -3,6 +3,7 @@
 import type { Logger } from '../base/log.js';
 import { assert } from '../base/assert.js';
 import { PgError, refuse, sqlstate } from '../base/errors.js';
+import { noDatabaseCode } from '../catalog/code.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
@@ -63,7 +64,7 @@ SELECT name FROM (
 ) AS path ORDER BY place`;
 
 /** Until the session is open nothing is planned. */
-const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [] });
+const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [], code: noDatabaseCode });
 
 export class SessionScope implements ExecutionContext {
   readonly output: ClientOutput;
@@ -257,7 +258,7 @@ export class SessionScope implements ExecutionContext {
       const connection = await this.transaction.enter(this.topology.home, false);
       const changed = await withoutTrace(
         connection,
-        async () => await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database),
+        async () => await loadSnapshot(async (sql) => await queryRows(connection, sql), this.database, true),
       );
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;

@@ -52,6 +52,7 @@ export async function shapeOf(scope: SessionScope, statement: PreparedStatement)
     case 'create table as':
       return plan.executed === undefined ? await inferred(scope, plan, statement) : noShape;
     case 'place table':
+    case 'declare function':
       return { parameterTypes: [], rowDescription: voidDescription(plan.column) };
     default:
       return await inferred(scope, plan, statement);

@@ -44,6 +44,8 @@ interface WasmParser {
   _free(pointer: number): void;
   _wasm_parse_query_raw(query: number): number;
   _wasm_free_parse_result(result: number): void;
+  _wasm_parse_plpgsql(statement: number): number;
+  _wasm_free_string(text: number): void;
 }
 
 /** What is used of the WebAssembly API, whose types come only with those of a browser. */
@@ -161,11 +163,25 @@ function extent(bytes: Buffer, from: number, limit: number): { start: number; en
 }
 
 function parseTree(bytes: Buffer): ParseResult {
+  return guarded(bytes, call);
+}
+
+/**
+ * The body of the function that a CREATE FUNCTION or DO statement makes, as libpg_query's PL/pgSQL parser gives it.
+ * Undefined when it refuses the text: it knows no types but PostgreSQL's own, so it may be wrong about that.
+ */
+export function parsePlpgsql(statement: string): unknown {
+  const bytes = Buffer.from(statement, 'utf8');
+  return bytes.length > MAX_PARSED_BYTES ? undefined : guarded(bytes, callPlpgsql);
+}
+
+/** Runs the parser, and swaps in another instance when this one may be damaged. */
+function guarded<Result>(bytes: Buffer, run: (instance: WasmParser, bytes: Buffer) => Result): Result {
   assert(current !== undefined, 'loadParser() has not ended');
   if (overflows >= MAX_OVERFLOWS && !retire()) throw stackDepthError();
   const instance = current;
   try {
-    const tree = call(instance, bytes);
+    const tree = run(instance, bytes);
     if (bytes.length > RETIRE_AFTER_BYTES) retire();
     return tree;
   } catch (error) {
@@ -198,6 +214,23 @@ function call(instance: WasmParser, bytes: Buffer): ParseResult {
   } finally {
     instance._free(query);
     if (result !== 0) instance._wasm_free_parse_result(result);
+  }
+}
+
+function callPlpgsql(instance: WasmParser, bytes: Buffer): unknown {
+  const statement = instance._malloc(bytes.length + 1);
+  if (statement === 0) throw outOfMemory();
+  instance.HEAPU8.set(bytes, statement);
+  instance.HEAPU8[statement + bytes.length] = 0;
+  const result = instance._wasm_parse_plpgsql(statement);
+  try {
+    if (result === 0) throw outOfMemory();
+    const answer = text(instance, result);
+    // Anything but JSON is an error's message.
+    return answer.startsWith('{') ? (JSON.parse(answer) as unknown) : undefined;
+  } finally {
+    instance._free(statement);
+    if (result !== 0) instance._wasm_free_string(result);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Rung 5: a SELECT that is finished by PostgreSQL over shipped rows. */
 
+import { refuse } from '../../base/errors.js';
 import type { Plan } from '../../planner/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { openCombineSession } from './combine-session.js';
@@ -16,6 +17,12 @@ export async function openCombine(
   statement: BoundStatement,
   plan: CombinePlan,
 ): Promise<Gathered> {
+  if (plan.readsOutside && context.transaction.isOpen) {
+    throw refuse(
+      'a function that reads tables, in a transaction and a statement that several shards cannot answer by themselves,',
+      'Another session finishes it, which does not see what the transaction has written: run it by itself.',
+    );
+  }
   const session = await openCombineSession(context, statement, plan);
   const { connection, sql, parameters, rowDescription, report } = session;
   const { resultFormats } = statement;

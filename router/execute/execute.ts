@@ -18,6 +18,7 @@ import { inTransaction } from './in-transaction.js';
 import { executeInsertSelect } from './insert-select.js';
 import { executeLocal } from './local.js';
 import { executePass } from './pass.js';
+import { executeDeclareFunction } from './declare-function.js';
 import { executePlaceTable } from './place-table.js';
 import { executeInsert, executeModify } from './write.js';
 
@@ -77,6 +78,9 @@ export async function executePlan(
       return;
     case 'place table':
       await executePlaceTable(context, statement, plan);
+      return;
+    case 'declare function':
+      await executeDeclareFunction(context, statement, plan);
       return;
     case 'explain':
       await executeExplain(context, statement, plan);

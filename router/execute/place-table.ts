@@ -1,6 +1,7 @@
 /** create_distributed_table, create_reference_table, undistribute_table: rows move to where the placement wants them. */
 
 import { PgError, sqlstate } from '../../base/errors.js';
+import type { Trigger } from '../../catalog/code.js';
 import { forgetPartitionsSql, placeSql } from '../../catalog/pgring-schema.js';
 import { qualifiedName, quoteIdentifier, type Placement, type Relation } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
@@ -32,7 +33,9 @@ export async function executePlaceTable(
     throw new PgError(sqlstate.undefinedTable, `relation "${plan.schema}.${plan.name}" does not exist`);
   }
   await inTransaction(context, async () => {
+    await setTriggers(context, relation, () => 'DISABLE');
     await moveRows(context, relation, plan.placement);
+    await setTriggers(context, relation, ({ enabled }) => enabling[enabled] ?? 'ENABLE');
     const statements = [forgetPartitionsSql(plan.schema, plan.name), placeSql(plan.schema, plan.name, plan.placement)];
     await Promise.all(
       allShards(context.topology).map(async (shard) => {
@@ -42,6 +45,30 @@ export async function executePlaceTable(
     );
   });
   await context.noteCatalogChange();
+  await deliverVoid(context, statement, plan.column);
+}
+
+/** How a trigger that is enabled in a way of pg_trigger.tgenabled becomes so again. */
+const enabling: Readonly<Record<string, string>> = { R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' };
+
+/** Rows that only change their place are not inserted and deleted in the eyes of triggers. */
+async function setTriggers(
+  context: ExecutionContext,
+  relation: Relation,
+  wordsFor: (trigger: Trigger) => string,
+): Promise<void> {
+  const { triggers } = context.catalog.code.ofRelation(relation.oid);
+  const changes = triggers.map((trigger) => `${wordsFor(trigger)} TRIGGER ${quoteIdentifier(trigger.name)}`);
+  if (changes.length === 0) return;
+  const { home } = context.topology;
+  for (const shard of [home, ...allShards(context.topology).filter((other) => other !== home)]) {
+    const connection = await context.transaction.enter(shard, true);
+    await runCommand(connection, `ALTER TABLE ${qualifiedName(relation)} ${changes.join(', ')}`);
+  }
+}
+
+/** The one row of a function that returns void. */
+export async function deliverVoid(context: ExecutionContext, statement: BoundStatement, column: string): Promise<void> {
   if (statement.describe) {
     const field = {
       tableOid: 0,
@@ -51,7 +78,7 @@ export async function executePlaceTable(
       typeModifier: -1,
       format: 0,
     };
-    await send(context.output, encodeRowDescription([{ name: plan.column, ...field }]));
+    await send(context.output, encodeRowDescription([{ name: column, ...field }]));
   }
   await send(context.output, encodeDataRow(['']));
   await deliverTag(context.output, 'SELECT 1');

@@ -1,0 +1,9 @@
+/**
+ * Where a statement is carried out. `combined`: on one server, over copies of the shards' rows, in a session of its own;
+ * `combined alone`: the same for a statement outside of any transaction, so that the session sees what others see.
+ */
+export type Reach = 'one shard' | 'several shards' | 'combined' | 'combined alone' | 'home';
+
+export function isCombined(reach: Reach): boolean {
+  return reach === 'combined' || reach === 'combined alone';
+}
