@@ -67,6 +67,11 @@ function withoutPosition(error: PgError): PgError {
 
 function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
   const { context } = input;
+  const planStretch = (part: Node, start: number, end: number): Plan => {
+    // The slots of the whole text, so that one list serves the plan inside too.
+    const inner = { ...input, statement: { node: part, start, end }, slots: text.slots };
+    return planNode(part, inner, new StatementText(inner));
+  };
   if ('SelectStmt' in node) return planQuery(node.SelectStmt, new Binder(context, text));
   if ('InsertStmt' in node) return planInsert(node.InsertStmt, new Binder(context, text));
   if ('UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
@@ -79,14 +84,9 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
     if (query === undefined) throw refuse('this EXPLAIN', 'Explain a SELECT, INSERT, UPDATE or DELETE.');
     // What EXPLAIN tells of a cursor is the plan of its query.
     const explained = ('DeclareCursorStmt' in query ? query.DeclareCursorStmt.query : undefined) ?? query;
-    return planExplain(node.ExplainStmt, text, (start) => {
-      const statement = { node: explained, start, end: input.statement.end };
-      // The slots of the whole text, so that one list serves the plan inside too.
-      const inner = { ...input, statement, slots: text.slots };
-      return planNode(explained, inner, new StatementText(inner));
-    });
+    return planExplain(node.ExplainStmt, text, (start) => planStretch(explained, start, input.statement.end));
   }
-  if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text));
+  if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text), planStretch);
   return planDdl(node, context, text);
 }
 

@@ -217,6 +217,19 @@ export interface CopyFormat {
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
 export type Plan = ServerPlan | SessionPlan;
 
+/** Rungs 3 and 4: the answer is gathered from several shards. */
+export interface ScatterPlan {
+  readonly kind: 'scatter';
+  readonly routing: Routing;
+  readonly sql: SqlTemplate;
+  readonly computed: readonly ComputedExpression[];
+  readonly gather: Gather;
+  readonly limit: ValueSource | undefined;
+  readonly offset: ValueSource | undefined;
+  /** SELECT … FOR UPDATE and the like. */
+  readonly locks: boolean;
+}
+
 export type ServerPlan =
   | { readonly kind: 'empty' }
   | { readonly kind: 'local'; readonly command: LocalCommand }
@@ -228,18 +241,7 @@ export type ServerPlan =
       readonly sql: SqlTemplate;
       readonly computed: readonly ComputedExpression[];
     }
-  /** Rungs 3 and 4: the answer is gathered from several shards. */
-  | {
-      readonly kind: 'scatter';
-      readonly routing: Routing;
-      readonly sql: SqlTemplate;
-      readonly computed: readonly ComputedExpression[];
-      readonly gather: Gather;
-      readonly limit: ValueSource | undefined;
-      readonly offset: ValueSource | undefined;
-      /** SELECT … FOR UPDATE and the like. */
-      readonly locks: boolean;
-    }
+  | ScatterPlan
   /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */
   | {
       readonly kind: 'combine';
@@ -338,7 +340,36 @@ export type ServerPlan =
       /** `sharded` rows go to their owners, `reference` rows to every shard. */
       readonly target: 'sharded' | 'reference';
     }
-  | { readonly kind: 'copyTo'; readonly sql: SqlTemplate; readonly format: CopyFormat; readonly routing: Routing }
+  /** Each shard copies its rows out: those of a table, or of a query that is the union of the shards' answers. */
+  | {
+      readonly kind: 'copyTo';
+      readonly sql: SqlTemplate;
+      readonly format: CopyFormat;
+      readonly routing: Routing;
+      readonly access: Access;
+      readonly computed: readonly ComputedExpression[];
+      /** Values in binary may hold oids, which differ between servers. */
+      readonly holdsOids: boolean;
+    }
+  /** COPY of a query whose rows are gathered as for `scatter`, and written here in the format of COPY. */
+  | {
+      readonly kind: 'copyGathered';
+      readonly inner: ScatterPlan;
+      readonly format: CopyFormat;
+      /** CSV: columns whose values are quoted whatever they are. */
+      readonly forceQuote: 'all' | readonly string[];
+      /** The same COPY without rows: the home shard checks its options by it, and gives the header. */
+      readonly empty: readonly SqlPiece[];
+    }
+  /** COPY of a query that PostgreSQL finishes as for `combine`: it copies the rows out, too. */
+  | {
+      readonly kind: 'copyCombined';
+      readonly shipments: readonly Shipment[];
+      /** The whole statement. */
+      readonly sql: readonly SqlPiece[];
+      readonly computed: readonly ComputedExpression[];
+      readonly takesParameters: false;
+    }
   /** SELECT create_distributed_table(…) and its siblings. */
   | {
       readonly kind: 'place table';

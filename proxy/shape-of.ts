@@ -28,6 +28,8 @@ export async function shapeOf(scope: SessionScope, statement: PreparedStatement)
     case 'ddl':
     case 'copyFrom':
     case 'copyTo':
+    case 'copyGathered':
+    case 'copyCombined':
     case 'refuse':
     case 'prepare':
     case 'close':
