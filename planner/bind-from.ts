@@ -12,6 +12,7 @@ import type { Entry, FromNode, JoinKind, Query, Scope, VisibleColumn } from './q
 import { entryKind, resolveRelation, undefinedRelation } from './scope.js';
 import { columnName } from './shape.js';
 import { nameParts, rangeVarName } from './tree.js';
+import { columnType, isSameDeclared } from './value-types.js';
 
 /** The columns under other names: `AS t(a, b)`. */
 function renamed(columns: readonly VisibleColumn[], names: readonly Node[] | undefined): readonly VisibleColumn[] {
@@ -64,7 +65,7 @@ function ofRelation(binder: Binding, relation: Relation, alias: string, range: R
     relation.columns.map((column) => ({
       name: column.name,
       term: binder.newTerm(),
-      type: { baseTypeOid: column.baseTypeOid, textOrder: column.textOrder },
+      type: columnType(column),
     })),
     range.alias?.colnames,
   );
@@ -154,6 +155,12 @@ function bindFunction(binder: Binding, range: RangeFunction, scope: Scope): Boun
   return boundEntry({ ...openEntry(alias), columns, open: true }, undefined);
 }
 
+/** A column of USING has the type that both sides have in common. */
+function mergedColumn(shown: VisibleColumn, left: VisibleColumn, right: VisibleColumn): VisibleColumn {
+  if (shown.type === undefined || isSameDeclared(left.type, right.type)) return shown;
+  return { ...shown, type: { ...shown.type, declared: undefined } };
+}
+
 const joinKinds: Readonly<Record<string, JoinKind>> = {
   JOIN_INNER: 'inner',
   JOIN_LEFT: 'left',
@@ -181,8 +188,9 @@ function bindJoin(binder: Binding, join: JoinExpr, scope: Scope): BoundFrom {
     if (leftColumn === undefined || rightColumn === undefined) continue;
     const fact = equalityOf(leftColumn, rightColumn);
     if (fact !== undefined) facts.push(fact);
-    if (kind === 'full') merged.push({ name, term: binder.newTerm(), type: leftColumn.type });
-    else merged.push(kind === 'right' ? rightColumn : leftColumn);
+    if (kind === 'full') {
+      merged.push(mergedColumn({ name, term: binder.newTerm(), type: leftColumn.type }, leftColumn, rightColumn));
+    } else merged.push(mergedColumn(kind === 'right' ? rightColumn : leftColumn, leftColumn, rightColumn));
   }
   if (open && join.isNatural === true) facts.length = 0;
   const isMerged = (column: VisibleColumn): boolean => names.includes(column.name);

@@ -29,7 +29,7 @@ import { targetsOf } from './shape.js';
 import { testsRowPlace } from './system-columns.js';
 import type { StatementText } from './text.js';
 import { conjuncts, nameParts, selectOf, walkNodes } from './tree.js';
-import { typeOf } from './value-types.js';
+import { isSameDeclared, typeOf } from './value-types.js';
 
 /** More occurrences of relations than this in one statement are refused (common tables multiply them). */
 const MAX_OCCURRENCES = 1000;
@@ -198,8 +198,10 @@ export class Binder implements Binding {
     const left = arm(select.larg);
     const right = arm(select.rarg);
     const outputs = left.outputs.map((column, index) => {
-      const type = column.type?.baseTypeOid === right.outputs[index]?.type?.baseTypeOid ? column.type : undefined;
-      return { name: column.name, term: this.newTerm(), type };
+      const other = right.outputs[index]?.type;
+      const type = column.type?.baseTypeOid === other?.baseTypeOid ? column.type : undefined;
+      const declared = isSameDeclared(type, other) ? type?.declared : undefined;
+      return { name: column.name, term: this.newTerm(), type: type === undefined ? undefined : { ...type, declared } };
     });
     scope.columns = outputs;
     this.bindExpressions([select.sortClause, select.limitCount, select.limitOffset], scope);

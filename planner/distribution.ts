@@ -13,13 +13,13 @@ import { Classes, type Fact, type Term } from './facts.js';
 import { insideFacts, occurrencesOf, queryFacts, semiFacts, yieldedFacts, type Occurrence } from './pins.js';
 import { mayAggregateOutside } from './outer-aggregates.js';
 import { keyColumns } from './routing.js';
-import type { Entry, FromNode, Query } from './query.js';
+import type { Entry, FromNode, Query, Subquery } from './query.js';
 import { shapeOf, targetsOf } from './shape.js';
 import type { StatementText } from './text.js';
 import { keyFamily } from './key-family.js';
 
 /** The key of an occurrence whose rows lie on the shard that evaluates; nullable: or are null-extended there. */
-interface LocalKey {
+export interface LocalKey {
   readonly entry: Entry;
   readonly terms: readonly Term[];
   readonly nullable: boolean;
@@ -56,6 +56,23 @@ export class DistributionCheck {
       );
     }
     return { ungrouped, anchors: distribution.filter((key) => !key.nullable).map((key) => key.entry) };
+  }
+
+  /** The same for a query inside another one, which nothing gathers in order or combines. */
+  checkPart(query: Query): readonly Entry[] {
+    const { distribution } = this.#query(query, [], 'part');
+    return (distribution ?? []).filter((key) => !key.nullable).map((key) => key.entry);
+  }
+
+  /**
+   * The same for the rows of FROM and WHERE alone, before they are grouped and cut; `within` tells which subqueries
+   * belong to these.
+   */
+  checkRows(query: Query, within: (subquery: Subquery) => boolean): readonly Entry[] {
+    const facts = queryFacts(query);
+    const distribution = this.#from(query.from, facts, this.#keepsOrder(query, 'top') ? 'only' : 'part');
+    this.#subqueries(query.subqueries.filter(within), facts, distribution);
+    return (distribution ?? []).filter((key) => !key.nullable).map((key) => key.entry);
   }
 
   #query(
@@ -101,7 +118,14 @@ export class DistributionCheck {
     const facts = [...outside, ...queryFacts(query)];
     const distribution = this.#from(query.from, facts, this.#keepsOrder(query, standing) ? 'only' : 'part');
     const classes = new Classes(facts);
-    for (const subquery of query.subqueries) {
+    this.#subqueries(query.subqueries, facts, distribution);
+    if (distribution === undefined || query.select === undefined) return { distribution, ungrouped: false };
+    return { distribution, ungrouped: this.#rows(query, distribution, classes, standing === 'top') };
+  }
+
+  /** Subqueries read rows of the key of the row that they stand beside. */
+  #subqueries(subqueries: readonly Subquery[], facts: readonly Fact[], distribution: Distribution): void {
+    for (const subquery of subqueries) {
       const inner = occurrencesOf(subquery.query, semiFacts(facts, subquery)).filter(isSharded);
       if (inner.length === 0) continue;
       // Each shard's own places say which of its own rows are meant.
@@ -114,8 +138,6 @@ export class DistributionCheck {
         );
       }
     }
-    if (distribution === undefined || query.select === undefined) return { distribution, ungrouped: false };
-    return { distribution, ungrouped: this.#rows(query, distribution, classes, standing === 'top') };
   }
 
   /** Whether the order of the answer is that in which the query's one FROM item gives its rows. */
@@ -300,7 +322,7 @@ function columnsBelow(node: FromNode): readonly object[] {
   return node.kind === 'entry' ? [node.entry.columns] : [...columnsBelow(node.left), ...columnsBelow(node.right)];
 }
 
-function sameKey(left: LocalKey, right: LocalKey, classes: Classes): boolean {
+export function sameKey(left: LocalKey, right: LocalKey, classes: Classes): boolean {
   return (
     sameFamilies(left.entry, right.entry) &&
     left.terms.every((term, index) => classes.equal(term, right.terms[index] ?? -1))

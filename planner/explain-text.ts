@@ -223,7 +223,7 @@ export function describePlan(plan: Plan): string[] {
       return describeInsert(plan);
     case 'modify':
       return [
-        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : 'every copy alike'}${plan.returning ? ', returning rows' : ''}`,
+        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : 'every copy alike'}${plan.returning ? ', returning rows' : ''}${plan.moves === undefined ? '' : ', rows move to their new owners'}`,
         ...describeSql(plan.sql),
         ...describeComputed(plan.computed),
       ];
@@ -289,6 +289,8 @@ export function describePlan(plan: Plan): string[] {
       return [
         `The session ${plan.move ? 'moves' : 'fetches'} ${plan.direction} ${plan.count} in the cursor ${plan.name}`,
       ];
+    case 'current of':
+      return [`Where the cursor ${plan.name} stands`];
     case 'close':
       return [
         plan.name === undefined ? 'The session closes all cursors' : `The session closes the cursor ${plan.name}`,

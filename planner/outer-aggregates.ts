@@ -3,9 +3,11 @@
  * in its arguments (PostgreSQL manual, "Aggregate Expressions"), so `(SELECT max(o.x))` aggregates the rows of `o`.
  */
 
+import type { SelectStmt } from 'libpg-query';
+
 import type { PlanContext } from './context.js';
 import type { FromNode, Query } from './query.js';
-import { shapeOf } from './shape.js';
+import { isAggregate, shapeOf, walkLevel } from './shape.js';
 import { someNode } from './tree.js';
 
 /** Whether an aggregate in the query, at any depth, may belong to a level around it. */
@@ -20,7 +22,18 @@ export function mayAggregateOutside(query: Query, context: PlanContext): boolean
         (node) => 'ColumnRef' in node && !scope.isOwn(node.ColumnRef),
       ),
     );
-  return isOutside || inner(query).some((part) => mayAggregateOutside(part, context));
+  const outOfPlace = select !== undefined && aggregatesOutOfPlace(select, context);
+  return isOutside || outOfPlace || inner(query).some((part) => mayAggregateOutside(part, context));
+}
+
+/** In WHERE, ON and GROUP BY a query cannot aggregate its own rows: what stands there is of a level around it. */
+function aggregatesOutOfPlace(select: SelectStmt, context: PlanContext): boolean {
+  let found = false;
+  walkLevel([select.whereClause, select.fromClause, select.groupClause], (node) => {
+    if ('FuncCall' in node && node.FuncCall.over === undefined) found ||= isAggregate(node.FuncCall, context);
+    return !('RangeSubselect' in node);
+  });
+  return found;
 }
 
 function inner(query: Query): readonly Query[] {

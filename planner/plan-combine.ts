@@ -3,7 +3,7 @@
  * columns it names, to temporary tables of a session on the home shard, and the statement runs there over them.
  */
 
-import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
+import type { Node, SelectStmt } from 'libpg-query';
 
 import { assert } from '../base/assert.js';
 import { refuse } from '../base/errors.js';
@@ -14,8 +14,11 @@ import { computeOnce, ComputedList } from './computed.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
 import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './plan.js';
+import { aliasedLocations, NamedColumns, type Aliased } from './named-columns.js';
+import { pushQueries } from './push-queries.js';
 import { conditionsByEntry, ownConditions, type EntryConditions } from './pushdown.js';
 import type { Query } from './query.js';
+import { schemaEdits, wholeRowEdits } from './row-references.js';
 import { keyColumns, scatterRouting } from './routing.js';
 import { sizeEdits } from './sizes.js';
 import type { Edit } from './parse/splice.js';
@@ -23,7 +26,7 @@ import { checkCopiedColumns } from './system-columns.js';
 import { sampleExtents, type Extent } from './table-sample.js';
 import { tableOidColumn, tableOidEdits } from './table-oids.js';
 import type { StatementText } from './text.js';
-import { columnRefParts, isStar, nameParts, selectOf, someNode, walkNodes } from './tree.js';
+import { walkNodes } from './tree.js';
 
 /** A place in the text where a relation is named, with all that is known of its rows there. */
 interface Place {
@@ -38,7 +41,7 @@ interface Place {
 
 export function planCombine(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan {
   const { text } = binder;
-  const { shipments, edits, computed } = combineParts([{ SelectStmt: select }], select, query, spread, binder);
+  const { shipments, edits, computed } = combineParts([{ SelectStmt: select }], query, spread, binder);
   return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed };
 }
 
@@ -49,45 +52,56 @@ export interface CombineParts {
   readonly computed: readonly ComputedExpression[];
 }
 
-/** `roots`: all parts of the statement that read; `select`: the one whose columns are the result. */
-export function combineParts(
-  roots: readonly Node[],
-  select: SelectStmt,
-  query: Query,
-  spread: Spread,
-  binder: Binder,
-): CombineParts {
+/** `roots`: all parts of the statement that read; `query`: what is bound of them. */
+export function combineParts(roots: readonly Node[], query: Query, spread: Spread, binder: Binder): CombineParts {
   const { text, context } = binder;
-  checkCombinable(roots, select, query, text);
+  checkCombinable(roots);
   checkCopiedColumns(roots, text);
   checkCalls(roots, 'combined', context, text);
-  const places = placesOf(spread, onlyLocations(roots), sampleExtents(roots, text));
-  const groups = shippedTogether(places);
+  const computed = new ComputedList();
+  const once = computeOnce(roots, context, text, computed, 'session');
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
-  const conditions = conditionsByEntry(query);
+  const conditions = conditionsByEntry(query, context);
+  const pushed = pushQueries(query, { binder, once, named, aliased, conditions, occurrences: spread.all });
+  const replaced = pushed.flatMap((part, index) => part.edits(index));
+  const covered = pushed.flatMap((part) => part.covered);
+  const isCovered = (start: number): boolean => covered.some((extent) => start >= extent.start && start < extent.end);
+  const places = placesOf(spread, onlyLocations(roots), sampleExtents(roots, text)).filter(
+    ({ location }) => !isCovered(location),
+  );
+  const groups = shippedTogether(places);
   const tableOids = tableOidEdits(roots, spread, text);
-  const shipments = groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations));
-  const computed = new ComputedList();
-  const edits: Edit[] = [
-    ...groups.flatMap((group, index) => group.flatMap((place) => relationEdits(place, index, aliased, text))),
-    ...places.flatMap(({ sample }) => (sample === undefined ? [] : [{ ...sample, pieces: [] }])),
-    ...computeOnce(roots, context, text, computed, 'session'),
+  const shipments = [
+    ...pushed.map(({ shipment }) => shipment),
+    ...groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations)),
+  ];
+  const own = [
+    ...once,
     ...sizeEdits(roots, context, text, computed),
     ...tableOids.edits,
+    ...schemaEdits(roots, text),
+    ...wholeRowEdits(query, text),
+  ];
+  const edits: Edit[] = [
+    ...groups.flatMap((group, index) =>
+      group.flatMap((place) => relationEdits(place, pushed.length + index, aliased, text)),
+    ),
+    ...places.flatMap(({ sample }) => (sample === undefined ? [] : [{ ...sample, pieces: [] }])),
+    ...own.filter((edit) => !isReplaced(edit, replaced)),
+    ...replaced,
   ];
   return { shipments, edits, computed: computed.expressions };
 }
 
-function checkCombinable(root: readonly Node[], select: SelectStmt, query: Query, text: StatementText): void {
-  for (const target of select.targetList ?? []) {
-    const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
-    if (value === undefined || !('ColumnRef' in value)) continue;
-    const parts = columnRefParts(value.ColumnRef);
-    const isColumn = query.select === select && query.scope.resolve(value.ColumnRef) !== undefined;
-    if (!isColumn && parts.length === 1 && aliasesOf(root).has(parts[0] ?? ''))
-      throw refuse('a whole row as a result column, over several shards', 'Select its columns, or row_to_json(…).');
-  }
+/** An insertion at the edge of what is replaced belongs to what is around. */
+function isReplaced(edit: Edit, replaced: readonly Edit[]): boolean {
+  return replaced.some(({ start, end }) =>
+    edit.start === edit.end ? edit.start > start && edit.end < end : edit.start >= start && edit.end <= end,
+  );
+}
+
+function checkCombinable(root: readonly Node[]): void {
   walkNodes(root, (node) => {
     if ('LockingClause' in node) {
       throw refuse(
@@ -101,23 +115,8 @@ function checkCombinable(root: readonly Node[], select: SelectStmt, query: Query
         'Run it as a statement of its own in the same transaction.',
       );
     }
-    if ('ColumnRef' in node && columnRefParts(node.ColumnRef).length > 2) {
-      throw refuse('a column qualified by its schema, over several shards', 'Give the table an alias and use that.', {
-        position: text.position(node.ColumnRef.location ?? 0),
-      });
-    }
     return true;
   });
-}
-
-/** Names by which a whole row can be meant. */
-function aliasesOf(root: readonly Node[]): ReadonlySet<string> {
-  const aliases = new Set<string>();
-  walkNodes(root, (node) => {
-    if ('RangeVar' in node) aliases.add(node.RangeVar.alias?.aliasname ?? node.RangeVar.relname ?? '');
-    return true;
-  });
-  return aliases;
 }
 
 /** A WITH query that is read twice is bound twice: its relations stand in the text once. */
@@ -218,16 +217,16 @@ function shipmentFilter(
   conditions: EntryConditions,
   binder: Binder,
 ): readonly SqlPiece[] | undefined {
-  const filters: (readonly SqlPiece[])[] = [];
-  for (const { occurrences } of places) {
-    // A WITH query that is bound twice has the same conditions in both.
-    const entry = occurrences[0]?.entry;
-    const filter = entry === undefined ? undefined : ownConditions(entry, conditions.get(entry) ?? [], binder);
+  const filters = new Map<string, readonly SqlPiece[]>();
+  for (const { entry } of places.flatMap(({ occurrences }) => occurrences)) {
+    const filter = ownConditions(entry, conditions.get(entry) ?? [], binder);
     if (filter === undefined) return undefined;
-    filters.push(filter);
+    // A WITH query that is bound twice has mostly the same conditions in both.
+    filters.set(JSON.stringify(filter), filter);
   }
-  if (filters.length === 1) return filters[0];
-  return filters.flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
+  const [only, ...others] = filters.values();
+  if (only === undefined || others.length === 0) return only;
+  return [only, ...others].flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
 }
 
 export function columnDefinition({ name, typeName, collation }: Column): string {
@@ -247,26 +246,6 @@ function shipmentRouting(places: readonly Place[], text: StatementText): Routing
 
 function unshardedRouting(relation: Relation): Routing {
   return relation.placement.kind === 'reference' ? { kind: 'any' } : { kind: 'home' };
-}
-
-/** Which relations have an alias of their own, and which have their columns renamed by it: `t AS a (x, y)`. */
-interface Aliased {
-  readonly all: ReadonlySet<number>;
-  readonly renamed: ReadonlySet<number>;
-}
-
-function aliasedLocations(root: unknown): Aliased {
-  const all = new Set<number>();
-  const renamed = new Set<number>();
-  walkNodes(root, (node) => {
-    if ('RangeVar' in node && node.RangeVar.alias !== undefined) {
-      const location = node.RangeVar.location ?? 0;
-      all.add(location);
-      if (node.RangeVar.alias.colnames !== undefined) renamed.add(location);
-    }
-    return true;
-  });
-  return { all, renamed };
 }
 
 /** Puts the copy's name where the relation's was; its columns are still found under the relation's own name. */
@@ -289,56 +268,4 @@ function relationEdits({ location, relation }: Place, shipment: number, aliased:
   const before = text.word(first - 1) === 'only' ? first - 2 : first - 1;
   if (text.word(before) !== 'table') return [edit];
   return [{ start: text.startOf(before), end: text.endOf(before), pieces: ['SELECT * FROM'] }, edit];
-}
-
-/** The columns that a statement may read, by name alone: what is not named anywhere need not be shipped. */
-class NamedColumns {
-  /** Some GROUP BY is there, so a primary key may say which columns depend on the grouped ones. */
-  readonly grouped: boolean;
-  /** A star, NATURAL JOIN, or an alias of a join, which may rename columns by their places: every column matters. */
-  readonly #everything: boolean;
-  readonly #names = new Set<string>();
-  /** Unqualified names: one that is a relation's alias means its whole row. */
-  readonly #unqualified = new Set<string>();
-
-  constructor(root: unknown) {
-    this.grouped = someNode(root, (node) => 'SelectStmt' in node && node.SelectStmt.groupClause !== undefined);
-    const idle = idleStars(root);
-    this.#everything = someNode(
-      root,
-      (node) =>
-        ('JoinExpr' in node && (node.JoinExpr.isNatural === true || node.JoinExpr.alias !== undefined)) ||
-        ('ColumnRef' in node && isStar(node.ColumnRef) && !idle.has(node.ColumnRef)),
-    );
-    walkNodes(root, (node) => {
-      if ('ColumnRef' in node) {
-        const parts = columnRefParts(node.ColumnRef);
-        this.#names.add(parts.at(-1) ?? '');
-        if (parts.length === 1) this.#unqualified.add(parts[0] ?? '');
-      }
-      if ('JoinExpr' in node) for (const name of nameParts(node.JoinExpr.usingClause)) this.#names.add(name);
-      return true;
-    });
-  }
-
-  wants(column: string, aliases: readonly string[]): boolean {
-    return this.#everything || this.#names.has(column) || aliases.some((alias) => this.#unqualified.has(alias));
-  }
-}
-
-/** The stars of `EXISTS (SELECT * …)`, which read no column. */
-function idleStars(root: unknown): ReadonlySet<ColumnRef> {
-  const stars = new Set<ColumnRef>();
-  walkNodes(root, (node) => {
-    if (!('SubLink' in node) || node.SubLink.subLinkType !== 'EXISTS_SUBLINK') return true;
-    const select = selectOf(node.SubLink.subselect);
-    // DISTINCT compares the columns, and may fail on their types.
-    if (select?.distinctClause !== undefined) return true;
-    for (const target of select?.targetList ?? []) {
-      const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
-      if (value !== undefined && 'ColumnRef' in value && isStar(value.ColumnRef)) stars.add(value.ColumnRef);
-    }
-    return true;
-  });
-  return stars;
 }

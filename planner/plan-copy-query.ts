@@ -33,6 +33,9 @@ export function planCopyQuery(
   const inner = planInner(query, start, end);
   if (inner.kind !== 'scatter') throw refuse('COPY of this query', 'Run the SELECT itself.');
   const { routing, computed } = inner;
+  if (inner.locks && (inner.limit !== undefined || inner.offset !== undefined)) {
+    throw refuse('COPY of a query that locks rows up to a limit', 'Run the SELECT itself.');
+  }
   const isPlain = isConcatenated(inner) && computed.length === 0;
   if (isPlain && format.kind !== 'binary') {
     return { kind: 'copyTo', sql: 'client', format, routing, access: 'read', computed: [], holdsOids: false };

@@ -39,7 +39,7 @@ export function planInsertSelect(
   const roots: Node[] = [{ SelectStmt: select }];
   if (insert.withClause !== undefined) roots.push({ WithClause: insert.withClause });
   const read = spreadOfOccurrences(occurrencesOf(query).filter(({ entry }) => entry !== target));
-  const { shipments, edits, computed } = combineParts(roots, select, query, read, binder);
+  const { shipments, edits, computed } = combineParts(roots, query, read, binder);
   const first = text.tokenIndexAt(target.location);
   let last = first;
   while (text.word(last + 1) === '.') last += 2;

@@ -3,13 +3,18 @@
 import type { Node } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
+import type { Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { assignedColumns } from './bind-modify.js';
 import { checkCalls, checkWritable } from './checks.js';
 import { ComputedList, computeOnce } from './computed.js';
 import { DistributionCheck } from './distribution.js';
 import { callsOf, isOfSession } from './functions.js';
-import type { Plan } from './plan.js';
+import { usesSequence } from './insert-defaults.js';
+import { pinObstacle } from './obstacles.js';
+import type { Plan, Routing, RowMoves } from './plan.js';
+import { planCurrentOf } from './plan-current-of.js';
+import { movesOf } from './row-moves.js';
 import { refuseMixture } from './plan-select.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
@@ -17,8 +22,6 @@ import { pinnedRouting, scatterRouting } from './routing.js';
 import type { Entry, FromNode, Query } from './query.js';
 import { checkSystemColumns } from './system-columns.js';
 import { walkNodes } from './tree.js';
-
-const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';
 
 /** The relations that a statement writes to, at every level. */
 export function writtenTables(node: Node): string[] {
@@ -40,8 +43,10 @@ export function writtenTables(node: Node): string[] {
   return names;
 }
 
-/** Every UPDATE of a sharded table in the statement must leave its key alone. */
-export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder): void {
+const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';
+
+/** Every UPDATE of a sharded table in the statement must leave its key alone, but for the one that is `moving`. */
+export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder, moving?: Node): void {
   walkNodes([node], (part) => {
     const lists: [string | undefined, readonly Node[] | undefined][] = [];
     if ('UpdateStmt' in part) lists.push([part.UpdateStmt.relation?.relname, part.UpdateStmt.targetList]);
@@ -57,6 +62,8 @@ export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder):
     for (const [name, targets] of lists) {
       const relation = spread.sharded.find(({ entry }) => entry.relation?.name === name)?.entry.relation;
       if (relation?.placement.kind !== 'sharded') continue;
+      checkAssignedDefaults(targets, relation, binder);
+      if (part === moving) continue;
       const { key } = relation.placement;
       const assigned = assignedColumns(targets).find((column) => key.includes(column));
       if (assigned !== undefined) {
@@ -67,6 +74,21 @@ export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder):
     }
     return true;
   });
+}
+
+/** A shard's own copy of a sequence knows nothing of the numbers that were given out. */
+function checkAssignedDefaults(targets: readonly Node[] | undefined, relation: Relation, binder: Binder): void {
+  for (const node of targets ?? []) {
+    if (!('ResTarget' in node) || node.ResTarget.val === undefined || !('SetToDefault' in node.ResTarget.val)) continue;
+    const { name, location } = node.ResTarget;
+    const column = relation.columns.find((candidate) => candidate.name === name);
+    if (column === undefined || !usesSequence(column)) continue;
+    throw refuse(
+      `an update of "${relation.name}"."${column.name}" to a default from a sequence`,
+      'Call nextval() in a statement of its own, and send its value.',
+      { position: binder.text.position(location ?? 0) },
+    );
+  }
 }
 
 function firstAssignment(targets: readonly Node[] | undefined, name: string): number {
@@ -102,8 +124,11 @@ export function planModify(node: Node, binder: Binder): Plan {
   const root = [node];
   refuseMixture(spread, binder);
   if (spread.sharded.length > 0 || spread.reference) checkTargets(node, spread, binder);
-  checkKeyAssignments(node, spread, binder);
+  const current = planCurrentOf(node, spread, context, text);
+  if (current !== undefined) return current;
   const target = targetOf(query);
+  const moves = movesOf(node, target, binder);
+  checkKeyAssignments(node, spread, binder, moves === undefined ? undefined : node);
   const isMerge = 'MergeStmt' in node;
   const writesReference = spread.all.some(
     ({ entry }) => entry.kind === 'reference' && writtenTables(node).includes(entry.relation?.name ?? ''),
@@ -124,6 +149,10 @@ export function planModify(node: Node, binder: Binder): Plan {
   const tellsOfSession = callsOf(root, context).some(isOfSession);
   if (!writesReference && !tellsOfSession) {
     const pinned = pinnedRouting(spread.sharded, text);
+    if (pinned !== undefined && moves !== undefined) {
+      checkCalls(root, 'several shards', context, text);
+      return modifyPlan(node, binder, 'sum', pinned, moves);
+    }
     if (pinned !== undefined) {
       checkCalls(root, 'one shard', context, text);
       return { kind: 'pass', routing: pinned, access: 'write', sql: 'client', computed: [] };
@@ -143,7 +172,8 @@ export function planModify(node: Node, binder: Binder): Plan {
   checkSystemColumns(root, text, spread);
   checkCalls(root, 'several shards', context, text);
   const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
-  return modifyPlan(node, binder, 'sum', anchoring);
+  const oneShard = tellsOfSession ? 'it asks for what the home shard tells of the session' : pinObstacle(spread);
+  return { ...modifyPlan(node, binder, 'sum', scatterRouting(anchoring, text), moves), obstacles: { oneShard } };
 }
 
 /** Every shard has a copy, so every shard must do the same to it. */
@@ -166,21 +196,30 @@ function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
     );
   }
   checkSystemColumns([node], binder.text);
-  return modifyPlan(node, binder, 'one', []);
+  const oneShard = 'every shard has a copy of the reference table';
+  return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
 }
 
-function modifyPlan(node: Node, binder: Binder, outcome: 'sum' | 'one', anchors: Spread['sharded']): Plan {
+function modifyPlan(
+  node: Node,
+  binder: Binder,
+  outcome: 'sum' | 'one',
+  routing: Routing,
+  moves: RowMoves | undefined,
+): Extract<Plan, { kind: 'modify' }> {
   const { context, text } = binder;
   const computed = new ComputedList();
   // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.
   const edits = computeOnce([node], context, text, computed);
   return {
     kind: 'modify',
-    routing: scatterRouting(anchors, text),
-    sql: text.template(edits),
+    routing,
+    // What is put behind it must not stand behind a semicolon or a comment of the client's.
+    sql: moves === undefined ? text.template(edits) : text.pieces(text.start, text.end, edits),
     computed: computed.expressions,
     tag: 'DeleteStmt' in node ? 'DELETE' : 'UPDATE',
     outcome,
     returning: isReturning(node),
+    moves,
   };
 }

@@ -2,6 +2,7 @@
 
 import type { FuncCall, Node, SelectStmt, SortBy } from 'libpg-query';
 
+import { assert } from '../base/assert.js';
 import { refuse } from '../base/errors.js';
 import { quoteIdentifier } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
@@ -10,12 +11,13 @@ import { effectOf } from './functions.js';
 import { typeOid } from '../catalog/type-oid.js';
 import { orderTypeOf } from './order-types.js';
 import type { Occurrence } from './pins.js';
-import type { Combination, Gather, OrderKey, Plan, SqlPiece, ValueSource } from './plan.js';
+import type { Combination, Gather, OrderKey, Plan, SqlPiece, SqlTemplate, ValueSource } from './plan.js';
 import { scatterRouting } from './routing.js';
 import type { ValueType, Query } from './query.js';
-import { locateClauses, type SelectText } from './select-text.js';
+import { isPlainSelect, locateClauses, type SelectText } from './select-text.js';
 import { orderingExpression, targetsOf, type Target } from './shape.js';
 import type { Edit } from './parse/splice.js';
+import type { StatementText } from './text.js';
 import { functionName, integerConstant, leftmostLocation, operatorName, someNode } from './tree.js';
 import { typeOf } from './value-types.js';
 import { comparedValue } from './values.js';
@@ -31,15 +33,16 @@ export function planScatter(
   const { text, context } = binder;
   const locks = (select.lockingClause?.length ?? 0) > 0;
   const targets = targetsOf(select.targetList, query.scope);
-  const clauses = locateClauses(text, leftmostLocation(select.targetList) ?? text.start, labels(select.targetList));
+  const firstTarget = leftmostLocation(select.targetList) ?? text.start;
+  const clauses = locateClauses(text, firstTarget, labels(select.targetList));
   if (select.limitOption === 'LIMIT_OPTION_WITH_TIES') {
     throw refuse('FETCH FIRST … WITH TIES over several shards', 'Use LIMIT with an ORDER BY that has no ties.');
   }
   const isCut = select.limitCount !== undefined || select.limitOffset !== undefined;
-  if (locks && isCut) {
+  if ((isCut || ungrouped || select.sortClause !== undefined) && !isPlainSelect(text, firstTarget)) {
     throw refuse(
-      'LIMIT or OFFSET with row locks over several shards',
-      'Select the keys first, then lock the rows by key.',
+      'TABLE or a SELECT in parentheses with more than its rows, over several shards',
+      'Write a plain SELECT.',
     );
   }
   const edits: Edit[] = [];
@@ -71,7 +74,22 @@ export function planScatter(
     limit,
     offset,
     locks,
+    lockedInOrder: locks && isCut && gather.kind === 'merge' ? lockedInOrder(select, clauses, edits, text) : undefined,
   };
+}
+
+/** Rows that are locked one by one up to a limit: what tells their order without locking any. */
+function lockedInOrder(
+  select: SelectStmt,
+  { locking }: SelectText,
+  edits: readonly Edit[],
+  text: StatementText,
+): { readonly unlocked: SqlTemplate; readonly skips: boolean } {
+  assert(locking !== undefined, 'a locking clause that is not in the text');
+  const skips = (select.lockingClause ?? []).some(
+    (node) => 'LockingClause' in node && node.LockingClause.waitPolicy === 'LockWaitSkip',
+  );
+  return { unlocked: text.template([...edits, { ...locking, pieces: [] }]), skips };
 }
 
 /** Hidden columns copy text of the statement: what is computed once could differ in the copy. */

@@ -2,14 +2,15 @@
 
 import type { SelectStmt } from 'libpg-query';
 
-import { PgError, refuse, sqlstate } from '../base/errors.js';
+import { refuse, refusedConstruct } from '../base/errors.js';
 import type { Binder } from './bind.js';
 import { checkCalls } from './checks.js';
 import { ComputedList } from './computed.js';
 import { DistributionCheck } from './distribution.js';
 import { callsOf, isOfSession } from './functions.js';
 
-import type { Plan, Routing } from './plan.js';
+import { pinObstacle } from './obstacles.js';
+import type { Obstacles, Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
 import { planCombine } from './plan-combine.js';
@@ -102,12 +103,21 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     return { kind: 'pass', routing: pinned, access, sql: 'client', computed: [] };
   }
-  return tryScatter(select, query, spread, binder) ?? planCombine(select, query, spread, binder);
+  const oneShard = tellsOfHome
+    ? 'it asks for what the home shard tells: sizes, oids of tables, the session'
+    : pinObstacle(spread);
+  const scattered = tryScatter(select, query, spread, binder);
+  if (typeof scattered !== 'string') return withObstacles(scattered, { oneShard });
+  return withObstacles(planCombine(select, query, spread, binder), { oneShard, scatter: scattered });
 }
 
-/** Rungs 3 and 4; undefined where they are not exact. */
-function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan | undefined {
-  if (spread.home) return undefined;
+function withObstacles(plan: Plan, obstacles: Obstacles): Plan {
+  return plan.kind === 'scatter' || plan.kind === 'combine' ? { ...plan, obstacles } : plan;
+}
+
+/** Rungs 3 and 4, or why they are not exact. */
+function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan | string {
+  if (spread.home) return 'it reads rows of the home shard, which the other shards do not have';
   const { context, text } = binder;
   const root = [select];
   try {
@@ -117,8 +127,9 @@ function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Bi
     const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
     return planScatter(select, query, anchoring, ungrouped, binder, new ComputedList());
   } catch (error) {
-    if (error instanceof PgError && error.sqlstate === sqlstate.featureNotSupported) return undefined;
-    throw error;
+    const construct = refusedConstruct(error);
+    if (construct === undefined) throw error;
+    return construct;
   }
 }
 

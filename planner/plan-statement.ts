@@ -5,6 +5,7 @@ import type { Node, SelectStmt } from 'libpg-query';
 import { PgError, refuse } from '../base/errors.js';
 import { Binder } from './bind.js';
 import type { PlanInput } from './context.js';
+import { expandTable } from './expand-table.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './expand-view.js';
 import { planCopy } from './plan-copy.js';
 import { planSelectInto } from './plan-create-as.js';
@@ -46,6 +47,8 @@ function planExpanded(input: PlanInput, expansions: number): PlannedStatement {
   const text = new StatementText(input);
   try {
     const plan = planNode(input.statement.node, input, text);
+    const expanded = expandTable(plan, input, text);
+    if (expanded !== undefined) return planExpanded(expanded, expansions + 1);
     if (expansions > 0) return { plan, reusable: false, slots: text.slots, expanded: input.sql };
     const reusable = input.slots !== undefined && !text.dependsOnLiterals;
     return { plan, reusable, slots: text.slots, expanded: undefined };
@@ -80,11 +83,9 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
   const local = planLocal(node) ?? planSession(node, context, text);
   if (local !== undefined) return local;
   if ('ExplainStmt' in node) {
-    const { query } = node.ExplainStmt;
-    if (query === undefined) throw refuse('this EXPLAIN', 'Explain a SELECT, INSERT, UPDATE or DELETE.');
-    // What EXPLAIN tells of a cursor is the plan of its query.
-    const explained = ('DeclareCursorStmt' in query ? query.DeclareCursorStmt.query : undefined) ?? query;
-    return planExplain(node.ExplainStmt, text, (start) => planStretch(explained, start, input.statement.end));
+    return planExplain(node.ExplainStmt, text, (explained) =>
+      planStretch(explained.node, explained.start, explained.end),
+    );
   }
   if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text), planStretch);
   return planDdl(node, context, text);

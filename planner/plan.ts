@@ -4,6 +4,7 @@
  */
 
 import type { PgError } from '../base/errors.js';
+import type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
 import type { ExecutePlan, SessionPlan } from './session-plan.js';
 import type { SizeFunction } from './size-functions.js';
 
@@ -133,6 +134,14 @@ export type Gather =
 
 export type Access = 'read' | 'write';
 
+/** Why a statement is not on a lower rung of the planner's ladder; EXPLAIN tells it. */
+export interface Obstacles {
+  /** Why no one shard can run it. */
+  readonly oneShard?: string;
+  /** Why its answer is not the union of the shards' answers. */
+  readonly scatter?: string;
+}
+
 /** The type of a shipped column: enough to send its values as the elements of an array. */
 export interface ShippedType {
   readonly typeOid: number;
@@ -167,52 +176,18 @@ export interface Shipment {
   readonly always: boolean;
 }
 
-/** Session and transaction commands, carried out by the session itself. */
-export type LocalCommand =
-  | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
-  | { readonly kind: 'commit'; readonly chain: boolean }
-  | { readonly kind: 'rollback'; readonly chain: boolean }
-  | { readonly kind: 'savepoint'; readonly name: string }
-  | { readonly kind: 'release'; readonly name: string }
-  | { readonly kind: 'rollback to'; readonly name: string }
-  /** DEALLOCATE of a prepared statement, or of all. */
-  | { readonly kind: 'deallocate'; readonly name: string | undefined }
-  /**
-   * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session.
-   * With the tag SELECT it is a set_config() alone, whose row from the home shard is the answer.
-   */
-  | {
-      readonly kind: 'set';
-      readonly tag: string;
-      /** `session` outlives the transaction, `transaction` ends with it, `discard` forgets all that was set before. */
-      readonly scope: 'session' | 'transaction' | 'discard';
-      /** The setting's name in lower case; undefined for those without one (RESET ALL, SET CONSTRAINTS, DISCARD). */
-      readonly name: string | undefined;
-    };
-
-/** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
-export type PlacementChange =
-  | {
-      readonly kind: 'place';
-      readonly schema: string;
-      readonly name: string;
-      readonly placement:
-        | { readonly kind: 'sharded'; readonly key: readonly string[] }
-        | { readonly kind: 'reference' }
-        | { readonly kind: 'home' };
-    }
-  /** Rows of pgring.placement whose relation no longer exists are removed. */
-  | { readonly kind: 'prune' };
-
-/** The format of a COPY, as far as pgring must know it to find rows and columns. */
-export interface CopyFormat {
-  readonly kind: 'text' | 'csv' | 'binary';
-  readonly delimiter: string;
-  readonly nullText: string;
-  readonly header: 'no' | 'yes' | 'match';
-  readonly quote: string;
-  readonly escape: string;
+/** What must be known to move rows of a table to their owners. */
+export interface RowMoves {
+  /** The table, qualified and quoted, and the name that qualifies its columns in the statement, quoted. */
+  readonly relation: string;
+  readonly alias: string;
+  /** Its columns that are stored, quoted. */
+  readonly columns: readonly string[];
+  /** Where each key column stands among the columns. */
+  readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
 }
+
+export type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
 
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
 export type Plan = ServerPlan | SessionPlan;
@@ -228,6 +203,9 @@ export interface ScatterPlan {
   readonly offset: ValueSource | undefined;
   /** SELECT … FOR UPDATE and the like. */
   readonly locks: boolean;
+  /** Where such rows are merged up to a limit: the same query without locks, and whether it is SKIP LOCKED. */
+  readonly lockedInOrder: { readonly unlocked: SqlTemplate; readonly skips: boolean } | undefined;
+  readonly obstacles?: Obstacles;
 }
 
 export type ServerPlan =
@@ -248,6 +226,7 @@ export type ServerPlan =
       readonly shipments: readonly Shipment[];
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
+      readonly obstacles?: Obstacles;
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
@@ -314,6 +293,9 @@ export type ServerPlan =
       readonly tag: 'UPDATE' | 'DELETE';
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
+      readonly obstacles?: Obstacles;
+      /** Set when it assigns the shard key: rows that then belong to another shard are moved there. */
+      readonly moves: RowMoves | undefined;
     }
   /** DDL and maintenance on all shards; `home`: on the session's temporary objects, which are there alone. */
   | {
@@ -387,9 +369,12 @@ export type ServerPlan =
       readonly inner: Plan;
       /** The statement without EXPLAIN and its options. */
       readonly statement: readonly SqlPiece[];
-      /** `EXPLAIN (…) ` as written, to be put before each shard's SQL. */
-      readonly prefix: string;
+      /** The options as written, but for FORMAT: `ANALYZE`, `COSTS off`. */
+      readonly options: readonly string[];
       readonly analyze: boolean;
+      readonly costs: boolean;
+      /** Times of planning and execution. */
+      readonly summary: boolean;
       readonly format: 'text' | 'json' | 'xml' | 'yaml';
     }
   | { readonly kind: 'refuse'; readonly error: PgError };

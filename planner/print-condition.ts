@@ -13,7 +13,7 @@ import { parseStatements } from './parse/parser.js';
 import { fill, noPieces } from './parse/splice.js';
 import type { SqlPiece } from './plan.js';
 import type { StatementText } from './text.js';
-import { functionName, integerConstant, nameParts, operatorName, selectOf, typeNameParts } from './tree.js';
+import { functionName, integerConstant, nameParts, operatorName, selectOf, treeText, typeNameParts } from './tree.js';
 
 /** The SQL of a column; undefined for one that must not occur. */
 export type ColumnPrinter = (reference: Extract<Node, { ColumnRef: unknown }>['ColumnRef']) => string | undefined;
@@ -45,23 +45,11 @@ function meansTheSame(pieces: readonly SqlPiece[], condition: Node, text: Statem
   const sql = `SELECT WHERE ${fill(pieces, { ...noPieces, slotText: (slot) => text.slotText(slot) })}`;
   try {
     const parsed = selectOf(parseStatements(sql)[0]?.node)?.whereClause;
-    return JSON.stringify(parsed, withoutPlaces) === JSON.stringify(condition, withoutPlaces);
+    return parsed !== undefined && treeText(parsed) === treeText(condition);
   } catch (error) {
     if (error instanceof PgError) return false;
     throw error;
   }
-}
-
-const places: ReadonlySet<string> = new Set([
-  'location',
-  'list_start',
-  'list_end',
-  'rexpr_list_start',
-  'rexpr_list_end',
-]);
-
-function withoutPlaces(key: string, value: unknown): unknown {
-  return places.has(key) ? undefined : value;
 }
 
 /** PostgreSQL's own operators that compute from their operands alone. */

@@ -7,12 +7,21 @@ import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 
 import type { Relation, TextOrder } from '../catalog/schema.js';
 import type { Fact, Term } from './facts.js';
+import type { ShippedType } from './plan.js';
 import { columnRefParts } from './tree.js';
+
+/** A type as a column of a table can have it. */
+export interface DeclaredType extends ShippedType {
+  /** Equal values are alike in every byte: no 1.0 beside 1.00, no -0 beside 0. */
+  readonly exact: boolean;
+}
 
 /** What is known of a value's type; undefined stands for a type that the planner does not know. */
 export interface ValueType {
   readonly baseTypeOid: number;
   readonly textOrder: TextOrder;
+  /** Undefined where not all of it is known. */
+  readonly declared?: DeclaredType | undefined;
 }
 
 /** A column as names find it. */

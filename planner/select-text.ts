@@ -16,25 +16,28 @@ export interface SelectText {
   readonly order: readonly Extent[];
   /** LIMIT, OFFSET and FETCH, one after the other. */
   readonly limit: Extent | undefined;
+  /** FOR UPDATE, FOR SHARE and their like, one after the other. */
+  readonly locking: Extent | undefined;
 }
 
 /** Words that a name may be only after a dot or AS. */
-function isKeyword(text: StatementText, index: number): boolean {
+export function isKeyword(text: StatementText, index: number): boolean {
   const before = text.word(index - 1);
   return before !== '.' && before !== 'as';
 }
 
-function isDirection(text: StatementText, index: number): boolean {
+export function isDirection(text: StatementText, index: number): boolean {
   const word = text.word(index);
   if (word === 'nulls') return text.word(index + 1) === 'first' || text.word(index + 1) === 'last';
   return word === 'asc' || word === 'desc' || word === 'using';
 }
 
 const afterOrder: ReadonlySet<string> = new Set(['limit', 'offset', 'fetch', 'for', ')']);
+const lockWords: ReadonlySet<string> = new Set(['update', 'no', 'share', 'key']);
 const limitWords: ReadonlySet<string> = new Set(['limit', 'offset', 'fetch']);
 
 /** The comma-separated items from one token to another. */
-function itemsBetween(text: StatementText, from: number, to: number): { first: number; last: number }[] {
+export function itemsBetween(text: StatementText, from: number, to: number): { first: number; last: number }[] {
   const items: { first: number; last: number }[] = [];
   let first = from;
   while (first < to) {
@@ -44,6 +47,19 @@ function itemsBetween(text: StatementText, from: number, to: number): { first: n
     first = end + 1;
   }
   return items;
+}
+
+const beforeTargets: ReadonlySet<string> = new Set(['select', 'all', 'distinct', ')']);
+
+/** False for TABLE, and for a SELECT in parentheses: there what stands behind it is not at the targets' level. */
+export function isPlainSelect(text: StatementText, firstTarget: number): boolean {
+  const first = text.tokenIndexAt(firstTarget);
+  let depth = 0;
+  for (let index = 0; index < first; index++) {
+    if (text.word(index) === '(') depth += 1;
+    else if (text.word(index) === ')') depth -= 1;
+  }
+  return depth === 0 && beforeTargets.has(text.word(first - 1));
 }
 
 /** Of a SELECT with a FROM clause whose first target begins at a byte; `labelled` tells which targets have labels. */
@@ -79,5 +95,11 @@ export function locateClauses(text: StatementText, firstTarget: number, labelled
     const end = text.findTopLevel(limitAt, (word, index) => (word === 'for' || word === ')') && isKeyword(text, index));
     limit = { start: text.startOf(limitAt), end: text.endOf(Math.min(end, count) - 1) };
   }
-  return { targets, targetsEnd: text.endOf(from - 1), order, limit };
+  const lockAt = text.findTopLevel(rest, (word, index) => word === 'for' && lockWords.has(text.word(index + 1)));
+  let locking: Extent | undefined;
+  if (text.word(lockAt) === 'for') {
+    const end = text.findTopLevel(lockAt, (word, index) => limitWords.has(word) && isKeyword(text, index));
+    locking = { start: text.startOf(lockAt), end: text.endOf(Math.min(end, count) - 1) };
+  }
+  return { targets, targetsEnd: text.endOf(from - 1), order, limit, locking };
 }

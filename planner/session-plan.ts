@@ -38,5 +38,7 @@ export type SessionPlan =
   /** DECLARE; the query inside begins at `start`, and is planned when the cursor is opened. */
   | { readonly kind: 'declare'; readonly name: string; readonly start: number; readonly options: CursorOptions }
   | ({ readonly kind: 'fetch'; readonly name: string; readonly move: boolean } & FetchDirection)
+  /** UPDATE or DELETE … WHERE CURRENT OF a cursor, whose name stands from `start` to `end`. */
+  | { readonly kind: 'current of'; readonly name: string; readonly start: number; readonly end: number }
   /** CLOSE of one cursor, or of all (undefined). */
   | { readonly kind: 'close'; readonly name: string | undefined };

@@ -39,11 +39,12 @@ export function shapeOf(select: SelectStmt, context: PlanContext): Shape {
   walkLevel(select.havingClause, visit);
   walkLevel(select.sortClause, visit);
   walkLevel(select.distinctClause, visit);
+  walkLevel(select.windowClause, visit);
   const limited = select.limitCount !== undefined || select.limitOffset !== undefined;
   return { aggregates, windows, limited };
 }
 
-function isAggregate(call: FuncCall, context: PlanContext): boolean {
+export function isAggregate(call: FuncCall, context: PlanContext): boolean {
   if (call.agg_star === true || call.agg_distinct === true || call.agg_filter !== undefined) return true;
   if (call.agg_within_group === true || (call.agg_order?.length ?? 0) > 0) return true;
   return functionTraits(functionName(call), context)?.traits.kind === 'aggregate';

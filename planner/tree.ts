@@ -141,3 +141,16 @@ export function leftmostLocation(value: unknown): number | undefined {
   consider(value);
   return least;
 }
+
+const places: ReadonlySet<string> = new Set([
+  'location',
+  'list_start',
+  'list_end',
+  'rexpr_list_start',
+  'rexpr_list_end',
+]);
+
+/** A tree as text that is the same for equal trees, wherever they stand. */
+export function treeText(node: Node): string {
+  return JSON.stringify(node, (key: string, value: unknown) => (places.has(key) ? undefined : value));
+}

@@ -14,7 +14,6 @@ import { backendType } from '../wire/frame.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Exchange } from '../router/backend/exchange.js';
 import { describeAsHome } from '../router/backend/shard-oids.js';
-import { runCommand } from '../router/backend/command.js';
 import { openCombineSession } from '../router/execute/combine-session.js';
 import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
 import { Cursor } from '../router/execute/cursor.js';
@@ -74,11 +73,10 @@ async function openCursor(
     };
   }
   if (plan.kind === 'combine') {
-    const session = await openCombineSession(scope, inner, plan);
+    const session = await openCombineSession(scope, inner, plan, { transaction: true });
     const { connection, parameters, sql } = session;
     try {
       await session.shardsFree;
-      if (connection.status === 'I') await runCommand(connection, ['BEGIN', ...scope.transaction.settings].join(';'));
       await passOn(
         scope,
         connection,
@@ -136,12 +134,12 @@ export async function fetchFromCursor(scope: SessionScope, bound: BoundStatement
   const portal = scope.portals.get(plan.name, 'cursor');
   const connection = await serverOf(scope, portal);
   if (connection !== undefined) {
-    await passOn(scope, connection, bound, { sql: bound.sql, parameters: noParameters });
+    // By the simple protocol the rows of a BINARY cursor come in binary (postgres.c, exec_simple_query).
+    await passOn(scope, connection, bound, { sql: bound.sql, parameters: noParameters, formatsHold: !bound.describe });
     return;
   }
   const cursor = await cursorOf(scope, plan.name, portal);
   const isBinary = portal.declared?.options.binary === true;
-  // By the simple protocol the rows of a BINARY cursor come in binary (postgres.c, exec_simple_query).
   const formats = bound.describe && isBinary ? BINARY : bound.resultFormats;
   if (bound.describe && !plan.move) {
     const description = cursor.describe(formats);

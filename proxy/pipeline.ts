@@ -26,6 +26,7 @@ import { checkFormats } from './bind-formats.js';
 import { reasonToRefuse } from './refusal.js';
 import { isFatal, toClientError } from './report-error.js';
 import type { ResolvedStatement } from './execute-prepared.js';
+import { locksUpToLimit } from '../router/execute/gather.js';
 import { runPlan, runStatement } from './run-statement.js';
 import type { SessionScope } from './session-scope.js';
 import { checkNotFailed, runsInTransaction } from './simple-query.js';
@@ -223,6 +224,8 @@ export class Pipeline {
   ): Promise<void> {
     const scope = this.#scope;
     const { plan } = planned;
+    if (maximumRows > 0 && locksUpToLimit(plan) && !scope.transaction.isOpen)
+      scope.transaction.begin('implicit', 'BEGIN');
     const { resultFormats } = portal;
     const statement: BoundStatement = { ...planned, parameters, resultFormats, describe: false };
     if (maximumRows > 0 && scope.transaction.isOpen && Cursor.canOpen(plan)) {

@@ -47,7 +47,6 @@ export type ClientPortal = PortalLife &
 export class ClientPortals {
   readonly #portals = new Map<string, ClientPortal>();
 
-  /** `giveUp` ends a session where a statement was combined. */
   get all(): Iterable<readonly [string, ClientPortal]> {
     return this.#portals;
   }

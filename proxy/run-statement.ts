@@ -8,6 +8,7 @@ import { noParameters, type BoundParameters, type BoundStatement } from '../rout
 import { executePlan } from '../router/execute/execute.js';
 import { StatementValues } from '../router/execute/values.js';
 import { closeCursor, declareCursor, fetchFromCursor } from './cursors.js';
+import { modifyCurrent } from './current-of.js';
 import { resolveStatement, type ResolvedStatement } from './execute-prepared.js';
 import { prepareBySql } from './prepare-sql.js';
 import { reasonToRefuse } from './refusal.js';
@@ -46,6 +47,9 @@ export async function runPlan(scope: SessionScope, statement: BoundStatement, pl
       return;
     case 'fetch':
       await fetchFromCursor(scope, statement, plan);
+      return;
+    case 'current of':
+      await modifyCurrent(scope, statement, plan);
       return;
     case 'close':
       await closeCursor(scope, plan.name);

@@ -10,10 +10,10 @@ import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { BackendConnection } from '../backend/connection.js';
 import type { RowRun, RowStream } from '../merge/stream.js';
 import { arrayRelation, encodeArrays, fitsArrays } from './array-parameters.js';
-import type { BoundParameters, BoundStatement, ExecutionContext, StatementShape } from './context.js';
+import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import { expandFormats } from './describe.js';
 import type { ExecutionReport } from './execution-report.js';
-import { Finisher } from './finisher.js';
+import { endCombineSession, Finisher } from './finisher.js';
 import { bindValues } from './route.js';
 import { Shipping, type ChosenShipment, type ShippedRows } from './shipping.js';
 import type { StatementValues } from './values.js';
@@ -51,12 +51,23 @@ export interface CombineSession {
   end(): Promise<void>;
 }
 
-/** Ships the rows. `definition`: of one more temporary table, which the statement knows as the last relation. */
+/** What the statement needs besides the rows. */
+export interface CombineNeeds {
+  /** Of one more temporary table, which the statement knows as the last relation. */
+  readonly definition?: string;
+  /**
+   * A transaction block, as DECLARE does, which may leave something behind (WITH HOLD). The rows come in tables: FETCH
+   * tells a column's number in its table.
+   */
+  readonly transaction?: boolean;
+}
+
+/** Ships the rows. */
 export async function openCombineSession(
   context: ExecutionContext,
   statement: BoundStatement,
   plan: CombinedStatement,
-  definition?: string,
+  { definition, transaction: needsTransaction = false }: CombineNeeds = {},
 ): Promise<CombineSession> {
   const values = await bindValues(context, statement, plan.computed);
   const { transaction } = context;
@@ -74,12 +85,25 @@ export async function openCombineSession(
   try {
     shipping = await Shipping.start(context, chosen, statement, values, parameters);
     finisher = await Finisher.open(context);
+    if (needsTransaction) await finisher.begin();
     const shape = known ?? (await context.inferShape(statement, finisher.connection));
     if (definition !== undefined) await finisher.createTable(RESULT_NAME, { definition, primaryKey: [] });
-    const receiver = new Receiver(finisher, plan, values, parameters);
+    const receiver = new Receiver(finisher, plan, values, parameters, !needsTransaction);
     await receiver.receive(shipping.relations);
     await shipping.finish();
-    return session(finisher, shipping, receiver, shape, ownTransaction ? transaction.commit() : undefined);
+    const shardsFree = freeing(ownTransaction ? transaction.commit() : undefined);
+    const { connection } = finisher;
+    const ended = finisher;
+    return {
+      connection,
+      ...receiver.statement(),
+      rowDescription: shape.rowDescription,
+      report: shipping.report,
+      shardsFree,
+      end: async () => {
+        await (needsTransaction ? endCombineSession(context, connection) : ended.end());
+      },
+    };
   } catch (error) {
     await shipping?.abort();
     await finisher?.end();
@@ -88,26 +112,11 @@ export async function openCombineSession(
   }
 }
 
-function session(
-  finisher: Finisher,
-  shipping: Shipping,
-  receiver: Receiver,
-  { rowDescription }: StatementShape,
-  committed: Promise<unknown> | undefined,
-): CombineSession {
-  const shardsFree = committed?.then(() => undefined) ?? Promise.resolve();
-  // Whoever waits for it hears of it; nobody does when the statement has failed before.
-  shardsFree.catch(() => undefined);
-  return {
-    connection: finisher.connection,
-    ...receiver.statement(),
-    rowDescription,
-    report: shipping.report,
-    shardsFree,
-    end: async () => {
-      await finisher.end();
-    },
-  };
+function freeing(committed: Promise<unknown> = Promise.resolve()): Promise<void> {
+  const free = committed.then(() => undefined);
+  // Whoever waits for it hears of an error; nobody does when the statement has failed before.
+  free.catch(() => undefined);
+  return free;
 }
 
 /** Whether the client or an earlier look at the statement has given every parameter a type. */
@@ -138,11 +147,19 @@ class Receiver {
   readonly #plan: CombinedStatement;
   readonly #values: StatementValues;
   readonly #parameters: BoundParameters;
+  readonly #mayUseArrays: boolean;
   /** What stands in the statement for a relation, by its shipment. */
   readonly #places = new Map<number, string>();
   readonly #arrays: Buffer[] = [];
 
-  constructor(finisher: Finisher, plan: CombinedStatement, values: StatementValues, parameters: BoundParameters) {
+  constructor(
+    finisher: Finisher,
+    plan: CombinedStatement,
+    values: StatementValues,
+    parameters: BoundParameters,
+    mayUseArrays: boolean,
+  ) {
+    this.#mayUseArrays = mayUseArrays;
     this.#finisher = finisher;
     this.#plan = plan;
     this.#values = values;
@@ -176,6 +193,7 @@ class Receiver {
   /** Relations that may travel as arrays, if they turn out to be small. */
   async #arrayCandidates(relations: readonly ShippedRows[]): Promise<ReadonlySet<ShippedRows>> {
     const candidates = new Set<ShippedRows>();
+    if (!this.#mayUseArrays) return candidates;
     const places = new Map<number, string>();
     let next = this.#parameters.values.length + 1;
     for (const relation of relations) {

@@ -101,7 +101,12 @@ export class Cursor implements IndexedRows {
     return description === undefined ? undefined : describeInFormats(description, formats);
   }
 
-  /** Where the row stands that UPDATE and DELETE … WHERE CURRENT OF mean; undefined where that is not known. */
+  /** It is known on which shard each row was read, because rows are locked as they are wanted. */
+  get knowsPlace(): boolean {
+    return this.#gathered.locked !== undefined;
+  }
+
+  /** Where the row stands that UPDATE and DELETE … WHERE CURRENT OF mean; undefined where it stands on none. */
   standing(): { readonly shard: number; readonly portal: string } | undefined {
     return this.#scan.onRow && !this.#closed ? this.#gathered.locked?.standing() : undefined;
   }

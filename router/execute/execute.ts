@@ -13,7 +13,8 @@ import { executeCreateTableAs } from './create-table-as.js';
 import { executeDdl } from './ddl.js';
 import { deliverRows, deliverTag } from './deliver.js';
 import { executeExplain } from './explain.js';
-import { openScatter, withGathered, type Gathered } from './gather.js';
+import { locksUpToLimit, openScatter, withGathered, type Gathered } from './gather.js';
+import { inTransaction } from './in-transaction.js';
 import { executeInsertSelect } from './insert-select.js';
 import { executeLocal } from './local.js';
 import { executePass } from './pass.js';
@@ -37,11 +38,17 @@ export async function executePlan(
     case 'pass':
       await executePass(context, statement, plan);
       return;
-    case 'scatter':
-      await deliverGathered(context, statement, await openScatter(context, statement, plan, wholeAnswer));
+    case 'scatter': {
+      const run = async (): Promise<string> =>
+        await deliverGathered(context, statement, await openScatter(context, statement, plan, wholeAnswer));
+      await deliverTag(context.output, locksUpToLimit(plan) ? await inTransaction(context, run) : await run());
       return;
+    }
     case 'combine':
-      await deliverGathered(context, statement, await openCombine(context, statement, plan));
+      await deliverTag(
+        context.output,
+        await deliverGathered(context, statement, await openCombine(context, statement, plan)),
+      );
       return;
     case 'insert':
       await executeInsert(context, statement, plan);
@@ -83,15 +90,15 @@ export async function executePlan(
   }
 }
 
-/** Hands a gathered answer to the client, whole. */
+/** Hands a gathered answer to the client, whole, but for its tag. */
 async function deliverGathered(
   context: ExecutionContext,
   statement: BoundStatement,
   gathered: Gathered,
-): Promise<void> {
+): Promise<string> {
   const count = await withGathered(gathered, async () => {
     if (statement.describe && gathered.description !== undefined) await send(context.output, gathered.description);
     return await deliverRows(context.output, gathered.rows);
   });
-  await deliverTag(context.output, gathered.tag(count));
+  return gathered.tag(count);
 }

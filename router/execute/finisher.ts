@@ -36,13 +36,18 @@ export class Finisher {
     const finisher = new Finisher(context, await context.backends.borrow(context.topology.home));
     if (finisher.#settings.length > 0) {
       try {
-        await finisher.#run();
+        await finisher.begin();
       } catch (error) {
         await finisher.end();
         throw error;
       }
     }
     return finisher;
+  }
+
+  /** Opens its transaction, unless that is open. */
+  async begin(): Promise<void> {
+    if (!this.#began) await this.#run();
   }
 
   /** Makes a temporary table that lasts as long as the statement. */
@@ -79,8 +84,10 @@ export class Finisher {
     await runCommand(this.connection, `ANALYZE pg_temp.${name}`);
   }
 
+  /** Ends its transaction; nothing of the statement is left, so that the session may serve others. */
   async end(): Promise<void> {
-    await endCombineSession(this.#context, this.connection);
+    await rollBack(this.connection);
+    await this.#context.backends.keepForLater(this.connection);
   }
 
   /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
@@ -115,14 +122,16 @@ export class Finisher {
   }
 }
 
-/** Ends its transaction, and the temporary tables with it; a session in the middle of something is given up. */
+/** Ends its transaction, and all else that the session holds; one in the middle of something is given up. */
 export async function endCombineSession(context: ExecutionContext, connection: BackendConnection): Promise<void> {
-  if (connection.outstandingReady > 0) connection.destroy();
-  else if (!connection.closed && connection.status !== 'I') await rollBack(connection);
+  await rollBack(connection);
   await context.backends.giveBack(connection);
 }
 
+/** Ends its transaction, and the temporary tables with it; a session in the middle of something is given up. */
 async function rollBack(connection: BackendConnection): Promise<void> {
+  if (connection.outstandingReady > 0) connection.destroy();
+  if (connection.closed || connection.status === 'I') return;
   try {
     await runCommand(connection, 'ROLLBACK');
   } catch (error) {

@@ -3,7 +3,7 @@
 import { present } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { ScatterPlan } from '../../planner/plan.js';
+import type { Plan, ScatterPlan } from '../../planner/plan.js';
 import { formatTag, readTagCommand } from '../../wire/command-tag.js';
 import { readRowDescription } from '../../wire/backend.js';
 import { encodeDescribe, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
@@ -14,13 +14,15 @@ import { typesForShard } from '../backend/shard-oids.js';
 import { aggregate, combinationFormats } from '../merge/aggregate.js';
 import { concatenate, inSequence } from '../merge/concatenate.js';
 import { limitRows } from '../merge/limit.js';
+import { lockInOrder, lockInSequence } from '../merge/locked-rows.js';
 import { merge } from '../merge/merge.js';
 import type { RowsOfMany, RowStream } from '../merge/stream.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import type { ExecutionReport } from './execution-report.js';
 import { describeInFormats, expandFormats } from './describe.js';
+import type { StatementValues } from './values.js';
 import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
-import { ShardRows, type RowDemand } from './shard-rows.js';
+import { ShardRows, type RowDemand, type ShardQuery } from './shard-rows.js';
 
 /** An answer that is being gathered. Whoever holds it must close or abort it. */
 export interface Gathered {
@@ -60,6 +62,11 @@ export async function withGathered<T>(gathered: Gathered, work: () => Promise<T>
   }
 }
 
+/** Whether rows are locked up to a limit, which takes a transaction. */
+export function locksUpToLimit(plan: Plan): boolean {
+  return plan.kind === 'scatter' && plan.locks && (plan.limit !== undefined || plan.offset !== undefined);
+}
+
 /** Starts the shards at once. */
 export async function openScatter(
   context: ExecutionContext,
@@ -67,16 +74,11 @@ export async function openScatter(
   plan: ScatterPlan,
   demand: RowDemand,
 ): Promise<Gathered> {
-  const values = await bindValues(context, statement, plan.computed);
-  const shards = await routeStatement(context, plan.routing, values);
-  // PostgreSQL looks at OFFSET first (nodeLimit.c, recompute_limits).
-  const offset = checkCount(readCount(plan.offset, values), '2201X', 'OFFSET must not be negative') ?? 0n;
-  const limit = checkCount(readCount(plan.limit, values), '2201W', 'LIMIT must not be negative');
-  const sql = renderSql(plan.sql, statement, values, limit === undefined ? undefined : limit + offset);
-  const parameters = await parametersFor(context, statement, plan.sql);
-  const resultFormats = await shardFormats(context, plan, statement, sql, shards);
-  const described = await viewDescription(context, plan, statement);
-  const parts = await startShards(context, shards, plan.locks, { sql, parameters, resultFormats }, demand);
+  if (locksUpToLimit(plan)) {
+    return await openLimitedLocks(context, statement, plan, demand.batchRows === 0);
+  }
+  const { shards, query, limit, offset, described } = await bindScatter(context, statement, plan);
+  const parts = await startShards(context, shards, plan.locks, query, demand);
   try {
     await Promise.all(parts.map(async (part) => await part.describe()));
     const gathered = combine(plan, parts, statement, demand.batchRows === 0);
@@ -97,6 +99,98 @@ export async function openScatter(
     await abortAll(parts);
     throw error;
   }
+}
+
+/** A scatter with its values: where it goes, what is sent there, and how much of it is wanted. */
+interface BoundScatter {
+  readonly shards: readonly ShardId[];
+  readonly query: ShardQuery;
+  readonly values: StatementValues;
+  readonly limit: bigint | undefined;
+  readonly offset: bigint;
+  /** RowDescription where the shards' own will not do. */
+  readonly described: Buffer | undefined;
+}
+
+async function bindScatter(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ScatterPlan,
+): Promise<BoundScatter> {
+  const values = await bindValues(context, statement, plan.computed);
+  const shards = await routeStatement(context, plan.routing, values);
+  // PostgreSQL looks at OFFSET first (nodeLimit.c, recompute_limits).
+  const offset = checkCount(readCount(plan.offset, values), '2201X', 'OFFSET must not be negative') ?? 0n;
+  const limit = checkCount(readCount(plan.limit, values), '2201W', 'LIMIT must not be negative');
+  const sql = renderSql(plan.sql, statement, values, limit === undefined ? undefined : limit + offset);
+  const parameters = await parametersFor(context, statement, plan.sql);
+  const resultFormats = await shardFormats(context, plan, statement, sql, shards);
+  const described = await viewDescription(context, plan, statement);
+  return { shards, query: { sql, parameters, resultFormats }, values, limit, offset, described };
+}
+
+/**
+ * Rows that are locked up to a limit: of an unordered answer one shard after the other, of an ordered one as the order
+ * of all shards demands. Only inside a transaction. `whole`: nothing else happens in it before the answer's end.
+ */
+async function openLimitedLocks(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ScatterPlan,
+  whole: boolean,
+): Promise<Gathered> {
+  const { shards, query, values, limit, offset, described } = await bindScatter(context, statement, plan);
+  const wanted = limit === undefined ? Number.POSITIVE_INFINITY : Number(limit + offset);
+  const start = async (sql: string | Buffer, wrote: boolean, batchRows: number): Promise<readonly ShardRows[]> =>
+    await startShards(context, shards, wrote, { ...query, sql }, { portal: lockPortal(), batchRows, bindOnly: true });
+  const parts: ShardRows[] = [];
+  const open = async (sql: string | Buffer, wrote: boolean, batchRows: number): Promise<readonly ShardRows[]> => {
+    const opened = await start(sql, wrote, batchRows);
+    parts.push(...opened);
+    await Promise.all(opened.map(async (part) => await part.describe()));
+    return opened;
+  };
+  try {
+    const locking = await open(query.sql, true, 1);
+    const ordered = plan.lockedInOrder;
+    let rows: RowsOfMany & { readonly end?: () => Promise<void> };
+    if (ordered === undefined || plan.gather.kind !== 'merge') rows = lockInSequence(locking, wanted);
+    else {
+      const sql = renderSql(ordered.unlocked, statement, values, limit === undefined ? undefined : limit + offset);
+      const looking = await open(sql, false, Math.max(1, Math.min(wanted, LOOKED_AT_ROWS)));
+      rows = lockInOrder(locking, looking, plan.gather, ordered.skips && whole);
+    }
+    return {
+      locked: {
+        want: () => undefined,
+        standing: () => standingOf(shards, locking, rows),
+      },
+      description: described ?? visibleDescription(plan, describedBy(context, shards, locking), statement),
+      rows: limitRows(rows, limit, offset),
+      tag: (count) => formatTag('SELECT', count),
+      close: async () => {
+        await rows.end?.();
+        for (const part of parts) await part.close();
+      },
+      abort: async () => {
+        for (const part of parts) await part.abort();
+      },
+      forget: async () => await Promise.resolve(),
+    };
+  } catch (error) {
+    for (const part of parts) await part.abort();
+    throw error;
+  }
+}
+
+/** Rows whose order is looked at together before any of them is locked. */
+const LOOKED_AT_ROWS = 64;
+
+let lockPortals = 0;
+
+function lockPortal(): string {
+  lockPortals += 1;
+  return `pgring_lock_${lockPortals}`;
 }
 
 async function abortAll(parts: readonly ShardRows[]): Promise<void> {
@@ -158,12 +252,18 @@ function lockedRows(
     want: (count) => {
       for (const part of parts) part.fixBatch(plan.gather.kind === 'merge' ? 1 : count);
     },
-    standing: () => {
-      const shard = shards[rows.last ?? -1];
-      const part = parts[rows.last ?? -1];
-      return shard === undefined || part === undefined ? undefined : { shard, portal: part.portal };
-    },
+    standing: () => standingOf(shards, parts, rows),
   };
+}
+
+function standingOf(
+  shards: readonly ShardId[],
+  parts: readonly ShardRows[],
+  { last }: RowsOfMany,
+): ReturnType<LockedRows['standing']> {
+  const shard = shards[last ?? -1];
+  const part = parts[last ?? -1];
+  return shard === undefined || part === undefined ? undefined : { shard, portal: part.portal };
 }
 
 /**

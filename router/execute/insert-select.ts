@@ -18,8 +18,16 @@ export async function executeInsertSelect(
   statement: BoundStatement,
   plan: InsertSelectPlan,
 ): Promise<void> {
-  const count = await inTransaction(context, async () => await insertRows(context, statement, plan));
-  await deliverTag(context.output, formatTag('INSERT', count));
+  await deliverTag(context.output, formatTag('INSERT', await insertSelect(context, statement, plan)));
+}
+
+/** Returns the number of rows that were stored. */
+export async function insertSelect(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: InsertSelectPlan,
+): Promise<number> {
+  return await inTransaction(context, async () => await insertRows(context, statement, plan));
 }
 
 async function insertRows(
@@ -27,7 +35,7 @@ async function insertRows(
   statement: BoundStatement,
   plan: InsertSelectPlan,
 ): Promise<number> {
-  const session = await openCombineSession(context, statement, plan, plan.definition);
+  const session = await openCombineSession(context, statement, plan, { definition: plan.definition });
   const { connection, sql, parameters } = session;
   const start = (query: ShardQuery): ShardRows =>
     ShardRows.send(connection, query, {

@@ -28,5 +28,6 @@ export function asScatter(plan: Extract<Plan, { readonly kind: 'scatter' | 'pass
     limit: undefined,
     offset: undefined,
     locks: plan.access === 'write',
+    lockedInOrder: undefined,
   };
 }

@@ -40,19 +40,19 @@ export async function passTo(
   await passOn(context, await context.transaction.enter(shard, wrote), statement, query);
 }
 
-/** Runs SQL on one connection and passes its answer on. */
+/** Runs SQL on one connection and passes its answer on. `formatsHold`: it could have others in the simple protocol. */
 export async function passOn(
   context: ExecutionContext,
   connection: BackendConnection,
   statement: BoundStatement,
-  query: { readonly sql: string | Buffer; readonly parameters: BoundParameters },
+  query: { readonly sql: string | Buffer; readonly parameters: BoundParameters; readonly formatsHold?: boolean },
 ): Promise<void> {
   const exchange = new Exchange(connection);
   exchange.onNotice = (frame) => {
     context.onNotice(frame);
   };
-  // A cursor's FETCH may have a format of its own in the simple protocol; elsewhere the formats of Bind hold.
-  const simple = query.parameters.values.length === 0 && statement.resultFormats.length === 0 && statement.describe;
+  const simple =
+    query.parameters.values.length === 0 && statement.resultFormats.length === 0 && query.formatsHold !== true;
   exchange.send(simple ? [encodeQuery(query.sql)] : extendedFrames(connection, query, statement.resultFormats), 1);
   await deliverExchange(context, exchange, statement.describe);
 }

@@ -12,11 +12,12 @@ import {
   syncFrame,
 } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
+import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
 import { Exchange } from '../backend/exchange.js';
 import type { RowRun } from '../backend/row-run.js';
 import { describeAsHome, typesForShard } from '../backend/shard-oids.js';
-import type { RowStream } from '../merge/stream.js';
+import type { LockingRows } from '../merge/locked-rows.js';
 import type { BoundParameters } from './context.js';
 
 export interface ShardQuery {
@@ -45,7 +46,7 @@ const MAXIMUM_BATCH_ROWS = 4_096;
 /** How far the shard's answer was read. */
 type Progress = 'described' | 'rows' | 'suspended' | 'complete';
 
-export class ShardRows implements RowStream {
+export class ShardRows implements LockingRows {
   readonly connection: BackendConnection;
   readonly #demand: RowDemand;
   /** Rows of the next batch. */
@@ -106,6 +107,11 @@ export class ShardRows implements RowStream {
   fixBatch(rows: number): void {
     this.#batchRows = rows;
     this.#fixed = true;
+  }
+
+  /** Runs a transaction command between two batches. */
+  async command(sql: string): Promise<void> {
+    await runCommand(this.connection, sql);
   }
 
   /** Reads up to the description of the rows. Errors: the shard's own. */

@@ -137,8 +137,7 @@ export class SessionBackends {
   }
 
   /**
-   * A connection of its own beside the session's, with the session's settings. `giveBack` returns it, uncleaned, for
-   * another session with the same settings: whoever borrows leaves nothing behind that those would see.
+   * A connection of its own beside the session's, with the session's settings. `giveBack` returns it, or `keepForLater`.
    */
   async borrow(shard: ShardId): Promise<BackendConnection> {
     const state = this.settings.state;
@@ -156,6 +155,12 @@ export class SessionBackends {
   }
 
   async giveBack(connection: BackendConnection): Promise<void> {
+    this.#borrowed.delete(connection);
+    await this.#pool.release(connection);
+  }
+
+  /** Returns it uncleaned, for sessions with the same settings: nothing that they would see is left behind on it. */
+  async keepForLater(connection: BackendConnection): Promise<void> {
     const state = this.#borrowed.get(connection);
     this.#borrowed.delete(connection);
     await this.#pool.release(connection, state);

@@ -164,6 +164,8 @@ describe('loadSnapshot', () => {
     expect(relation('public', 'events_2024')).toMatchObject({
       isPartition: true,
       isInherited: false,
+      references: [],
+      isFollowed: false,
       placement: { kind: 'sharded', key: ['id'] },
     });
     expect(relation('sales', 'v1').placement).toEqual({ kind: 'home' });

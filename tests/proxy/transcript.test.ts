@@ -4,6 +4,7 @@ import { createDatabaseEverywhere, dropDatabaseEverywhere, type SharedServers } 
 import { converse, logIn, type RawClient, type Turn } from './conversation.js';
 import { runStatements, startProxyUnderTest, type ProxyUnderTest } from './proxy-under-test.js';
 import { copy } from './transcripts/copy.js';
+import { cursors } from './transcripts/cursors.js';
 import { extendedDetails } from './transcripts/extended-details.js';
 import { extended } from './transcripts/extended.js';
 import { simple } from './transcripts/simple.js';
@@ -61,6 +62,7 @@ describe.each<[string, readonly Transcript[]]>([
   ['extended query', extended],
   ['extended query, details', extendedDetails],
   ['copy', copy],
+  ['cursors and prepared statements', cursors],
 ])('%s', (_kind, transcripts) => {
   it.each(transcripts)('$name', async ({ turns }) => {
     const oracle = await logIn(servers.oracle.port, DATABASE);

@@ -153,3 +153,63 @@ SELECT count(*), sum(id), sum(n) FROM v;
 CREATE TABLE copied (id int, n int) WITH (pgring.placement = 'reference');
 INSERT INTO copied VALUES (generate_series(1, 7), 5);
 SELECT count(*) FROM copied;
+
+-- section updates of the shard key
+CREATE TABLE k (id int PRIMARY KEY, v text, n int GENERATED ALWAYS AS (id * 2) STORED);
+INSERT INTO k SELECT i, 'row ' || i FROM generate_series(1, 40) i;
+UPDATE k SET id = id + 1000;
+SELECT count(*), sum(id), sum(n) FROM k;
+UPDATE k SET id = id - 1000, v = v || '!' WHERE id > 1010 RETURNING id, v, n;
+SELECT * FROM k ORDER BY id;
+UPDATE k SET id = 5 WHERE id = 12; -- one row
+UPDATE k AS x SET id = 77 WHERE x.id = 5 RETURNING x.*;
+SELECT * FROM k WHERE id IN (5, 12, 77) ORDER BY id;
+UPDATE k SET id = 13 WHERE id = 77;
+UPDATE k SET (id, v) = (78, 'both') WHERE id = 77;
+SELECT * FROM k WHERE id = 78;
+UPDATE k SET id = NULL WHERE id = 78;
+UPDATE k SET id = id WHERE id < 30;
+UPDATE k SET id = k.id + 200 FROM k AS other WHERE other.id = k.id AND other.v = 'both' RETURNING k.id, other.id;
+BEGIN;
+UPDATE k SET id = id + 5000 WHERE id < 20;
+SAVEPOINT a;
+UPDATE k SET id = id + 5000 WHERE id < 30;
+ROLLBACK TO a;
+SELECT count(*) FROM k WHERE id > 5000;
+COMMIT;
+SELECT id FROM k ORDER BY id;
+CREATE TABLE w (a int, b text, c int, PRIMARY KEY (a, b)) WITH (pgring.shard_key = 'a, b');
+INSERT INTO w SELECT i, 'b' || i % 3, i FROM generate_series(1, 20) i;
+UPDATE w SET b = b || 'x', c = 0 WHERE c > 5;
+SELECT * FROM w ORDER BY a;
+SELECT * FROM w WHERE a = 7 AND b = 'b1x';
+CREATE TABLE p (id int, v int) PARTITION BY RANGE (id);
+CREATE TABLE p_low PARTITION OF p FOR VALUES FROM (0) TO (100);
+CREATE TABLE p_high PARTITION OF p FOR VALUES FROM (100) TO (200);
+INSERT INTO p SELECT i, i FROM generate_series(0, 49) i;
+UPDATE p SET id = id + 80;
+SELECT count(*), sum(id) FROM p_low;
+SELECT count(*), sum(id) FROM p_high;
+UPDATE p SET id = id + 100 WHERE id > 150 RETURNING v;
+UPDATE p SET id = NULL WHERE v = 3;
+CREATE TABLE u (id int);
+INSERT INTO u VALUES (1), (2), (3), (NULL);
+UPDATE u SET id = coalesce(id, 0) + 10;
+UPDATE u SET id = NULL WHERE id > 12;
+SELECT * FROM u ORDER BY id;
+CREATE TABLE parent (id int PRIMARY KEY);
+CREATE TABLE child (id int REFERENCES parent (id), v int);
+INSERT INTO parent SELECT generate_series(1, 10);
+INSERT INTO child VALUES (1, 1), (2, 2);
+-- refused
+UPDATE child SET id = 3 WHERE v = 1;
+UPDATE parent SET id = 11 WHERE id = 1;
+UPDATE parent SET id = id + 20 WHERE id > 5;
+SELECT * FROM parent ORDER BY id;
+CREATE TABLE following (id int REFERENCES parent (id) ON UPDATE CASCADE);
+-- refused
+UPDATE parent SET id = 12 WHERE id = 3;
+CREATE TABLE counted (id int PRIMARY KEY, c serial);
+INSERT INTO counted VALUES (1), (2);
+-- refused
+UPDATE counted SET c = DEFAULT;

@@ -2,7 +2,9 @@
 
 import type { Choices } from './choices.js';
 import { Expressions, type Names, type ParameterValue, type SqlColumn, type Subqueries } from './expressions.js';
+import { groupedBy, joinedOnKey } from './colocated.js';
 import { identityOf, inside, numbered, plain, qualified, type From, type Source } from './sources.js';
+import { windowCalls } from './windows.js';
 import type { TestTable, TypedColumn } from './tables.js';
 import { hasMaximum, isComparable, type ColumnType } from './types.js';
 
@@ -138,7 +140,8 @@ class Queries implements Subqueries {
 
   /** A query; `want` gives its columns' types. At the top it may take any shape and order. */
   #select(outer: Names, want: readonly ColumnType[] | undefined, top: boolean): Made {
-    const kind = this.choices.integer(20);
+    const kind = this.choices.integer(24);
+    if (kind >= 20) return this.#colocated(outer, want, top);
     if (kind === 19 && want !== undefined) return this.#values(want);
     if (kind >= 17 && this.room > 0) return this.#setOperation(outer, want, top);
     const from = this.#from(outer, 3 - this.#depth);
@@ -156,6 +159,26 @@ class Queries implements Subqueries {
     return this.#finish(
       `SELECT ${distinct}${this.#targets(values, top)} FROM ${from.sql}${where}`,
       values.map(plain),
+      top,
+    );
+  }
+
+  /** What the shards can do by themselves: rows joined on their key, that are grouped without it, or cut. */
+  #colocated(outer: Names, want: readonly ColumnType[] | undefined, top: boolean): Made {
+    const from = joinedOnKey(this.choices, this.#tables, () => this.#name('q'));
+    const scope: Names = { columns: from.columns, outer: outer.outer };
+    const where = this.#where(scope);
+    const kind = this.choices.integer(6);
+    if (kind < 3) return this.#grouped(scope, from, where, want, top);
+    if (kind === 3 && want === undefined) return this.#windows(scope, from, where, top);
+    const columns = (want ?? this.#types(scope)).map((type) => {
+      const fitting = from.columns.filter((column) => column.type === type);
+      return fitting.length > 0 ? this.choices.pick(fitting) : { sql: this.#expressions.value(type, scope, 1), type };
+    });
+    const distinct = kind === 4 ? 'DISTINCT ' : '';
+    return this.#finish(
+      `SELECT ${distinct}${this.#targets(columns, top)} FROM ${from.sql}${where}`,
+      columns.map(plain),
       top,
     );
   }
@@ -216,7 +239,8 @@ class Queries implements Subqueries {
     const keys = Array.from({ length: this.choices.integer(3) }, () => {
       const groupable = scope.columns.filter(({ type }) => isComparable(type));
       const column = groupable.length > 0 ? this.choices.pick(groupable) : undefined;
-      return column ?? { sql: '1', type: 'int4' as const };
+      if (column === undefined) return { sql: '1', type: 'int4' as const };
+      return this.choices.percent(25) ? groupedBy(column) : column;
     }).filter((key) => key.sql !== '1');
     const aggregates = Array.from({ length: 1 + this.choices.integer(2) }, () => this.#expressions.aggregate(scope));
     const available = [...keys, ...aggregates];
@@ -255,26 +279,7 @@ class Queries implements Subqueries {
     const order = this.#expressions.value(this.choices.pick<ColumnType>(['int4', 'text', 'int8']), scope, 0);
     const over = `(${partition}ORDER BY ${order}${this.choices.pick(['', ' DESC'])})`;
     const number = this.#expressions.value('int4', scope, 0);
-    const functions: SqlColumn[] = [
-      { sql: `rank() OVER ${over}`, type: 'int8' },
-      { sql: `dense_rank() OVER ${over}`, type: 'int8' },
-      { sql: `sum(${number}) OVER ${over}`, type: 'int8' },
-      { sql: `count(*) OVER (${partition.trim()})`, type: 'int8' },
-      { sql: `max(${number}) FILTER (WHERE ${number} > 1) OVER ${over}`, type: 'int4' },
-      { sql: `sum(${number}) OVER win`, type: 'int8' },
-    ];
-    if (from.identity !== undefined) {
-      const total = `(${partition}ORDER BY ${[order, ...from.identity].join(', ')})`;
-      functions.push(
-        { sql: `row_number() OVER ${total}`, type: 'int8' },
-        { sql: `lag(${number}) OVER ${total}`, type: 'int4' },
-        { sql: `ntile(3) OVER ${total}`, type: 'int4' },
-        {
-          sql: `sum(${number}) OVER (${total.slice(1, -1)} ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)`,
-          type: 'int8',
-        },
-      );
-    }
+    const functions = windowCalls(number, over, partition, order, from.identity);
     const values = [...shown, this.choices.pick(functions)];
     const named = values.some(({ sql }) => sql.endsWith('OVER win')) ? ` WINDOW win AS ${over}` : '';
     const sql = `SELECT ${this.#targets(values, top)} FROM ${from.sql}${where}${named}`;

@@ -1,0 +1,31 @@
+/** The entries of a FROM, and how many rows a join of them can have. */
+
+import type { Classes, Fact } from './facts.js';
+import type { Entry, FromNode } from './query.js';
+
+export function entriesOf(node: FromNode | undefined): readonly Entry[] {
+  if (node === undefined) return [];
+  return node.kind === 'entry' ? [node.entry] : [...entriesOf(node.left), ...entriesOf(node.right)];
+}
+
+/** What all joins say, the outer ones too: for an estimate, not for a proof. */
+export function joinFacts(node: FromNode | undefined): readonly Fact[] {
+  if (node === undefined || node.kind === 'entry') return [];
+  return [...node.facts, ...joinFacts(node.left), ...joinFacts(node.right)];
+}
+
+/** Whether some unique key of the entry is equal to columns of the others. */
+export function isSingle(entry: Entry, entries: readonly Entry[], classes: Classes): boolean {
+  const others = entries.filter((other) => other !== entry).flatMap(({ columns }) => columns.map(({ term }) => term));
+  const { relation, columns } = entry;
+  return (
+    relation?.uniqueKeys.some(
+      (key) =>
+        key.partial !== true &&
+        key.columns.every((name) => {
+          const term = columns[relation.columns.findIndex((column) => column.name === name)]?.term ?? -1;
+          return classes.values(term).length > 0 || others.some((other) => classes.equal(term, other));
+        }),
+    ) ?? false
+  );
+}
