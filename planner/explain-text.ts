@@ -2,7 +2,7 @@
 
 import { unreachable } from '../base/assert.js';
 import { builtinTypeName } from './key-family.js';
-import type { LocalCommand } from './local-command.js';
+import type { LocalCommand } from './command-plan.js';
 import type {
   Combination,
   ComputedExpression,
@@ -260,7 +260,23 @@ export function describePlan(plan: Plan): string[] {
         ),
       ];
     case 'copyTo':
-      return [`COPY out of ${describeRouting(plan.routing)}, ${describeCopyFormat(plan.format)}`];
+      return [
+        `COPY out of ${describeRouting(plan.routing)}, ${plan.access === 'write' ? 'writing, ' : ''}${describeCopyFormat(plan.format)}`,
+        ...describeSql(plan.sql),
+        ...describeComputed(plan.computed),
+      ];
+    case 'copyGathered':
+      return [
+        `COPY out of gathered rows, ${describeCopyFormat(plan.format)}`,
+        ...describePlan(plan.inner).map((line) => `  ${line}`),
+      ];
+    case 'copyCombined':
+      return [
+        'COPY out on the home shard',
+        ...plan.shipments.map(describeShipment),
+        ...describeSql(plan.sql),
+        ...describeComputed(plan.computed),
+      ];
     case 'place table':
       return [`Move ${plan.schema}.${plan.name}: ${describePlacement(plan.placement)}`];
     case 'declare function':

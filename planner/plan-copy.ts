@@ -3,6 +3,7 @@
 import type { CopyStmt, Node } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
+import { mayHoldOids } from '../catalog/oid-map.js';
 import type { Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { checkImplied } from './check-implied.js';
@@ -12,9 +13,9 @@ import { storedModifier } from './key-family.js';
 import { usesSequence } from './insert-defaults.js';
 import type { CopyFormat, Plan, Routing } from './plan.js';
 import { keyColumns } from './routing.js';
-import { planSelect } from './plan-select.js';
+import { planCopyQuery, type PlanStretch } from './plan-copy-query.js';
 import { resolveRelation, undefinedRelation } from './scope.js';
-import { nameParts, rangeVarName, selectOf, stringValue } from './tree.js';
+import { nameParts, rangeVarName, stringValue } from './tree.js';
 
 function optionText(node: Node | undefined): string | undefined {
   if (node === undefined) return undefined;
@@ -55,14 +56,15 @@ const unsupportedIn: ReadonlySet<string> = new Set([
   'reject_limit',
 ]);
 
-export function planCopy(copy: CopyStmt, binder: Binder): Plan {
+/** `planInner` plans a stretch of the statement's text as a statement of its own. */
+export function planCopy(copy: CopyStmt, binder: Binder, planInner: PlanStretch): Plan {
   const { text, context } = binder;
   const position = { position: text.position(text.start) };
   if (copy.filename !== undefined || copy.is_program === true) {
     throw refuse("COPY with a server's file or program", 'Use STDIN or STDOUT: psql has \\copy.', position);
   }
   const format = formatOf(copy);
-  if (copy.query !== undefined) return copyQuery(copy, format, binder);
+  if (copy.query !== undefined) return planCopyQuery(copy, copy.query, format, binder, planInner);
   if (copy.relation === undefined) throw refuse('this COPY', 'Name a table.', position);
   const name = rangeVarName(copy.relation);
   if (resolveRelation(name, context) === undefined) throw undefinedRelation(name);
@@ -86,7 +88,8 @@ export function planCopy(copy: CopyStmt, binder: Binder): Plan {
   const isReference = entry.kind === 'reference';
   if (copy.is_from !== true) {
     const routing: Routing = isReference ? { kind: 'any' } : { kind: 'all' };
-    return { kind: 'copyTo', sql: 'client', format, routing };
+    const holdsOids = relation.columns.some((column) => mayHoldOids(column.typeOid));
+    return { kind: 'copyTo', sql: 'client', format, routing, access: 'read', computed: [], holdsOids };
   }
   checkWritable(entry, text);
   if (copy.whereClause !== undefined && isReference) {
@@ -149,28 +152,6 @@ function copyIn(
     columns,
     target: isReference ? 'reference' : 'sharded',
   };
-}
-
-function copyQuery(copy: CopyStmt, format: CopyFormat, binder: Binder): Plan {
-  const select = selectOf(copy.query);
-  const position = { position: binder.text.position(binder.text.start) };
-  if (select === undefined) throw refuse('COPY of a statement that writes', 'Run it with RETURNING instead.', position);
-  const inner = planSelect(select, binder);
-  if (inner.kind === 'pass') return inner;
-  if (
-    inner.kind === 'scatter' &&
-    inner.gather.kind === 'concatenate' &&
-    inner.limit === undefined &&
-    inner.offset === undefined &&
-    inner.computed.length === 0
-  ) {
-    return { kind: 'copyTo', sql: 'client', format, routing: inner.routing };
-  }
-  throw refuse(
-    'COPY of an ordered, limited or aggregated query over several shards',
-    'Run the SELECT itself, or copy it without ORDER BY and LIMIT.',
-    position,
-  );
 }
 
 /** A column's name as INSERT has it. */

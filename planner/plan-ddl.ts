@@ -3,8 +3,11 @@
 import type { CreateTableAsStmt, Node, RangeVar } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
+import { Binder } from './bind.js';
 import { checkChange } from './check-implied.js';
 import type { PlanContext } from './context.js';
+import { ViewFound } from './expand-view.js';
+import { spreadOf } from './spread.js';
 import { checkAlterTable, checkIndex, namedRelation } from './ddl-alter-table.js';
 import { checkCast, checkRule, checkTrigger } from './ddl-code.js';
 import { checkTemporaryTable, planCreateTable } from './ddl-create-table.js';
@@ -134,11 +137,27 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
 }
 
+function readsShards(query: Node | undefined, context: PlanContext, text: StatementText): boolean {
+  try {
+    const binder = new Binder(context, text);
+    return query !== undefined && spreadOf(binder.bindNode(query, undefined, new Map())).sharded.length > 0;
+  } catch (error) {
+    if (error instanceof ViewFound) return true;
+    throw error;
+  }
+}
+
 function planCreateAs(create: CreateTableAsStmt, context: PlanContext, text: StatementText): Plan {
   if (create.objtype === 'OBJECT_TABLE') return planCreateTableAs(create, context, text);
-  throw refuse('CREATE MATERIALIZED VIEW', 'CREATE TABLE … AS, and fill it anew when its rows are to be fresh.', {
-    position: text.position(text.start),
-  });
+  if (readsShards(create.query, context, text)) {
+    throw refuse(
+      'a materialized view over sharded tables',
+      'REFRESH on a server sees its own rows alone: use CREATE TABLE … AS, and fill it anew when its rows are to be fresh.',
+      { position: text.position(text.start) },
+    );
+  }
+  // Every shard has it, so that later DDL finds it there; its rows are read on the home shard.
+  return everywhere();
 }
 
 function refuseUnknown(tag: string, text: StatementText): Plan {

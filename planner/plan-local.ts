@@ -3,7 +3,7 @@
 import type { Node, TransactionStmt, VariableSetStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
-import type { LocalCommand } from './local-command.js';
+import type { LocalCommand } from './command-plan.js';
 import type { Access, Plan } from './plan.js';
 import { temporaryDdl } from './plan-temporary.js';
 

@@ -89,6 +89,11 @@ function withoutPosition(error: PgError): PgError {
 
 function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
   const { context } = input;
+  const planStretch = (part: Node, start: number, end: number): Plan => {
+    // The slots of the whole text, so that one list serves the plan inside too.
+    const inner = { ...input, statement: { node: part, start, end }, slots: text.slots };
+    return planNode(part, inner, new StatementText(inner));
+  };
   if ('SelectStmt' in node) return planQuery(node.SelectStmt, new Binder(context, text));
   if ('InsertStmt' in node) return planInsert(node.InsertStmt, new Binder(context, text));
   if ('UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
@@ -97,14 +102,12 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
   const local = planLocal(node) ?? planSession(node, context, text);
   if (local !== undefined) return local;
   if ('ExplainStmt' in node) {
-    return planExplain(node.ExplainStmt, text, (explained) => {
-      // The slots of the whole text, so that one list serves the plan inside too.
-      const inner = { ...input, statement: explained, slots: text.slots };
-      return planNode(explained.node, inner, new StatementText(inner));
-    });
+    return planExplain(node.ExplainStmt, text, (explained) =>
+      planStretch(explained.node, explained.start, explained.end),
+    );
   }
   if ('CallStmt' in node) return planCall(node.CallStmt, new Binder(context, text));
-  if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text));
+  if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text), planStretch);
   return planDdl(node, context, text);
 }
 

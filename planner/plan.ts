@@ -4,16 +4,13 @@
  */
 
 import type { PgError } from '../base/errors.js';
-import type { CopyFormat } from './copy-format.js';
+import type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
 import type { Gather } from './gather-plan.js';
-import type { LocalCommand } from './local-command.js';
 import type { RowMoves } from './moved-rows.js';
 import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
-
 import type { SizeFunction } from './size-functions.js';
 
 export type { Combination, Gather, OrderKey, OrderType } from './gather-plan.js';
-export type { CopyFormat };
 
 /**
  * Where a value of the statement comes from.
@@ -134,20 +131,6 @@ export interface Shipment {
   readonly always: boolean;
 }
 
-/** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
-export type PlacementChange =
-  | {
-      readonly kind: 'place';
-      readonly schema: string;
-      readonly name: string;
-      readonly placement:
-        | { readonly kind: 'sharded'; readonly key: readonly string[] }
-        | { readonly kind: 'reference' }
-        | { readonly kind: 'home' };
-    }
-  /** Rows of pgring.placement whose relation no longer exists are removed. */
-  | { readonly kind: 'prune' };
-
 /**
  * Where one relation turns out to be small, its rows go to all shards, as array parameters, and the rest of the statement
  * is gathered from there. The shards' SQL names the relation as the shipment.
@@ -157,8 +140,26 @@ export interface Broadcast {
   readonly scatter: Extract<ServerPlan, { readonly kind: 'scatter' }>;
 }
 
+export type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
+
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
 export type Plan = ServerPlan | SessionPlan;
+
+/** Rungs 3 and 4: the answer is gathered from several shards. */
+export interface ScatterPlan {
+  readonly kind: 'scatter';
+  readonly routing: Routing;
+  readonly sql: SqlTemplate;
+  readonly computed: readonly ComputedExpression[];
+  readonly gather: Gather;
+  readonly limit: ValueSource | undefined;
+  readonly offset: ValueSource | undefined;
+  /** SELECT … FOR UPDATE and the like. */
+  readonly locks: boolean;
+  /** Where such rows are merged up to a limit: the same query without locks, and whether it is SKIP LOCKED. */
+  readonly lockedInOrder: { readonly unlocked: SqlTemplate; readonly skips: boolean } | undefined;
+  readonly obstacles?: Obstacles;
+}
 
 export type ServerPlan =
   | { readonly kind: 'empty' }
@@ -171,21 +172,7 @@ export type ServerPlan =
       readonly sql: SqlTemplate;
       readonly computed: readonly ComputedExpression[];
     }
-  /** Rungs 3 and 4: the answer is gathered from several shards. */
-  | {
-      readonly kind: 'scatter';
-      readonly routing: Routing;
-      readonly sql: SqlTemplate;
-      readonly computed: readonly ComputedExpression[];
-      readonly gather: Gather;
-      readonly limit: ValueSource | undefined;
-      readonly offset: ValueSource | undefined;
-      /** SELECT … FOR UPDATE and the like. */
-      readonly locks: boolean;
-      /** Where such rows are merged up to a limit: the same query without locks, and whether it is SKIP LOCKED. */
-      readonly lockedInOrder: { readonly unlocked: SqlTemplate; readonly skips: boolean } | undefined;
-      readonly obstacles?: Obstacles;
-    }
+  | ScatterPlan
   /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */
   | {
       readonly kind: 'combine';
@@ -292,7 +279,36 @@ export type ServerPlan =
       /** `sharded` rows go to their owners, `reference` rows to every shard. */
       readonly target: 'sharded' | 'reference';
     }
-  | { readonly kind: 'copyTo'; readonly sql: SqlTemplate; readonly format: CopyFormat; readonly routing: Routing }
+  /** Each shard copies its rows out: those of a table, or of a query that is the union of the shards' answers. */
+  | {
+      readonly kind: 'copyTo';
+      readonly sql: SqlTemplate;
+      readonly format: CopyFormat;
+      readonly routing: Routing;
+      readonly access: Access;
+      readonly computed: readonly ComputedExpression[];
+      /** Values in binary may hold oids, which differ between servers. */
+      readonly holdsOids: boolean;
+    }
+  /** COPY of a query whose rows are gathered as for `scatter`, and written here in the format of COPY. */
+  | {
+      readonly kind: 'copyGathered';
+      readonly inner: ScatterPlan;
+      readonly format: CopyFormat;
+      /** CSV: columns whose values are quoted whatever they are. */
+      readonly forceQuote: 'all' | readonly string[];
+      /** The same COPY without rows: the home shard checks its options by it, and gives the header. */
+      readonly empty: readonly SqlPiece[];
+    }
+  /** COPY of a query that PostgreSQL finishes as for `combine`: it copies the rows out, too. */
+  | {
+      readonly kind: 'copyCombined';
+      readonly shipments: readonly Shipment[];
+      /** The whole statement. */
+      readonly sql: readonly SqlPiece[];
+      readonly computed: readonly ComputedExpression[];
+      readonly takesParameters: false;
+    }
   /** SELECT create_distributed_table(…) and its siblings. */
   | {
       readonly kind: 'place table';

@@ -1,7 +1,7 @@
 /** What a prepared statement takes and gives, by its plan: most is inferred by a server, and some needs none. */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { LocalCommand } from '../planner/local-command.js';
+import type { LocalCommand } from '../planner/command-plan.js';
 import type { Plan } from '../planner/plan.js';
 import { readRowDescription } from '../wire/backend.js';
 import { encodeRowDescription } from '../wire/encode-backend.js';
@@ -29,6 +29,8 @@ export async function shapeOf(scope: SessionScope, statement: PreparedStatement)
     case 'ddl':
     case 'copyFrom':
     case 'copyTo':
+    case 'copyGathered':
+    case 'copyCombined':
     case 'refuse':
     case 'prepare':
     case 'close':

@@ -5,14 +5,14 @@
 
 import { present } from '../../base/assert.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
-import type { Broadcast, Plan, Shipment, SqlPiece } from '../../planner/plan.js';
+import type { Broadcast, Plan, ScatterPlan, Shipment, SqlPiece } from '../../planner/plan.js';
 import type { RowRun } from '../merge/stream.js';
 import { arrayRelation, encodeArrays, fitsArrays } from './array-parameters.js';
 import { ARRAY_ROWS, holdFew } from './combine-session.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { describeInFormats, expandFormats } from './describe.js';
 import { Finisher } from './finisher.js';
-import { openScatter, type Gathered, type ScatterPlan } from './gather.js';
+import { openScatter, type Gathered } from './gather.js';
 import { relationBytes } from './relation-bytes.js';
 import { bindValues, renderSql } from './route.js';
 import { Shipping } from './shipping.js';

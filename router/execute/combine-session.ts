@@ -35,6 +35,8 @@ export interface CombinedStatement {
   readonly shipments: readonly Shipment[];
   readonly sql: readonly SqlPiece[];
   readonly computed: readonly ComputedExpression[];
+  /** False for a statement that takes no parameters of its own, so no rows as parameters either (COPY). */
+  readonly takesParameters?: false;
 }
 
 /** A session with the rows shipped to it. Whoever holds it must end it. */
@@ -72,7 +74,11 @@ export async function openCombineSession(
   const values = await bindValues(context, statement, plan.computed);
   const { transaction } = context;
   // What the transaction has changed, only its own connection knows; and so it is with temporary tables and views.
-  const isOwn = transaction.isOpen || statement.expanded !== undefined || plan.shipments.some(isTemporary);
+  const isOwn =
+    transaction.isOpen ||
+    transaction.holdsTemporary ||
+    statement.expanded !== undefined ||
+    plan.shipments.some(isTemporary);
   const known = isOwn || !hasTypes(statement) ? await context.inferShape(statement) : undefined;
   const parameters =
     known === undefined ? statement.parameters : { ...statement.parameters, types: known.parameterTypes };
@@ -207,7 +213,7 @@ class Receiver {
       next += relation.shipment.columns.length;
     }
     if (candidates.size === 0) return candidates;
-    let accepted = takesArrays.get(this.#plan);
+    let accepted = this.#plan.takesParameters ?? takesArrays.get(this.#plan);
     if (accepted === undefined) {
       for (const { index, shipment } of relations) {
         if (places.has(index)) continue;

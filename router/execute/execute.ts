@@ -7,6 +7,7 @@ import { openBroadcast } from './broadcast.js';
 import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { send } from './context.js';
+import { executeCopyCombined, executeCopyGathered } from './copy-query.js';
 import { executeCopyFrom } from './copy-from.js';
 import { executeCopyTo } from './copy-to.js';
 import { executeCreateTableAs } from './create-table-as.js';
@@ -75,6 +76,12 @@ export async function executePlan(
       return;
     case 'copyTo':
       await executeCopyTo(context, statement, plan);
+      return;
+    case 'copyGathered':
+      await executeCopyGathered(context, statement, plan);
+      return;
+    case 'copyCombined':
+      await executeCopyCombined(context, statement, plan);
       return;
     case 'place table':
       await executePlaceTable(context, statement, plan);

@@ -3,7 +3,7 @@
 import { present } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan, ScatterPlan } from '../../planner/plan.js';
 import { formatTag, readTagCommand } from '../../wire/command-tag.js';
 import { readRowDescription } from '../../wire/backend.js';
 import { encodeDescribe, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
@@ -23,8 +23,6 @@ import { describeInFormats, expandFormats } from './describe.js';
 import type { StatementValues } from './values.js';
 import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
 import { ShardRows, type RowDemand, type ShardQuery } from './shard-rows.js';
-
-export type ScatterPlan = Extract<Plan, { readonly kind: 'scatter' }>;
 
 /** An answer that is being gathered. Whoever holds it must close or abort it. */
 export interface Gathered {

@@ -1,10 +1,10 @@
 /** The rows of a query that runs on one shard, or is gathered, or is combined: as one stream, whatever its plan. */
 
 import { refuse } from '../../base/errors.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan, ScatterPlan } from '../../planner/plan.js';
 import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
-import { openScatter, type Gathered, type ScatterPlan } from './gather.js';
+import { openScatter, type Gathered } from './gather.js';
 
 const wholeAnswer = { portal: '', batchRows: 0 } as const;
 

@@ -95,6 +95,11 @@ export class SessionTransaction {
     return this.#open().begin;
   }
 
+  /** The session has temporary objects, or had them in this transaction. */
+  get holdsTemporary(): boolean {
+    return this.#holdsTemporary();
+  }
+
   /** Shards on which the transaction is open. */
   get shards(): readonly ShardId[] {
     return this.#state.kind === 'open' ? [...this.#state.participants.keys()] : [];

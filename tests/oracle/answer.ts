@@ -68,9 +68,14 @@ export function readAnswer(frames: readonly Buffer[]): Answer {
       case backendType.dataRow:
         addRow(rowText(readDataRow(frame), fields));
         break;
-      case backendType.copyData:
-        addRow(readCopyData(frame).toString('utf8'));
+      case backendType.copyData: {
+        const data = readCopyData(frame);
+        // The header of the binary format comes with the first row, and any may be that.
+        const isFirst = data.toString('latin1', 0, 6) === 'PGCOPY';
+        if (isFirst) addRow(data.toString('latin1', 0, BINARY_HEADER_BYTES));
+        addRow(data.toString('utf8', isFirst ? BINARY_HEADER_BYTES : 0));
         break;
+      }
       case backendType.commandComplete:
         parts.push({ kind: 'said', text: `tag ${readCommandComplete(frame)}` });
         break;
@@ -124,6 +129,9 @@ export function readAnswer(frames: readonly Buffer[]): Answer {
 function aboutText({ schema, table, column, dataType, constraint, where }: PgReportFields): string {
   return [schema, table, column, dataType, constraint, where].map((field) => field ?? '').join('|');
 }
+
+/** Signature, flags and extension length of COPY's binary format. */
+const BINARY_HEADER_BYTES = 19;
 
 function typeText(oid: number): string {
   return oid < FIRST_USER_OID ? String(oid) : 'user';

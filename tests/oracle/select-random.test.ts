@@ -45,7 +45,9 @@ function show(random: RandomCase, outcome: Outcome): string {
       ? 'simple'
       : `extended, types [${parameters.types.join()}] formats [${parameters.formats.join()}] results [${parameters.resultFormats.join()}] ${values?.join(', ')}`;
   const text = outcome.kind === 'different' ? outcome.text : outcome.kind;
-  return `${random.change === undefined ? '' : `BEGIN; ${random.change}; `}${sql}\n(${sent})\n${text.slice(0, 3_000)}`;
+  const { into } = random;
+  const wrapped = into === undefined ? sql : `${into} of: ${sql}`;
+  return `${random.change === undefined ? '' : `BEGIN; ${random.change}; `}${wrapped}\n(${sent})\n${text.slice(0, 3_000)}`;
 }
 
 describe('random SELECTs answer as on one PostgreSQL', () => {

@@ -146,3 +146,36 @@ SELECT * FROM f;
 PREPARE writing AS INSERT INTO t VALUES (1000, 1, 'z') RETURNING id;
 CREATE TABLE g AS EXECUTE writing;
 SELECT count(*) FROM t;
+
+-- section materialized views
+CREATE TABLE t (id int8 PRIMARY KEY, g int4);
+INSERT INTO t SELECT i, i % 5 FROM generate_series(1, 20) AS i;
+CREATE TABLE r (g int4 PRIMARY KEY, label text);
+-- pgring: SELECT create_reference_table('r')
+INSERT INTO r VALUES (0, 'zero'), (1, 'one'), (2, 'two');
+CREATE TABLE h (id int8, note text);
+-- pgring: SELECT undistribute_table('h')
+INSERT INTO h SELECT i, 'h' || i FROM generate_series(0, 9) AS i;
+CREATE MATERIALIZED VIEW m AS SELECT id, note, label FROM h LEFT JOIN r ON r.g = h.id;
+SELECT * FROM m ORDER BY id;
+INSERT INTO h VALUES (10, 'ten');
+SELECT count(*) FROM m;
+REFRESH MATERIALIZED VIEW m;
+SELECT count(*) FROM m;
+CREATE UNIQUE INDEX ON m (id);
+DELETE FROM h WHERE id = 1;
+REFRESH MATERIALIZED VIEW CONCURRENTLY m;
+SELECT * FROM m ORDER BY id;
+SELECT m.note, t.g FROM m JOIN t USING (id) ORDER BY 1;
+SELECT pg_get_viewdef('m'::regclass);
+CREATE MATERIALIZED VIEW IF NOT EXISTS m AS SELECT 1;
+CREATE MATERIALIZED VIEW n (a) AS SELECT label FROM r WITH NO DATA;
+SELECT * FROM n;
+REFRESH MATERIALIZED VIEW n;
+SELECT * FROM n ORDER BY 1;
+ALTER MATERIALIZED VIEW n RENAME TO n2;
+SELECT * FROM n2 ORDER BY 1;
+-- refused
+CREATE MATERIALIZED VIEW s AS SELECT * FROM t;
+DROP MATERIALIZED VIEW m, n2;
+SELECT * FROM m;

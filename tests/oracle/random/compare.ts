@@ -18,6 +18,8 @@ export interface RandomCase {
   readonly ordered: boolean;
   /** Undefined: by the simple protocol. */
   readonly parameters: Parameters | undefined;
+  /** The query's rows are copied out, or looked at in a table that is made of them; undefined: it is sent as it is. */
+  readonly into: 'COPY' | 'TABLE' | 'TEMPORARY TABLE' | undefined;
   /** Runs before it, in a transaction that is rolled back. */
   readonly change: string | undefined;
   readonly choices: readonly number[];
@@ -37,7 +39,17 @@ export function makeCase(choices: Choices, schema: Schema, forms: WireForms): Ra
   const { sql, parameters, ordered } = randomQuery(choices, schema.tables);
   const change = choices.percent(12) ? choices.pick([...schema.changes, ...settings]) : undefined;
   const isExtended = parameters.length > 0 || choices.percent(40);
-  if (!isExtended) return { sql, ordered, parameters: undefined, change, choices: choices.taken };
+  if (!isExtended) {
+    const into = choices.percent(12) ? choices.pick(['COPY', 'TABLE', 'TEMPORARY TABLE'] as const) : undefined;
+    return {
+      sql,
+      ordered: ordered && !(into?.endsWith('TABLE') ?? false),
+      parameters: undefined,
+      into,
+      change,
+      choices: choices.taken,
+    };
+  }
   const binary = choices.percent(40);
   const known = choices.percent(50);
   const values = parameters.map((parameter) => encode(parameter, binary, forms));
@@ -50,6 +62,7 @@ export function makeCase(choices: Choices, schema: Schema, forms: WireForms): Ra
       values: values.map(({ bytes }) => bytes),
       resultFormats: choices.pick([[], [1], [0]]),
     },
+    into: undefined,
     change,
     choices: choices.taken,
   };
@@ -67,8 +80,10 @@ function encode(
 }
 
 export async function runCase(pgring: RawClient, oracle: RawClient, random: RandomCase): Promise<Outcome> {
-  const { sql, parameters, ordered, change } = random;
+  const { sql, parameters, ordered, change, into } = random;
   const ask = async (client: RawClient): Promise<readonly Buffer[]> => {
+    if (into === 'COPY') return await client.simple(`COPY (${sql}) TO STDOUT`);
+    if (into !== undefined) return await client.simple(`CREATE ${into} made AS ${sql}; TABLE made; DROP TABLE made`);
     if (change === undefined) return await send(client, sql, parameters);
     const begun = readAnswer(await client.simple(`BEGIN; ${change}`));
     const failed = begun.parts.find((part) => part.kind === 'error');

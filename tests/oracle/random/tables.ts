@@ -17,7 +17,7 @@ export interface TestTable {
 
 interface TableSource extends TestTable {
   readonly definition: string;
-  /** What pgring is told of its placement. */
+  /** What pgring is told of its placement; or `temporary`. */
   readonly placement: string;
   readonly rows: number;
   /** Columns whose values are never NULL nor alike. */
@@ -113,6 +113,15 @@ const sources: readonly TableSource[] = [
     serial: ['id'],
     identity: ['id'],
   },
+  {
+    name: 'tm',
+    definition: 'id int8 PRIMARY KEY, a int4, t text, n numeric(8, 2)',
+    columns: columnsOf('id int8, a int4, t text, n numeric'),
+    placement: 'temporary',
+    rows: 9,
+    serial: ['id'],
+    identity: ['id'],
+  },
 ];
 
 /** Views over sharded tables: of some rows, of a join, of an aggregate, of a view. */
@@ -157,6 +166,7 @@ const changes: readonly string[] = [
   'DELETE FROM su WHERE a > 1',
   'UPDATE rf SET a = 3',
   'UPDATE hm SET t = $$new$$ WHERE id < 4',
+  'UPDATE tm SET t = $$changed$$ WHERE id > 4',
   'TRUNCATE si',
   'ALTER TABLE sj ALTER COLUMN t SET DEFAULT $$x$$',
 ];
@@ -166,9 +176,10 @@ export function knownSchema(seed: number): Schema {
   const oracle: string[] = [];
   const pgring: string[] = [];
   for (const { name, definition, placement, columns, rows, serial } of sources) {
-    const create = `CREATE TABLE ${name} (${definition})`;
+    const isTemporary = placement === 'temporary';
+    const create = `CREATE ${isTemporary ? 'TEMPORARY ' : ''}TABLE ${name} (${definition})`;
     oracle.push(create);
-    pgring.push(`${create} WITH (${placement})`);
+    pgring.push(isTemporary ? create : `${create} WITH (${placement})`);
     const values = Array.from({ length: rows }, (_, row) => {
       const cells = columns.map((column) => {
         if (serial.includes(column.name)) return serialOf(column.type, row);

@@ -1,4 +1,4 @@
-/** What the session does by itself: no plan of a server says how. */
+/** Parts of plans that name no expression and no place: commands of the session, changes of placements, COPY's format. */
 
 /** Session and transaction commands, carried out by the session itself. */
 export type LocalCommand =
@@ -22,3 +22,27 @@ export type LocalCommand =
       /** The setting's name in lower case; undefined for those without one (RESET ALL, SET CONSTRAINTS, DISCARD). */
       readonly name: string | undefined;
     };
+
+/** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
+export type PlacementChange =
+  | {
+      readonly kind: 'place';
+      readonly schema: string;
+      readonly name: string;
+      readonly placement:
+        | { readonly kind: 'sharded'; readonly key: readonly string[] }
+        | { readonly kind: 'reference' }
+        | { readonly kind: 'home' };
+    }
+  /** Rows of pgring.placement whose relation no longer exists are removed. */
+  | { readonly kind: 'prune' };
+
+/** The format of a COPY, as far as pgring must know it to find rows and columns. */
+export interface CopyFormat {
+  readonly kind: 'text' | 'csv' | 'binary';
+  readonly delimiter: string;
+  readonly nullText: string;
+  readonly header: 'no' | 'yes' | 'match';
+  readonly quote: string;
+  readonly escape: string;
+}
