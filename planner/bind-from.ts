@@ -12,7 +12,7 @@ import type { Entry, FromNode, JoinKind, Query, Scope, VisibleColumn } from './q
 import { entryKind, resolveRelation, undefinedRelation } from './scope.js';
 import { columnName } from './shape.js';
 import { nameParts, rangeVarName } from './tree.js';
-import { columnType, isSameDeclared } from './value-types.js';
+import { columnType, mergedType } from './value-types.js';
 
 /** The columns under other names: `AS t(a, b)`. */
 function renamed(columns: readonly VisibleColumn[], names: readonly Node[] | undefined): readonly VisibleColumn[] {
@@ -157,8 +157,7 @@ function bindFunction(binder: Binding, range: RangeFunction, scope: Scope): Boun
 
 /** A column of USING has the type that both sides have in common. */
 function mergedColumn(shown: VisibleColumn, left: VisibleColumn, right: VisibleColumn): VisibleColumn {
-  if (shown.type === undefined || isSameDeclared(left.type, right.type)) return shown;
-  return { ...shown, type: { ...shown.type, declared: undefined } };
+  return shown.type === undefined ? shown : { ...shown, type: mergedType(shown.type, left.type, right.type) };
 }
 
 const joinKinds: Readonly<Record<string, JoinKind>> = {

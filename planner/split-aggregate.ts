@@ -77,7 +77,8 @@ export function splitAggregate(call: FuncCall, level: Level): SplitAggregate | u
   if (call.agg_star === true) return name === 'count' ? countOf(['*'], written, level) : undefined;
   const argument = call.args?.[0];
   if (argument === undefined || call.args?.length !== 1) return undefined;
-  const type = typeOf(argument, level.scope);
+  const known = typeOf(argument, level.scope);
+  const type = known?.declared === undefined ? undefined : known;
   const sql = verbatim(level, written.arguments);
   if (call.agg_distinct === true && (name === 'count' || name === 'sum' || name === 'avg')) {
     return distinctOf(name, sql, type, written, level);

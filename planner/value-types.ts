@@ -55,6 +55,14 @@ function plain(baseTypeOid: number): ValueType {
   return { baseTypeOid, textOrder: 'none', declared };
 }
 
+/** The column that USING makes of two. */
+export function mergedType(shown: ValueType, left: ValueType | undefined, right: ValueType | undefined): ValueType {
+  if (isSameDeclared(left, right)) return shown;
+  const isInteger =
+    left !== undefined && right !== undefined && isIntegerType(left.baseTypeOid) && isIntegerType(right.baseTypeOid);
+  return isInteger ? plain(widest(left, right)) : { ...shown, declared: undefined };
+}
+
 /** A text type with the collation of another one, as functions and casts give it. */
 function textLike(baseTypeOid: number, source: ValueType): ValueType {
   const { textOrder, declared } = source;
@@ -71,7 +79,7 @@ function textLike(baseTypeOid: number, source: ValueType): ValueType {
 
 /** The type without modifier and domain, as operators and functions give it. */
 export function bareType(type: ValueType | undefined): ValueType | undefined {
-  if (type === undefined) return undefined;
+  if (type?.declared === undefined) return type;
   return textTypes.has(type.baseTypeOid) ? textLike(type.baseTypeOid, type) : plain(type.baseTypeOid);
 }
 
@@ -136,7 +144,9 @@ function commonType(nodes: readonly Node[], scope: Scope): ValueType | undefined
     const type = bareType(typeOf(node, scope));
     if (type === undefined) return undefined;
     if (common !== undefined && isExactNumber(common.baseTypeOid) && isExactNumber(type.baseTypeOid)) {
-      common = plain(widest(common, type));
+      const isKnown = common.declared !== undefined && type.declared !== undefined;
+      const wide: ValueType = plain(widest(common, type));
+      common = isKnown ? wide : { ...wide, declared: undefined };
       continue;
     }
     if (common !== undefined && (common.baseTypeOid !== type.baseTypeOid || common.textOrder !== type.textOrder)) {
@@ -163,6 +173,13 @@ function operatorType(expression: A_Expr, scope: Scope): ValueType | undefined {
   const right = typeOf(expression.rexpr, scope);
   const left = expression.lexpr === undefined ? right : typeOf(expression.lexpr, scope);
   if (left === undefined || right === undefined) return undefined;
+  const made = arithmeticType(left, right);
+  // What is not known for sure of a side is not known of the result.
+  const isKnown = left.declared !== undefined && right.declared !== undefined;
+  return made === undefined || isKnown ? made : { ...made, declared: undefined };
+}
+
+function arithmeticType(left: ValueType, right: ValueType): ValueType | undefined {
   if (isExactNumber(left.baseTypeOid) && isExactNumber(right.baseTypeOid)) return plain(widest(left, right));
   return left.baseTypeOid === right.baseTypeOid && isNumber(left.baseTypeOid) ? plain(left.baseTypeOid) : undefined;
 }

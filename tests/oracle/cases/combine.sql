@@ -220,3 +220,10 @@ SELECT s % 2::int2, max(v || n), min(upper(n)), max(left(v, 1)), sum(s + 1::int2
 SELECT nullif(v, 'v1') AS w, count(*), coalesce(v, 'x') FROM t GROUP BY nullif(v, 'v1'), coalesce(v, 'x') ORDER BY 3;
 SELECT c, count(*), max(CASE WHEN b THEN s ELSE m END), max(greatest(s, id)) FROM t GROUP BY c ORDER BY c;
 SELECT n, ch, b, count(*), bit_or(s), bool_or(b) FROM t GROUP BY n, ch, b ORDER BY 1, 2, 3;
+CREATE TABLE w (id int4, s int8, q int4, PRIMARY KEY (id, q));
+INSERT INTO w SELECT x % 12 + 1, x % 4, x FROM generate_series(1, 50) AS x;
+SELECT sum(id), avg(id), max(id) + 1, count(DISTINCT id) FROM t JOIN w USING (id);
+SELECT id, sum(s + 1), max(s), bit_or(s) FROM t JOIN w USING (id, s) GROUP BY id ORDER BY id;
+SELECT s, sum(s), sum(s * 2), count(*) FROM w JOIN t USING (s) GROUP BY s ORDER BY s;
+SELECT id, q FROM w JOIN t USING (id) ORDER BY id DESC, q LIMIT 5;
+SELECT id, q FROM t JOIN w USING (id) ORDER BY id DESC, v COLLATE "und-x-icu", q LIMIT 5;
