@@ -88,10 +88,18 @@ export const sqlstate = {
   internalError: 'XX000',
 } as const;
 
+const REFUSED = ' is not supported by pgring yet';
+
 /**
  * A refusal: what pgring cannot do exactly. It names the construct and shows the way out (DESIGN.md, promise 1).
  * Every refusal must be made here, so that the list of what is refused can be found by its callers.
  */
 export function refuse(construct: string, hint: string, fields: PgReportFields = {}): PgError {
-  return new PgError(sqlstate.featureNotSupported, `${construct} is not supported by pgring yet`, { ...fields, hint });
+  return new PgError(sqlstate.featureNotSupported, `${construct}${REFUSED}`, { ...fields, hint });
+}
+
+/** What a refusal refuses; undefined for other errors. */
+export function refusedConstruct(error: unknown): string | undefined {
+  if (!(error instanceof PgError) || error.sqlstate !== sqlstate.featureNotSupported) return undefined;
+  return error.message.endsWith(REFUSED) ? error.message.slice(0, -REFUSED.length) : error.message;
 }

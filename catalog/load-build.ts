@@ -46,6 +46,11 @@ export function buildRelations(
   const triggered = new Set(rows.triggered);
   const ruled = new Set(rows.ruled);
   const inherited = new Set(rows.inherited);
+  const references = new Map<number, readonly number[]>();
+  for (const [from, target] of rows.references) {
+    references.set(from, Object.freeze([...(references.get(from) ?? nothing), target]));
+  }
+  const followed = new Set(rows.references.flatMap(([, target, follows]) => (follows ? [target] : [])));
   return rows.relations.map(([oid, schema, name, kind, hasRowSecurity, isPartition, isTemporary]) =>
     Object.freeze({
       oid,
@@ -62,6 +67,8 @@ export function buildRelations(
       hasRowSecurity,
       isPartition,
       isInherited: inherited.has(oid),
+      references: references.get(oid) ?? nothing,
+      isFollowed: followed.has(oid),
       isTemporary,
     }),
   );

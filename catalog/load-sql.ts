@@ -65,6 +65,8 @@ export interface CatalogRows {
   readonly partitions: readonly (readonly [partition: number, parent: number])[];
   /** Parents and children by INHERITS, which is not partitioning. */
   readonly inherited: readonly number[];
+  /** Foreign keys; `follows`: rows of the relation change when the key that they point at does (ON UPDATE CASCADE …). */
+  readonly references: readonly (readonly [relation: number, target: number, follows: boolean])[];
   readonly sequences: readonly (readonly [relation: number, column: number, schema: string, name: string])[];
   readonly domains: readonly (readonly [
     oid: number,
@@ -161,6 +163,10 @@ export function catalogSql(part: CatalogPart): string {
       'DISTINCT e.oid::int8',
       `FROM relation r JOIN pg_catalog.pg_inherits h ON h.inhrelid = r.oid,
          pg_catalog.unnest(ARRAY[h.inhrelid, h.inhparent]) AS e (oid) WHERE r.kind IN ('r', 'f') AND NOT r.is_partition`,
+    ),
+    references: list(
+      "pg_catalog.json_build_array(c.conrelid::int8, c.confrelid::int8, c.confupdtype IN ('c', 'n', 'd'))",
+      "FROM relation r JOIN pg_catalog.pg_constraint c ON c.conrelid = r.oid WHERE c.contype = 'f'",
     ),
     // Starting from the columns, so that every step is a lookup in an index, whatever the planner expects of the CTE.
     sequences: list(

@@ -77,6 +77,10 @@ export interface Relation {
   readonly isPartition: boolean;
   /** A parent or a child by INHERITS: a SELECT from a parent reads its children too. */
   readonly isInherited: boolean;
+  /** Oids of the tables that its foreign keys point at. */
+  readonly references: readonly number[];
+  /** Some foreign key has rows of its own table changed when a key here changes (ON UPDATE CASCADE and the like). */
+  readonly isFollowed: boolean;
   readonly isTemporary: boolean;
 }
 

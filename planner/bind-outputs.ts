@@ -4,7 +4,7 @@ import type { Node } from 'libpg-query';
 
 import type { PlanContext } from './context.js';
 import type { Fact, Term } from './facts.js';
-import type { Query } from './query.js';
+import type { Query, VisibleColumn } from './query.js';
 import { groupingExpression, shapeOf, targetsOf, type Target } from './shape.js';
 import { keyFamily } from './key-family.js';
 
@@ -44,8 +44,16 @@ export function termsOf(nodes: readonly Node[], query: Query, targets: readonly 
   return terms;
 }
 
-/** Output = input, for each output that is a plain column of a type that keys have. */
-export function linksOf(query: Query, context: PlanContext): Fact[] {
+/** The plain column that an output shows. */
+export interface ColumnLink {
+  readonly output: VisibleColumn;
+  readonly inner: Term;
+  /** A condition on the output may be applied to the rows inside. */
+  readonly transparent: boolean;
+}
+
+/** For each output of a SELECT that is a plain column: which one. */
+export function columnLinks(query: Query, context: PlanContext): readonly ColumnLink[] {
   const select = query.select;
   if (select === undefined || (select.valuesLists?.length ?? 0) > 0) return [];
   const sets = partitions(query, context);
@@ -54,10 +62,17 @@ export function linksOf(query: Query, context: PlanContext): Fact[] {
     if (star === undefined || star === 'unknown') inner.push(termOf(expression, query));
     else for (const column of star) inner.push(column.term);
   }
-  return query.outputs.flatMap((output, index): Fact[] => {
-    const right = inner[index];
-    if (right === undefined || output.type === undefined || keyFamily(output.type.baseTypeOid) === undefined) return [];
-    const transparent = sets !== 'opaque' && sets.every((set) => set.has(right));
-    return [{ kind: 'equal', left: output.term, right, link: { derived: query.outputs, transparent } }];
+  return query.outputs.flatMap((output, index): ColumnLink[] => {
+    const term = inner[index];
+    if (term === undefined) return [];
+    return [{ output, inner: term, transparent: sets !== 'opaque' && sets.every((set) => set.has(term)) }];
+  });
+}
+
+/** Output = input, for each output that is a plain column of a type that keys have. */
+export function linksOf(query: Query, context: PlanContext): Fact[] {
+  return columnLinks(query, context).flatMap(({ output, inner, transparent }): Fact[] => {
+    if (output.type === undefined || keyFamily(output.type.baseTypeOid) === undefined) return [];
+    return [{ kind: 'equal', left: output.term, right: inner, link: { derived: query.outputs, transparent } }];
   });
 }

@@ -12,6 +12,7 @@ import type { Binder } from './bind.js';
 import { callsReadTables } from './check-implied.js';
 import { checkCalls } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
+import { outerTerms, probedColumns, type OuterTerms } from './correlated.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
 import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './plan.js';
@@ -40,12 +41,31 @@ interface Place {
   readonly sample: Extent | undefined;
 }
 
-export function planCombine(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan {
+export function planCombine(
+  select: SelectStmt,
+  query: Query,
+  spread: Spread,
+  binder: Binder,
+): Extract<Plan, { readonly kind: 'combine' }> {
   const { text } = binder;
   const roots: Node[] = [{ SelectStmt: select }];
   const { shipments, edits, computed } = combineParts(roots, query, spread, binder, 'combined alone');
   const readsOutside = callsReadTables(roots, binder.context);
   return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed, readsOutside };
+}
+
+/** The edits that put a shipment in the place of a relation, wherever the statement names it. */
+export function shipmentEdits(
+  roots: readonly Node[],
+  relation: string,
+  shipment: number,
+  spread: Spread,
+  text: StatementText,
+): readonly Edit[] {
+  const aliased = aliasedLocations(roots);
+  return placesOf(spread, onlyLocations(roots), new Map())
+    .filter((place) => qualifiedName(place.relation) === relation)
+    .flatMap((place) => relationEdits(place, shipment, aliased, text));
 }
 
 /** What a statement needs to run on one server: the rows that it reads, and the edits that make it read their copies. */
@@ -71,8 +91,8 @@ export function combineParts(
   const once = computeOnce(roots, context, text, computed, 'session');
   const named = new NamedColumns(roots);
   const aliased = aliasedLocations(roots);
-  const conditions = conditionsByEntry(query);
-  const pushed = pushQueries(query, { binder, once, named, aliased, conditions });
+  const conditions = conditionsByEntry(query, context);
+  const pushed = pushQueries(query, { binder, once, named, aliased, conditions, occurrences: spread.all });
   const replaced = pushed.flatMap((part, index) => part.edits(index));
   const covered = pushed.flatMap((part) => part.covered);
   const isCovered = (start: number): boolean => covered.some((extent) => start >= extent.start && start < extent.end);
@@ -83,7 +103,10 @@ export function combineParts(
   const tableOids = tableOidEdits(roots, spread, text);
   const shipments = [
     ...pushed.map(({ shipment }) => shipment),
-    ...groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations)),
+    ...groups.map((group) => ({
+      ...shipmentOf(group, named, aliased, conditions, binder, tableOids.relations),
+      probed: probedLists(group, conditions, outerTerms(query)),
+    })),
   ];
   const own = [
     ...once,
@@ -179,7 +202,7 @@ function shipmentOf(
   conditions: EntryConditions,
   binder: Binder,
   tableOids: ReadonlySet<Relation>,
-): Shipment {
+): Omit<Shipment, 'probed'> {
   const [first] = places;
   assert(first !== undefined, 'a shipment is for some place');
   const { relation, sample } = first;
@@ -220,22 +243,36 @@ function shipmentOf(
   };
 }
 
+/** What subqueries compare with the query around them, for each place where they do. */
+function probedLists(
+  places: readonly Place[],
+  conditions: EntryConditions,
+  outer: OuterTerms,
+): readonly (readonly string[])[] {
+  const lists = new Map<string, readonly string[]>();
+  for (const { entry } of places.flatMap(({ occurrences }) => occurrences)) {
+    const columns = probedColumns(entry, conditions.get(entry) ?? [], outer).map(({ name }) => quoteIdentifier(name));
+    if (columns.length > 0) lists.set(columns.join(', '), columns);
+  }
+  return [...lists.values()];
+}
+
 /** A row is shipped when some place may need it; undefined when one of them may need any. */
 function shipmentFilter(
   places: readonly Place[],
   conditions: EntryConditions,
   binder: Binder,
 ): readonly SqlPiece[] | undefined {
-  const filters: (readonly SqlPiece[])[] = [];
-  for (const { occurrences } of places) {
-    // A WITH query that is bound twice has the same conditions in both.
-    const entry = occurrences[0]?.entry;
-    const filter = entry === undefined ? undefined : ownConditions(entry, conditions.get(entry) ?? [], binder);
+  const filters = new Map<string, readonly SqlPiece[]>();
+  for (const { entry } of places.flatMap(({ occurrences }) => occurrences)) {
+    const filter = ownConditions(entry, conditions.get(entry) ?? [], binder);
     if (filter === undefined) return undefined;
-    filters.push(filter);
+    // A WITH query that is bound twice has mostly the same conditions in both.
+    filters.set(JSON.stringify(filter), filter);
   }
-  if (filters.length === 1) return filters[0];
-  return filters.flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
+  const [only, ...others] = filters.values();
+  if (only === undefined || others.length === 0) return only;
+  return [only, ...others].flatMap((filter, index) => [index === 0 ? '(' : ' OR (', ...filter, ')']);
 }
 
 export function columnDefinition({ name, typeName, collation }: Column): string {

@@ -11,7 +11,7 @@ import { checkTemporaryTable, planCreateTable } from './ddl-create-table.js';
 import { planDo } from './plan-do.js';
 import { planCreateTableAs } from './plan-create-as.js';
 import type { Plan, PlacementChange } from './plan.js';
-import { planTemporary } from './plan-temporary.js';
+import { isTemporaryRule, planTemporary, temporaryDdl } from './plan-temporary.js';
 import type { StatementText } from './text.js';
 
 interface DdlOptions {
@@ -102,6 +102,7 @@ const plain: ReadonlySet<string> = new Set([
 
 export function planDdl(node: Node, context: PlanContext, text: StatementText): Plan {
   const tag = Object.keys(node)[0] ?? '';
+  if ('RuleStmt' in node && isTemporaryRule(node.RuleStmt, context)) return temporaryDdl();
   const found = refused[tag];
   if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
   if ('CreateTrigStmt' in node) checkTrigger(node.CreateTrigStmt, context, text);

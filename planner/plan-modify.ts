@@ -3,6 +3,7 @@
 import type { Node } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
+import type { Relation } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { assignedColumns } from './bind-modify.js';
 import { checkImplied } from './check-implied.js';
@@ -10,17 +11,19 @@ import { checkCalls, checkWritable } from './checks.js';
 import { ComputedList, computeOnce } from './computed.js';
 import { DistributionCheck } from './distribution.js';
 import { callsOf, isOfSession } from './functions.js';
-import type { Plan } from './plan.js';
+import { usesSequence } from './insert-defaults.js';
+import { pinObstacle } from './obstacles.js';
+import type { Plan, Routing, RowMoves } from './plan.js';
+import { mergeRouting } from './plan-merge.js';
 import { planCurrentOf } from './plan-current-of.js';
+import { movesOf } from './row-moves.js';
 import { refuseMixture } from './plan-select.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { pinnedRouting, scatterRouting } from './routing.js';
-import type { Entry, FromNode, Query } from './query.js';
+import type { Entry, FromNode } from './query.js';
 import { checkSystemColumns } from './system-columns.js';
 import { walkNodes } from './tree.js';
-
-const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';
 
 /** The relations that a statement writes to, at every level. */
 export function writtenTables(node: Node): string[] {
@@ -42,8 +45,10 @@ export function writtenTables(node: Node): string[] {
   return names;
 }
 
-/** Every UPDATE of a sharded table in the statement must leave its key alone. */
-export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder): void {
+const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';
+
+/** Every UPDATE of a sharded table in the statement must leave its key alone, but for the one that is `moving`. */
+export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder, moving?: Node): void {
   walkNodes([node], (part) => {
     const lists: [string | undefined, readonly Node[] | undefined][] = [];
     if ('UpdateStmt' in part) lists.push([part.UpdateStmt.relation?.relname, part.UpdateStmt.targetList]);
@@ -59,6 +64,8 @@ export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder):
     for (const [name, targets] of lists) {
       const relation = spread.sharded.find(({ entry }) => entry.relation?.name === name)?.entry.relation;
       if (relation?.placement.kind !== 'sharded') continue;
+      checkAssignedDefaults(targets, relation, binder);
+      if (part === moving) continue;
       const { key } = relation.placement;
       const assigned = assignedColumns(targets).find((column) => key.includes(column));
       if (assigned !== undefined) {
@@ -71,6 +78,21 @@ export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder):
   });
 }
 
+/** A shard's own copy of a sequence knows nothing of the numbers that were given out. */
+function checkAssignedDefaults(targets: readonly Node[] | undefined, relation: Relation, binder: Binder): void {
+  for (const node of targets ?? []) {
+    if (!('ResTarget' in node) || node.ResTarget.val === undefined || !('SetToDefault' in node.ResTarget.val)) continue;
+    const { name, location } = node.ResTarget;
+    const column = relation.columns.find((candidate) => candidate.name === name);
+    if (column === undefined || !usesSequence(column)) continue;
+    throw refuse(
+      `an update of "${relation.name}"."${column.name}" to a default from a sequence`,
+      'Call nextval() in a statement of its own, and send its value.',
+      { position: binder.text.position(location ?? 0) },
+    );
+  }
+}
+
 function firstAssignment(targets: readonly Node[] | undefined, name: string): number {
   for (const node of targets ?? []) {
     if ('ResTarget' in node && node.ResTarget.name === name) return node.ResTarget.location ?? 0;
@@ -78,14 +100,15 @@ function firstAssignment(targets: readonly Node[] | undefined, name: string): nu
   return 0;
 }
 
-function targetOf(query: Query): Entry | undefined {
-  const leftmost = (node: FromNode | undefined): Entry | undefined =>
-    node === undefined ? undefined : node.kind === 'entry' ? node.entry : leftmost(node.left);
-  return leftmost(query.from);
+/** The leftmost of FROM: the target of an UPDATE or DELETE. */
+function targetOf(node: FromNode | undefined): Entry | undefined {
+  if (node === undefined) return undefined;
+  return node.kind === 'entry' ? node.entry : targetOf(node.left);
 }
 
 function isReturning(node: Node): boolean {
   if ('UpdateStmt' in node) return node.UpdateStmt.returningClause !== undefined;
+  if ('MergeStmt' in node) return node.MergeStmt.returningClause !== undefined;
   return 'DeleteStmt' in node && node.DeleteStmt.returningClause !== undefined;
 }
 
@@ -104,11 +127,11 @@ export function planModify(node: Node, binder: Binder): Plan {
   const root = [node];
   refuseMixture(spread, binder);
   if (spread.sharded.length > 0 || spread.reference) checkTargets(node, spread, binder);
-  checkKeyAssignments(node, spread, binder);
   const current = planCurrentOf(node, spread, context, text);
   if (current !== undefined) return current;
-  const target = targetOf(query);
-  const isMerge = 'MergeStmt' in node;
+  const target = targetOf(query.from);
+  const moves = movesOf(node, target, binder);
+  checkKeyAssignments(node, spread, binder, moves === undefined ? undefined : node);
   const writesReference = spread.all.some(
     ({ entry }) => entry.kind === 'reference' && writtenTables(node).includes(entry.relation?.name ?? ''),
   );
@@ -118,16 +141,23 @@ export function planModify(node: Node, binder: Binder): Plan {
     const sql = text.template(sizeEdits(root, context, text, computed));
     return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql, computed: computed.expressions };
   }
-  if (isMerge) {
-    throw refuse(
-      'MERGE into sharded or reference tables',
-      'Use INSERT … ON CONFLICT, or UPDATE and INSERT in one transaction.',
-    );
+  if ('MergeStmt' in node) {
+    const merged = node.MergeStmt;
+    const into = query.from?.kind === 'join' ? targetOf(query.from.right) : target;
+    if (into === undefined) throw refuse('this MERGE', 'Use INSERT … ON CONFLICT.');
+    const routing = mergeRouting(merged, query, into, spread, binder);
+    checkSystemColumns(root, text, spread);
+    checkCalls(root, 'several shards', context, text);
+    return modifyPlan(node, binder, 'sum', routing, undefined);
   }
   // Those are computed on the home shard first, which is done for statements on several shards.
   const tellsOfSession = callsOf(root, context).some(isOfSession);
   if (!writesReference && !tellsOfSession) {
     const pinned = pinnedRouting(spread.sharded, text);
+    if (pinned !== undefined && moves !== undefined) {
+      checkCalls(root, 'several shards', context, text);
+      return modifyPlan(node, binder, 'sum', pinned, moves);
+    }
     if (pinned !== undefined) {
       checkCalls(root, 'one shard', context, text);
       return { kind: 'pass', routing: pinned, access: 'write', sql: 'client', computed: [] };
@@ -147,7 +177,8 @@ export function planModify(node: Node, binder: Binder): Plan {
   checkSystemColumns(root, text, spread);
   checkCalls(root, 'several shards', context, text);
   const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
-  return modifyPlan(node, binder, 'sum', anchoring);
+  const oneShard = tellsOfSession ? 'it asks for what the home shard tells of the session' : pinObstacle(spread);
+  return { ...modifyPlan(node, binder, 'sum', scatterRouting(anchoring, text), moves), obstacles: { oneShard } };
 }
 
 /** Every shard has a copy, so every shard must do the same to it. */
@@ -171,21 +202,30 @@ function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
   }
   checkSystemColumns([node], binder.text);
   checkImplied([node], 'several shards', binder.context, binder.text);
-  return modifyPlan(node, binder, 'one', []);
+  const oneShard = 'every shard has a copy of the reference table';
+  return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
 }
 
-function modifyPlan(node: Node, binder: Binder, outcome: 'sum' | 'one', anchors: Spread['sharded']): Plan {
+function modifyPlan(
+  node: Node,
+  binder: Binder,
+  outcome: 'sum' | 'one',
+  routing: Routing,
+  moves: RowMoves | undefined,
+): Extract<Plan, { kind: 'modify' }> {
   const { context, text } = binder;
   const computed = new ComputedList();
   // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.
   const edits = computeOnce([node], context, text, computed);
   return {
     kind: 'modify',
-    routing: scatterRouting(anchors, text),
-    sql: text.template(edits),
+    routing,
+    // What is put behind it must not stand behind a semicolon or a comment of the client's.
+    sql: moves === undefined ? text.template(edits) : text.pieces(text.start, text.end, edits),
     computed: computed.expressions,
-    tag: 'DeleteStmt' in node ? 'DELETE' : 'UPDATE',
+    tag: 'DeleteStmt' in node ? 'DELETE' : 'MergeStmt' in node ? 'MERGE' : 'UPDATE',
     outcome,
     returning: isReturning(node),
+    moves,
   };
 }

@@ -2,7 +2,7 @@
 
 import type { SelectStmt } from 'libpg-query';
 
-import { PgError, refuse, sqlstate } from '../base/errors.js';
+import { refuse, refusedConstruct } from '../base/errors.js';
 import type { Binder } from './bind.js';
 import { runsAnywhere } from './check-implied.js';
 import { checkCalls } from './checks.js';
@@ -11,11 +11,14 @@ import { DistributionCheck } from './distribution.js';
 import { changesNothing } from './code/conduct.js';
 import { callsOf, isOfSession, userConduct, userRoutines } from './functions.js';
 
-import type { Plan, Routing } from './plan.js';
+import { pinObstacle } from './obstacles.js';
+import type { Obstacles, Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
+import { planBroadcasts } from './plan-broadcast.js';
 import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
+import { sessionViewEdits } from './session-views.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { checkSystemColumns, namesSystemColumns, readsTableOid } from './system-columns.js';
@@ -94,7 +97,8 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     checkCalls(root, 'home', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     const computed = new ComputedList();
-    const sql = text.template(sizeEdits(root, context, text, computed));
+    const own = sessionViewEdits(root, context, text, computed);
+    const sql = text.template([...own, ...sizeEdits(root, context, text, computed)]);
     return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }
   // The home shard tells of all shards, and its oids are the ones that clients know.
@@ -107,12 +111,23 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     return { kind: 'pass', routing: pinned, access, sql: 'client', computed: [] };
   }
-  return tryScatter(select, query, spread, binder) ?? planCombine(select, query, spread, binder);
+  const oneShard = tellsOfHome
+    ? 'it asks for what the home shard tells: sizes, oids of tables, the session'
+    : pinObstacle(spread);
+  const scattered = tryScatter(select, query, spread, binder);
+  if (typeof scattered !== 'string') return withObstacles(scattered, { oneShard });
+  const combined = planCombine(select, query, spread, binder);
+  const broadcasts = spread.home ? [] : planBroadcasts(select, combined.shipments, binder);
+  return withObstacles({ ...combined, broadcasts }, { oneShard, scatter: scattered });
 }
 
-/** Rungs 3 and 4; undefined where they are not exact. */
-function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan | undefined {
-  if (spread.home) return undefined;
+function withObstacles(plan: Plan, obstacles: Obstacles): Plan {
+  return plan.kind === 'scatter' || plan.kind === 'combine' ? { ...plan, obstacles } : plan;
+}
+
+/** Rungs 3 and 4, or why they are not exact. */
+function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan | string {
+  if (spread.home) return 'it reads rows of the home shard, which the other shards do not have';
   const { context, text } = binder;
   const root = [select];
   try {
@@ -122,8 +137,9 @@ function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Bi
     const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
     return planScatter(select, query, anchoring, ungrouped, binder, new ComputedList());
   } catch (error) {
-    if (error instanceof PgError && error.sqlstate === sqlstate.featureNotSupported) return undefined;
-    throw error;
+    const construct = refusedConstruct(error);
+    if (construct === undefined) throw error;
+    return construct;
   }
 }
 

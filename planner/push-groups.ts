@@ -15,7 +15,7 @@ import { isSingle } from './from-entries.js';
 import { levelText, type LevelText } from './level-text.js';
 import type { Aliased, NamedColumns } from './named-columns.js';
 import type { Edit } from './parse/splice.js';
-import { occurrencesOf, queryFacts, type Occurrence } from './pins.js';
+import { queryFacts, type Occurrence } from './pins.js';
 import type { SqlPiece } from './plan.js';
 import { printCondition } from './print-condition.js';
 import {
@@ -43,6 +43,8 @@ export interface StatementParts {
   readonly named: NamedColumns;
   readonly aliased: Aliased;
   readonly conditions: EntryConditions;
+  /** All occurrences of relations, with what the statement says of them. */
+  readonly occurrences: readonly Occurrence[];
 }
 
 interface Member {
@@ -73,9 +75,8 @@ export function pushGroups(query: Query, parts: StatementParts): readonly Pushed
 }
 
 /** Sharded relations that every row of FROM has a row of. */
-function membersOf(query: Query, select: SelectStmt, { binder }: StatementParts): readonly Member[] {
+function membersOf(query: Query, select: SelectStmt, { binder, occurrences }: StatementParts): readonly Member[] {
   const { text } = binder;
-  const occurrences = occurrencesOf(query);
   const plain = new Set<number>();
   const collect = (node: unknown): void => {
     void someNode(node, (each) => {
@@ -208,13 +209,13 @@ interface Filter {
 /** Conditions that read nothing but the group's columns. */
 function filtersOf(group: readonly Member[], { binder, conditions }: StatementParts): readonly Filter[] {
   const placed = group.flatMap(({ entry }) => conditions.get(entry) ?? []);
-  const scopes = new Map(placed.map(({ node, scope }) => [node, scope]));
-  return [...scopes].flatMap(([node, scope]): Filter[] => {
+  const resolvers = new Map(placed.map(({ node, resolve }) => [node, resolve]));
+  return [...resolvers].flatMap(([node, resolve]): Filter[] => {
     const members = new Set<number>();
     const pieces = printCondition(
       node,
       (reference) => {
-        const term = scope.resolve(reference)?.term;
+        const term = resolve(reference);
         const member = group.findIndex((each) => each.entry.columns.some((column) => column.term === term));
         const at = group[member]?.entry.columns.findIndex((column) => column.term === term) ?? -1;
         const name = group[member]?.relation.columns[at]?.name;

@@ -15,6 +15,7 @@ import { levelText, type LevelText } from './level-text.js';
 import type { Edit } from './parse/splice.js';
 import { occurrencesOf, type Occurrence } from './pins.js';
 import type { Routing, Shipment, SqlPiece } from './plan.js';
+import type { PlacedCondition } from './pushdown.js';
 import type { DeclaredType, Entry, Query, Qualifier, Scope, Subquery } from './query.js';
 import { scatterRouting } from './routing.js';
 import type { Extent } from './select-text.js';
@@ -43,14 +44,32 @@ export interface Level {
   readonly once: readonly Edit[];
   /** The statement itself, whose rows all are wanted. */
   readonly isTop: boolean;
+  /** Conditions around it, on its outputs. */
+  readonly outside: readonly PlacedCondition[];
+}
+
+/** How a query stands in the statement. */
+export interface Standing {
+  /** The statement itself. */
+  readonly isTop: boolean;
+  /** Conditions around it, on its outputs. */
+  readonly outside: readonly PlacedCondition[];
+  /** All occurrences of relations, with what the statement says of them; undefined where the query is bound twice. */
+  readonly occurrences: readonly Occurrence[] | undefined;
 }
 
 /** A level that stands by itself and does nothing that must not be done on several shards. */
-export function pushableLevel(query: Query, binder: Binder, once: readonly Edit[], isTop: boolean): Level | undefined {
+export function pushableLevel(
+  query: Query,
+  binder: Binder,
+  once: readonly Edit[],
+  { isTop, outside, occurrences: all }: Standing,
+): Level | undefined {
   const { select, scope } = query;
   if (query.kind !== 'select' || select === undefined || query.from === undefined) return undefined;
   if (select.lockingClause !== undefined || select.intoClause !== undefined) return undefined;
-  const occurrences = occurrencesOf(query);
+  const own = occurrencesOf(query);
+  const occurrences = own.map((one) => all?.find(({ entry }) => entry === one.entry) ?? one);
   const isSharded = occurrences.some(({ entry }) => entry.kind === 'sharded');
   if (!isSharded || readsCommonTable(select, scope) || !isClosed(query)) return undefined;
   const { context, text } = binder;
@@ -59,7 +78,7 @@ export function pushableLevel(query: Query, binder: Binder, once: readonly Edit[
   const written = levelText(select, text);
   if (written === undefined) return undefined;
   const targets = targetsOf(select.targetList, scope);
-  return { query, select, scope, written, targets, occurrences, binder, once, isTop };
+  return { query, select, scope, written, targets, occurrences, binder, once, isTop, outside };
 }
 
 /** A WITH query of this statement: the shards do not have it. */
@@ -206,6 +225,7 @@ export function shipmentOfColumns(
     routing,
     sql,
     primaryKey: [],
+    probed: [],
     always: true,
   };
 }

@@ -5,45 +5,63 @@
 
 import type { SelectStmt } from 'libpg-query';
 
+import { entriesOf } from './from-entries.js';
 import { pushAggregates } from './push-aggregates.js';
-import { pushResult } from './push-result.js';
-import { pushRows } from './push-rows.js';
 import { pushGroups, type StatementParts } from './push-groups.js';
 import { outsideSubqueries, pushableLevel, type PushedQuery } from './push-level.js';
-import type { FromNode, Query } from './query.js';
+import { pushResult } from './push-result.js';
+import { pushRows } from './push-rows.js';
+import type { Entry, Query } from './query.js';
 
-export function pushQueries(query: Query, parts: StatementParts): readonly PushedQuery[] {
-  const { binder, once } = parts;
+export function pushQueries(top: Query, parts: StatementParts): readonly PushedQuery[] {
+  const { binder, once, conditions, occurrences } = parts;
   const pushed: PushedQuery[] = [];
-  /** A WITH query that is read twice is bound twice, but stands in the text once. */
+  const bound = countBindings(top);
+  /** A WITH query that is read twice stands in the text once. */
   const seen = new Set<SelectStmt>();
-  const visit = (each: Query): void => {
-    if (each.select !== undefined) {
-      if (seen.has(each.select)) return;
-      seen.add(each.select);
+  /** `place`: where its rows are read in FROM. */
+  const visit = (query: Query, place: Entry | undefined): void => {
+    const { select } = query;
+    const isAlone = select !== undefined && bound.get(select) === 1;
+    if (select !== undefined) {
+      if (seen.has(select)) return;
+      seen.add(select);
     }
-    const level = pushableLevel(each, binder, once, each === query);
+    const level = pushableLevel(query, binder, once, {
+      isTop: query === top,
+      outside: isAlone && place !== undefined ? (conditions.get(place) ?? []) : [],
+      occurrences: isAlone ? occurrences : undefined,
+    });
     const found = level === undefined ? undefined : (pushResult(level) ?? pushAggregates(level) ?? pushRows(level));
     if (level !== undefined && found !== undefined) {
       pushed.push(found);
-      for (const { query: inner } of outsideSubqueries(level)) visit(inner);
+      for (const subquery of outsideSubqueries(level)) visit(subquery.query, undefined);
       return;
     }
-    pushed.push(...pushGroups(each, parts));
-    visitFrom(each.from);
-    for (const { query: inner } of each.subqueries) visit(inner);
-    for (const { query: inner } of each.arms) visit(inner);
-    for (const inner of each.withQueries) visit(inner);
+    if (isAlone) pushed.push(...pushGroups(query, parts));
+    for (const entry of entriesOf(query.from)) if (entry.query !== undefined) visit(entry.query, entry);
+    for (const inner of innerQueries(query)) visit(inner, undefined);
   };
-  const visitFrom = (node: FromNode | undefined): void => {
-    if (node === undefined) return;
-    if (node.kind === 'entry') {
-      if (node.entry.query !== undefined) visit(node.entry.query);
-      return;
-    }
-    visitFrom(node.left);
-    visitFrom(node.right);
-  };
-  visit(query);
+  visit(top, undefined);
   return pushed;
+}
+
+function innerQueries(query: Query): readonly Query[] {
+  return [
+    ...query.subqueries.map((subquery) => subquery.query),
+    ...query.arms.map((arm) => arm.query),
+    ...query.withQueries,
+  ];
+}
+
+/** How often each query is bound: as often as a WITH query is read. */
+function countBindings(top: Query): ReadonlyMap<SelectStmt, number> {
+  const counts = new Map<SelectStmt, number>();
+  const visit = (query: Query): void => {
+    if (query.select !== undefined) counts.set(query.select, (counts.get(query.select) ?? 0) + 1);
+    for (const entry of entriesOf(query.from)) if (entry.query !== undefined) visit(entry.query);
+    for (const inner of innerQueries(query)) visit(inner);
+  };
+  visit(top);
+  return counts;
 }

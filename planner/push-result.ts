@@ -2,6 +2,9 @@
 
 import { quoteIdentifier } from '../catalog/schema.js';
 import { cannotFail } from './failing.js';
+import { readsColumns } from './functions.js';
+import type { SqlPiece } from './plan.js';
+import { printCondition } from './print-condition.js';
 import {
   resultRouting,
   returnsSet,
@@ -33,6 +36,7 @@ export function pushResult(level: Level): PushedQuery | undefined {
       'SELECT * FROM (',
       ...verbatim(level, written.whole),
       `) AS pgring_result (${names})`,
+      ...outsideFilter(level),
     ]),
     covered: [written.whole],
     edits: (index) => {
@@ -60,4 +64,23 @@ function isWorthPushing({ select, binder, occurrences }: Level): boolean {
     (select.whereClause !== undefined && occurrences.filter(({ entry }) => entry.kind === 'sharded').length > 1) ||
     someNode(select.whereClause, (node) => 'SubLink' in node)
   );
+}
+
+/** What is around wants of its rows. */
+function outsideFilter({ outside, query, binder }: Level): readonly SqlPiece[] {
+  const filters = outside.flatMap(({ node, resolve }) => {
+    if (!readsColumns(node)) return [];
+    const pieces = printCondition(
+      node,
+      (reference) => {
+        const term = resolve(reference);
+        const index = term === undefined ? -1 : query.outputs.findIndex((output) => output.term === term);
+        return index < 0 ? undefined : shippedName(index);
+      },
+      binder.context,
+      binder.text,
+    );
+    return pieces === undefined ? [] : [pieces];
+  });
+  return filters.flatMap((pieces, index) => [index === 0 ? ' WHERE ' : ' AND ', ...pieces]);
 }

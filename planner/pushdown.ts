@@ -5,57 +5,97 @@
  * ON of an outer join on its nullable side.
  */
 
-import type { Node } from 'libpg-query';
+import type { ColumnRef, Node } from 'libpg-query';
 
 import type { Binder } from './bind.js';
+import { columnLinks } from './bind-outputs.js';
+import type { PlanContext } from './context.js';
+import type { Term } from './facts.js';
 import type { SqlPiece } from './plan.js';
 import { printCondition } from './print-condition.js';
 import type { Entry, FromNode, Query, Scope } from './query.js';
 import { quoteIdentifier } from '../catalog/schema.js';
-import { conjuncts } from './tree.js';
+import { conjuncts, someNode } from './tree.js';
+import { isSameDeclared } from './value-types.js';
 
-/** A condition where it stands. */
+/** A condition, and what its names mean to the rows that it is applied to: those where it stands, or further inside. */
 export interface PlacedCondition {
   readonly node: Node;
-  readonly scope: Scope;
+  readonly resolve: (reference: ColumnRef) => Term | undefined;
 }
 
 export type EntryConditions = ReadonlyMap<Entry, readonly PlacedCondition[]>;
 
-/** For each occurrence of a relation, the conditions that its rows must meet to matter, those on other columns too. */
-export function conditionsByEntry(query: Query): EntryConditions {
-  const found = new Map<Entry, readonly PlacedCondition[]>();
-  visitQuery(query, found);
-  return found;
+/** For each occurrence of a relation or subquery, the conditions that its rows must meet to matter, those on other columns too. */
+export function conditionsByEntry(query: Query, context: PlanContext): EntryConditions {
+  const visitor = new ConditionVisitor(context);
+  visitor.visitQuery(query, []);
+  return visitor.found;
 }
 
-function visitQuery(query: Query, found: Map<Entry, readonly PlacedCondition[]>): void {
-  const where = query.kind === 'select' ? placed(query.select?.whereClause, query.scope) : [];
-  if (query.from !== undefined) visitFrom(query.from, where, found);
-  for (const { query: inner } of query.subqueries) visitQuery(inner, found);
-  for (const { query: inner } of query.arms) visitQuery(inner, found);
-  for (const inner of query.withQueries) visitQuery(inner, found);
-}
+class ConditionVisitor {
+  readonly found = new Map<Entry, readonly PlacedCondition[]>();
+  readonly #context: PlanContext;
 
-function visitFrom(
-  node: FromNode,
-  conditions: readonly PlacedCondition[],
-  found: Map<Entry, readonly PlacedCondition[]>,
-): void {
-  if (node.kind === 'entry') {
-    if (node.entry.query === undefined) found.set(node.entry, conditions);
-    else visitQuery(node.entry.query, found);
-    return;
+  constructor(context: PlanContext) {
+    this.#context = context;
   }
-  const { join, left, right, on } = node;
-  const own = on === undefined ? [] : placed(on.condition, on.scope);
-  const both = [...conditions, ...own];
-  visitFrom(left, join === 'inner' ? both : join === 'left' ? conditions : join === 'right' ? own : [], found);
-  visitFrom(right, join === 'inner' ? both : join === 'right' ? conditions : join === 'left' ? own : [], found);
+
+  /** `outside`: conditions on the query's outputs. */
+  visitQuery(query: Query, outside: readonly PlacedCondition[]): void {
+    const { select, scope } = query;
+    if (query.from !== undefined) {
+      const where = query.kind === 'select' ? placed(select?.whereClause, scope) : [];
+      const links = columnLinks(query, this.#context).filter((link) => link.transparent);
+      const inside = outside.map((condition) =>
+        translated(condition, (term) => links.find(({ output }) => output.term === term)?.inner),
+      );
+      this.#visitFrom(query.from, [...where, ...inside]);
+    }
+    for (const { query: inner } of query.subqueries) this.visitQuery(inner, []);
+    const isLimited = select?.limitCount !== undefined || select?.limitOffset !== undefined;
+    const passes = query.kind === 'set operation' && !isLimited;
+    for (const { query: arm } of query.arms) this.visitQuery(arm, passes ? throughArm(outside, query, arm) : []);
+    for (const inner of query.withQueries) this.visitQuery(inner, []);
+  }
+
+  #visitFrom(node: FromNode, conditions: readonly PlacedCondition[]): void {
+    if (node.kind === 'entry') {
+      this.found.set(node.entry, conditions);
+      if (node.entry.query !== undefined) this.visitQuery(node.entry.query, conditions);
+      return;
+    }
+    const { join, left, right, on } = node;
+    const own = on === undefined ? [] : placed(on.condition, on.scope);
+    const both = [...conditions, ...own];
+    this.#visitFrom(left, join === 'inner' ? both : join === 'left' ? conditions : join === 'right' ? own : []);
+    this.#visitFrom(right, join === 'inner' ? both : join === 'right' ? conditions : join === 'left' ? own : []);
+  }
+}
+
+function translated({ node, resolve }: PlacedCondition, inward: (term: Term) => Term | undefined): PlacedCondition {
+  return {
+    node,
+    resolve: (reference) => {
+      const term = resolve(reference);
+      return term === undefined ? undefined : inward(term);
+    },
+  };
+}
+
+/** Into an arm of a set operation, where a column has the very type that it has outside. */
+function throughArm(conditions: readonly PlacedCondition[], query: Query, arm: Query): readonly PlacedCondition[] {
+  return conditions.map((condition) =>
+    translated(condition, (term) => {
+      const index = query.outputs.findIndex((output) => output.term === term);
+      const inner = arm.outputs[index];
+      return isSameDeclared(query.outputs[index]?.type, inner?.type) ? inner?.term : undefined;
+    }),
+  );
 }
 
 function placed(condition: Node | undefined, scope: Scope): readonly PlacedCondition[] {
-  return conjuncts(condition).map((node) => ({ node, scope }));
+  return conjuncts(condition).map((node) => ({ node, resolve: (reference) => scope.resolve(reference)?.term }));
 }
 
 /** The conditions that read nothing but the entry's own columns, as SQL over its relation; undefined when there are none. */
@@ -73,13 +113,17 @@ export function ownConditions(
 }
 
 /** What a condition says of the entry's columns alone: all of it, or what each arm of an OR says of them. */
-function ownCondition(entry: Entry, { node, scope }: PlacedCondition, binder: Binder): readonly SqlPiece[] | undefined {
+function ownCondition(
+  entry: Entry,
+  { node, resolve }: PlacedCondition,
+  binder: Binder,
+): readonly SqlPiece[] | undefined {
   if (!readsColumn(node)) return undefined;
   const whole = printCondition(
     node,
     (reference) => {
-      const column = scope.resolve(reference);
-      const index = column === undefined ? -1 : entry.columns.findIndex(({ term }) => term === column.term);
+      const found = resolve(reference);
+      const index = found === undefined ? -1 : entry.columns.findIndex(({ term }) => term === found);
       const name = entry.relation?.columns[index]?.name;
       return name === undefined ? undefined : quoteIdentifier(name);
     },
@@ -89,7 +133,11 @@ function ownCondition(entry: Entry, { node, scope }: PlacedCondition, binder: Bi
   if (whole !== undefined || !('BoolExpr' in node) || node.BoolExpr.boolop !== 'OR_EXPR') return whole;
   const arms: (readonly SqlPiece[])[] = [];
   for (const arm of node.BoolExpr.args ?? []) {
-    const pieces = ownConditions(entry, placed(arm, scope), binder);
+    const pieces = ownConditions(
+      entry,
+      conjuncts(arm).map((part) => ({ node: part, resolve })),
+      binder,
+    );
     if (pieces === undefined) return undefined;
     arms.push(pieces);
   }
@@ -101,5 +149,5 @@ function separated(parts: readonly (readonly SqlPiece[])[], separator: string): 
 }
 
 function readsColumn(node: Node): boolean {
-  return JSON.stringify(node).includes('"ColumnRef"');
+  return someNode(node, (part) => 'ColumnRef' in part);
 }

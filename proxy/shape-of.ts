@@ -6,7 +6,7 @@ import { readRowDescription } from '../wire/backend.js';
 import { encodeRowDescription } from '../wire/encode-backend.js';
 import type { StatementShape } from '../router/execute/context.js';
 import { describeInFormats } from '../router/execute/describe.js';
-import { explainDescription } from '../router/execute/explain.js';
+import { explainDescription } from '../router/execute/explain-deliver.js';
 import { describeCursor } from './cursors.js';
 import { planPrepared } from './plan-prepared.js';
 import { inPreparedText, type PreparedStatement } from './prepared.js';
@@ -46,7 +46,7 @@ export async function shapeOf(scope: SessionScope, statement: PreparedStatement)
       return { parameterTypes: [], rowDescription: plan.move ? undefined : await fetched(scope, plan.name) };
     case 'explain': {
       const { parameterTypes } = plan.inner.kind === 'execute' ? noShape : await inferred(scope, plan, statement);
-      return { parameterTypes, rowDescription: explainDescription };
+      return { parameterTypes, rowDescription: explainDescription(plan, []) };
     }
     case 'create table as':
       return plan.executed === undefined ? await inferred(scope, plan, statement) : noShape;

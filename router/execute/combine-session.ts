@@ -5,6 +5,8 @@
  * shipped is read on the transaction's own connections, so it sees its own writes.
  */
 
+import { temporarySchema } from '../../catalog/resolve.js';
+import { quoteIdentifier } from '../../catalog/schema.js';
 import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { BackendConnection } from '../backend/connection.js';
@@ -23,7 +25,7 @@ const BINARY = 1;
 const RESULT_NAME = 'pgring_result';
 export const RESULT_TABLE = `pg_temp.${RESULT_NAME}`;
 /** A relation up to that size travels as array parameters. */
-const ARRAY_ROWS = 1_000;
+export const ARRAY_ROWS = 1_000;
 const ARRAY_BYTES = 64 * 1024;
 /** More rows than that are worth statistics, without which PostgreSQL plans for very few. */
 const ANALYZED_ROWS = 1_000;
@@ -69,8 +71,9 @@ export async function openCombineSession(
 ): Promise<CombineSession> {
   const values = await bindValues(context, statement, plan.computed);
   const { transaction } = context;
-  // What the transaction has changed, only its own connection knows.
-  const known = transaction.isOpen || !hasTypes(statement) ? await context.inferShape(statement) : undefined;
+  // What the transaction has changed, only its own connection knows; and so it is with temporary tables and views.
+  const isOwn = transaction.isOpen || statement.expanded !== undefined || plan.shipments.some(isTemporary);
+  const known = isOwn || !hasTypes(statement) ? await context.inferShape(statement) : undefined;
   const parameters =
     known === undefined ? statement.parameters : { ...statement.parameters, types: known.parameterTypes };
   const ownTransaction = openSnapshot(context, plan);
@@ -107,6 +110,10 @@ export async function openCombineSession(
     if (ownTransaction && transaction.isOpen) await transaction.rollback();
     throw error;
   }
+}
+
+function isTemporary({ relation }: Shipment): boolean {
+  return relation?.startsWith(`${quoteIdentifier(temporarySchema)}.`) === true;
 }
 
 function freeing(committed: Promise<unknown> = Promise.resolve()): Promise<void> {
@@ -223,7 +230,7 @@ class Receiver {
     const name = tableName(relation.index);
     this.#places.set(relation.index, `pg_temp.${name}`);
     const rows = await this.#finisher.load(name, relation, preceded(held, relation.rows));
-    if (rows > ANALYZED_ROWS) await this.#finisher.analyze(name);
+    if (rows > ANALYZED_ROWS) await this.#finisher.prepareForReading(name, relation.shipment);
   }
 
   #render(places: ReadonlyMap<number, string>): string {
@@ -248,7 +255,9 @@ function tableName(shipment: number): string {
 }
 
 /** Reads rows as long as they are few. `complete`: there are no more. */
-async function holdFew(rows: RowStream): Promise<{ readonly runs: readonly RowRun[]; readonly complete: boolean }> {
+export async function holdFew(
+  rows: RowStream,
+): Promise<{ readonly runs: readonly RowRun[]; readonly complete: boolean }> {
   const runs: RowRun[] = [];
   let count = 0;
   let bytes = 0;

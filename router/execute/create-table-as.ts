@@ -42,13 +42,22 @@ export async function executeCreateTableAs(
   statement: BoundStatement,
   plan: CreateTableAsPlan,
 ): Promise<void> {
+  await deliverTag(context.output, await createTableAs(context, statement, plan));
+}
+
+/** Does all but tell that it is done; returns the command tag. */
+export async function createTableAs(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: CreateTableAsPlan,
+): Promise<string> {
   const { tag, notices } = await inTransaction(context, async () => await createAndFill(context, statement, plan));
   if (plan.persistence === 'TEMPORARY ') await context.noteTemporaryChange();
   else await context.noteCatalogChange();
   for (const notice of notices) {
     await send(context.output, encodeNoticeResponse({ severity: 'NOTICE', sqlstate: '00000', ...notice }));
   }
-  await deliverTag(context.output, tag);
+  return tag;
 }
 
 async function createAndFill(

@@ -1,146 +1,218 @@
-/** EXPLAIN: pgring's own plan, then the plan of each shard that the statement goes to. */
+/**
+ * EXPLAIN: pgring's own plan, with what keeps the statement from a lower rung, and the plan of every shard that takes part.
+ * With ANALYZE all of it runs, writes included; what is shipped is then read twice, once to be explained.
+ */
 
-import { refuse, type PgError } from '../../base/errors.js';
+import { PgError, refuse } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import { describePlan } from '../../planner/explain-text.js';
-import type { Plan, SqlTemplate } from '../../planner/plan.js';
-import { readDataRow } from '../../wire/backend.js';
-import { encodeDataRow, encodeRowDescription } from '../../wire/encode-backend.js';
-import { shardOf } from '../transaction/session-backends.js';
-import { frameEnd } from '../merge/stream.js';
-import { send, type BoundStatement, type ExecutionContext } from './context.js';
-import { deliverTag } from './deliver.js';
+import type { Plan, Routing, Shipment, SqlTemplate } from '../../planner/plan.js';
+import { openCombineSession } from './combine-session.js';
+import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
+import { createTableAs } from './create-table-as.js';
+import { deliverExplanation } from './explain-deliver.js';
+import { explainOn, explainSql } from './explain-shard.js';
+import type { ExplainedPart, ExplainPlan, Explanation } from './explanation.js';
 import { inTransaction } from './in-transaction.js';
-import { passTo } from './pass.js';
+import { insertSelect } from './insert-select.js';
 import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
-import { ShardRows } from './shard-rows.js';
+import { splitByOwner } from './write.js';
 
-type ExplainPlan = Extract<Plan, { readonly kind: 'explain' }>;
-
-const TEXT_OID = 25;
-export const explainDescription = encodeRowDescription([
-  { name: 'QUERY PLAN', tableOid: 0, columnNumber: 0, typeOid: TEXT_OID, typeSize: -1, typeModifier: -1, format: 0 },
-]);
+type Inner<Kind extends Plan['kind']> = Extract<Plan, { readonly kind: Kind }>;
 
 export async function executeExplain(
   context: ExecutionContext,
   statement: BoundStatement,
   plan: ExplainPlan,
 ): Promise<void> {
-  const { inner } = plan;
-  if (inner.kind === 'refuse') throw inner.error;
-  if (inner.kind === 'combine') {
-    await explainCombine(context, statement, plan, inner);
-    return;
-  }
-  const shardSql = shardStatement(plan, inner);
-  if (shardSql === undefined) throw cannotExplain(inner.kind);
-  if (inner.kind === 'insert' && plan.analyze) {
-    throw refuse('EXPLAIN ANALYZE of an INSERT that is split by owner', 'Leave out ANALYZE.');
-  }
-  const values = await bindValues(context, statement, shardSql.computed);
-  const shards = await routeStatement(context, shardSql.routing, values);
-  const limit =
-    inner.kind === 'scatter' ? sumCounts(readCount(inner.limit, values), readCount(inner.offset, values)) : undefined;
-  const sql = `${plan.prefix}${renderSql(shardSql.sql, statement, values, limit)}`;
-  const parameters = await parametersFor(context, statement, []);
-  if (plan.format !== 'text') {
-    const [only] = shards;
-    if (shards.length !== 1 || only === undefined) {
-      throw refuse(`EXPLAIN (FORMAT ${plan.format}) of a statement for several shards`, 'Use the text format.');
-    }
-    await passTo(context, statement, only, inner.kind !== 'scatter', { sql, parameters });
-    return;
-  }
-  const writes = plan.analyze && inner.kind !== 'scatter';
-  const explainAll = async (): Promise<readonly string[]> => {
-    const texts = await Promise.all(
-      shards.map(async (shard) => await explainOn(context, shard, writes, { sql, parameters, resultFormats: [] })),
-    );
-    return texts.flat();
-  };
-  const shardLines = writes && shards.length > 1 ? await inTransaction(context, explainAll) : await explainAll();
-  await deliverLines(context, statement, [...describePlan(inner), ...shardLines]);
+  const started = performance.now();
+  const explanation = await explain(context, statement, plan);
+  await deliverExplanation(context, statement, plan, explanation, performance.now() - started);
 }
 
-async function deliverLines(
+async function explain(context: ExecutionContext, statement: BoundStatement, plan: ExplainPlan): Promise<Explanation> {
+  const { inner } = plan;
+  switch (inner.kind) {
+    case 'pass':
+    case 'scatter':
+    case 'modify':
+      return await explainOnShards(context, statement, plan, inner);
+    case 'insert':
+      return await explainInsert(context, statement, plan, inner);
+    case 'combine':
+      return await explainCombine(context, statement, plan, inner);
+    case 'insert select': {
+      if (!plan.analyze) return await explainShipments(context, statement, plan, inner);
+      const values = await bindValues(context, statement, []);
+      const count = await insertSelect(context, statement, inner);
+      return { parts: [], report: undefined, notes: [`Inserted: ${count} rows`], values };
+    }
+    case 'create table as': {
+      const values = await bindValues(context, statement, []);
+      return {
+        parts: [],
+        report: undefined,
+        notes: [`Done: ${await createTableAs(context, statement, inner)}`],
+        values,
+      };
+    }
+    case 'refuse':
+      throw inner.error;
+    default:
+      throw cannotExplain(inner.kind);
+  }
+}
+
+/** Shards and what each of them is to explain. */
+interface Task {
+  readonly shard: ShardId;
+  readonly sql: string | Buffer;
+  /** The SQL is the client's own: what a server finds wrong in it, it finds there. */
+  readonly verbatim?: boolean;
+}
+
+async function explainOnShards(
   context: ExecutionContext,
   statement: BoundStatement,
-  lines: readonly string[],
-): Promise<void> {
-  if (statement.describe) await send(context.output, explainDescription);
-  for (const line of lines) await send(context.output, encodeDataRow([line]));
-  await deliverTag(context.output, 'EXPLAIN');
+  plan: ExplainPlan,
+  inner: Inner<'pass'> | Inner<'scatter'> | Inner<'modify'>,
+): Promise<Explanation> {
+  const template: SqlTemplate = inner.sql === 'client' ? plan.statement : inner.sql;
+  const values = await bindValues(context, statement, inner.computed);
+  const isOpen = leavesParameters(plan, statement);
+  const limit =
+    inner.kind !== 'scatter' || isOpen
+      ? undefined
+      : sumCounts(readCount(inner.limit, values), readCount(inner.offset, values));
+  const unknown = isOpen && dependsOnParameters(inner.routing);
+  const shards = unknown ? [context.topology.home] : await routeStatement(context, inner.routing, values);
+  const sql = renderSql(template, statement, values, limit);
+  const wrote = inner.kind === 'pass' ? inner.access === 'write' : inner.kind === 'modify' || inner.locks;
+  const tasks = shards.map((shard) => ({ shard, sql, verbatim: inner.sql === 'client' }));
+  const part = await explainTasks(context, statement, plan, tasks, plan.analyze && wrote);
+  const notes = unknown ? ["The values of the parameters say which shard: this is the home shard's plan."] : [];
+  return { parts: [part], report: undefined, notes, values };
 }
 
-/** What is shipped, and how each shard reads it. The rest is planned when the rows are there. */
+async function explainInsert(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ExplainPlan,
+  inner: Inner<'insert'>,
+): Promise<Explanation> {
+  const values = await bindValues(context, statement, inner.computed);
+  const tasks = await splitByOwner(context, statement, inner, values);
+  return {
+    parts: [await explainTasks(context, statement, plan, tasks, plan.analyze)],
+    report: undefined,
+    notes: [],
+    values,
+  };
+}
+
+async function explainTasks(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ExplainPlan,
+  tasks: readonly Task[],
+  wrote: boolean,
+  role: ExplainedPart['role'] = 'statement',
+): Promise<ExplainedPart> {
+  const parameters = await parametersFor(context, statement, []);
+  const all = async (): Promise<ExplainedPart['shards']> =>
+    await settled(
+      tasks.map(async ({ shard, sql, verbatim }) => {
+        const connection = await context.transaction.enter(shard, wrote);
+        const query = { sql: explainSql(plan, sql), parameters };
+        try {
+          return { shard, explanation: await explainOn(connection, plan, query) };
+        } catch (error) {
+          throw inExplained(error, query.sql, verbatim === true ? String(sql) : undefined, String(statement.sql));
+        }
+      }),
+    );
+  return { role, shards: wrote && tasks.length > 1 ? await inTransaction(context, all) : await all() };
+}
+
+/** The error with its position in the client's text, where what a server read stands in it; else without one. */
+function inExplained(error: unknown, sent: string, own: string | undefined, client: string): unknown {
+  if (!(error instanceof PgError) || error.fields.position === undefined) return error;
+  const { position, ...fields } = error.fields;
+  const inOwn = position - countCharacters(sent.slice(0, sent.length - (own ?? '').length));
+  const start = own === undefined ? -1 : client.indexOf(own);
+  const known = start >= 0 && inOwn > 0 ? { position: countCharacters(client.slice(0, start)) + inOwn } : {};
+  return new PgError(error.sqlstate, error.message, { ...fields, ...known });
+}
+
+/** As PostgreSQL counts them: code points. */
+function countCharacters(text: string): number {
+  return Array.from(text).length;
+}
+
+/** All results; the first error only when nothing runs any more, so that every connection is free again. */
+async function settled<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {
+  const outcomes = await Promise.allSettled(work);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}
+
+/** How the shards read what is shipped. The rest is planned when the rows are there. */
+async function explainShipments(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ExplainPlan,
+  inner: Inner<'combine'> | Inner<'insert select'>,
+): Promise<Explanation> {
+  const values = await bindValues(context, statement, inner.computed);
+  const isShipped = ({ always }: Shipment): boolean => always || context.transaction.isOpen;
+  const parts: ExplainedPart[] = [];
+  for (const [index, shipment] of inner.shipments.entries()) {
+    if (!isShipped(shipment)) continue;
+    const shards = await routeStatement(context, shipment.routing, values);
+    const sql = renderSql(shipment.sql, statement, values);
+    const tasks = shards.map((shard) => ({ shard, sql }));
+    const role = { shipment: index, relation: shipment.relation };
+    parts.push(await explainTasks(context, statement, plan, tasks, false, role));
+  }
+  return { parts, report: undefined, notes: [], values };
+}
+
 async function explainCombine(
   context: ExecutionContext,
   statement: BoundStatement,
   plan: ExplainPlan,
-  inner: Extract<Plan, { readonly kind: 'combine' }>,
-): Promise<void> {
-  if (plan.analyze || plan.format !== 'text') {
-    throw refuse('EXPLAIN ANALYZE, or in another format than text, of a combined statement', 'Use plain EXPLAIN.');
-  }
-  const values = await bindValues(context, statement, inner.computed);
-  const parameters = await parametersFor(context, statement, []);
-  const lines = [...describePlan(inner)];
-  for (const [index, shipment] of inner.shipments.entries()) {
-    if (!shipment.always && !context.transaction.isOpen) continue;
-    const shards = await routeStatement(context, shipment.routing, values);
-    const sql = `${plan.prefix}${renderSql(shipment.sql, statement, values)}`;
-    lines.push(`Shipping {relation ${index}}:`);
-    for (const shard of shards) {
-      lines.push(...(await explainOn(context, shard, false, { sql, parameters, resultFormats: [] })));
-    }
-  }
-  await deliverLines(context, statement, lines);
-}
-
-/** The statement that goes to the shards; undefined for plans that PostgreSQL has no EXPLAIN for. */
-function shardStatement(
-  plan: ExplainPlan,
-  inner: Plan,
-): Pick<Extract<Plan, { kind: 'pass' }>, 'sql' | 'routing' | 'computed'> | undefined {
-  switch (inner.kind) {
-    case 'pass':
-    case 'scatter':
-    case 'modify': {
-      const sql: SqlTemplate = inner.sql === 'client' ? plan.statement : inner.sql;
-      return { sql, routing: inner.routing, computed: inner.computed };
-    }
-    case 'insert': {
-      const rows = inner.rows.flatMap((row, index) => (index === 0 ? row.sql : [', ', ...row.sql]));
-      return { sql: [...inner.head, ...rows, ...inner.tail], routing: { kind: 'home' }, computed: inner.computed };
-    }
-    default:
-      return undefined;
-  }
-}
-
-async function explainOn(
-  context: ExecutionContext,
-  shard: ShardId,
-  writes: boolean,
-  query: Parameters<typeof ShardRows.send>[1],
-): Promise<readonly string[]> {
-  const connection = await context.transaction.enter(shard, writes);
-  const rows = ShardRows.send(connection, query, { portal: '', batchRows: 0 });
-  const lines = [`  Shard ${shardOf(context.topology, shard).name}:`];
+  inner: Inner<'combine'>,
+): Promise<Explanation> {
+  const explanation = await explainShipments(context, statement, plan, inner);
+  if (!plan.analyze) return explanation;
+  const session = await openCombineSession(context, statement, inner);
   try {
-    await rows.describe();
-    for (let run = await rows.next(); run !== undefined; run = await rows.next()) {
-      for (let position = run.start; position < run.end; position = frameEnd(run.bytes, position)) {
-        lines.push(`    ${readDataRow(run.bytes, position)[0]?.toString('utf8') ?? ''}`);
-      }
-    }
-    await rows.close();
-  } catch (error) {
-    await rows.abort();
-    throw error;
+    await session.shardsFree;
+    const query: { sql: string; parameters: BoundParameters } = session;
+    const finish = await explainOn(session.connection, plan, { ...query, sql: explainSql(plan, query.sql) });
+    const shards = [{ shard: context.topology.home, explanation: finish }];
+    return { ...explanation, parts: [...explanation.parts, { role: 'finish', shards }], report: session.report };
+  } finally {
+    await session.end();
   }
-  return lines;
+}
+
+/** GENERIC_PLAN: the statement has parameters, and nobody gives them values. */
+function leavesParameters({ options }: ExplainPlan, { parameters }: BoundStatement): boolean {
+  return parameters.values.length === 0 && options.some((option) => option.startsWith('GENERIC_PLAN'));
+}
+
+function dependsOnParameters(routing: Routing): boolean {
+  if (routing.kind === 'byRow') return routing.key.some(({ kind }) => kind === 'parameter');
+  if (routing.kind !== 'byKey') return false;
+  return routing.alternatives
+    .flat()
+    .some((source) =>
+      source.kind === 'elements'
+        ? source.array.kind === 'parameter'
+        : source.values.some(({ kind }) => kind === 'parameter'),
+    );
 }
 
 function sumCounts(limit: bigint | undefined, offset: bigint | undefined): bigint | undefined {

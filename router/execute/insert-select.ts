@@ -18,8 +18,16 @@ export async function executeInsertSelect(
   statement: BoundStatement,
   plan: InsertSelectPlan,
 ): Promise<void> {
-  const count = await inTransaction(context, async () => await insertRows(context, statement, plan));
-  await deliverTag(context.output, formatTag('INSERT', count));
+  await deliverTag(context.output, formatTag('INSERT', await insertSelect(context, statement, plan)));
+}
+
+/** Returns the number of rows that were stored. */
+export async function insertSelect(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: InsertSelectPlan,
+): Promise<number> {
+  return await inTransaction(context, async () => await insertRows(context, statement, plan));
 }
 
 async function insertRows(

@@ -3,9 +3,10 @@
  * that order; what nobody has pulled yet waits on the server once the connection's own queue is full.
  */
 
-import { readErrorResponse } from '../../wire/backend.js';
+import { assert } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
-import { encodeBind, encodeExecute, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
+import { readErrorResponse, readRowDescription } from '../../wire/backend.js';
+import { encodeBind, encodeDescribe, encodeExecute, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { Exchange } from '../backend/exchange.js';
 import type { RowRun } from '../backend/row-run.js';
@@ -18,6 +19,8 @@ import type { ShardQuery } from './shard-rows.js';
 /** A query of the pipeline, and where its rows are counted. */
 export interface PipelinedQuery extends ShardQuery {
   readonly counts: ShardShipment;
+  /** The types that the planner took its columns to have; undefined where they are a relation's own. */
+  readonly types: readonly number[] | undefined;
 }
 
 export class ShardPipeline {
@@ -33,12 +36,13 @@ export class ShardPipeline {
     this.#exchange = new Exchange(connection);
     this.#exchange.onNotice = onNotice;
     this.#beginning = begin !== undefined;
-    this.streams = queries.map(({ counts }) => new PipelinedRows(async () => await this.#read(counts)));
+    this.streams = queries.map((query) => new PipelinedRows(async () => await this.#read(query)));
     connection.prepared.delete('');
     const oids = connection.oidMap();
-    const messages = queries.flatMap(({ sql, parameters, resultFormats }) => [
+    const messages = queries.flatMap(({ sql, parameters, resultFormats, types }) => [
       encodeParse('', sql, typesForShard(parameters.types, oids)),
       encodeBind({ parameterFormats: parameters.formats, parameters: parameters.values, resultFormats }),
+      ...(types === undefined ? [] : [encodeDescribe('portal', '')]),
       encodeExecute('', 0),
     ]);
     if (begin === undefined) this.#exchange.send([...messages, syncFrame], 1);
@@ -65,13 +69,13 @@ export class ShardPipeline {
     }
   }
 
-  async #read(counts: ShardShipment): Promise<RowRun | undefined> {
-    const reading = this.#nextRows(counts);
+  async #read(query: PipelinedQuery): Promise<RowRun | undefined> {
+    const reading = this.#nextRows(query);
     this.#reading = reading;
     return await reading;
   }
 
-  async #nextRows(counts: ShardShipment): Promise<RowRun | undefined> {
+  async #nextRows({ counts, types }: PipelinedQuery): Promise<RowRun | undefined> {
     for (;;) {
       const item = await this.#exchange.next();
       if (item.kind === 'rows') {
@@ -82,6 +86,7 @@ export class ShardPipeline {
       if (item.type === backendType.errorResponse) throw readErrorResponse(item.frame);
       if (this.#beginning) this.#beginning = item.type !== backendType.readyForQuery;
       else if (item.type === backendType.commandComplete) return undefined;
+      else if (item.type === backendType.rowDescription) checkTypes(item.frame, types);
     }
   }
 }
@@ -104,4 +109,19 @@ class PipelinedRows implements RowStream {
   stop(): void {
     this.#ended = true;
   }
+}
+
+/** From FirstNormalObjectId (access/transam.h) on, oids are of users' types; a domain is described as its base type. */
+const FIRST_USER_OID = 16_384;
+
+/** A query's result has the types that the planner took it to have: else its bytes would be read as something else. */
+function checkTypes(description: Buffer, types: readonly number[] | undefined): void {
+  if (types === undefined) return;
+  readRowDescription(description).forEach(({ typeOid }, index) => {
+    const expected = types[index] ?? 0;
+    assert(
+      expected >= FIRST_USER_OID || typeOid === expected,
+      `column ${index + 1} of what is shipped is of type ${typeOid}, not ${expected}`,
+    );
+  });
 }

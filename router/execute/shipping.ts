@@ -76,8 +76,9 @@ export class Shipping {
       for (const outcome of await Promise.allSettled(
         shards.map(async (shard) => {
           const own = parts.filter(({ route }) => route.includes(shard));
-          const queries = own.map(({ query, counts }): PipelinedQuery => ({
+          const queries = own.map(({ query, counts, shipment }): PipelinedQuery => ({
             ...query,
+            types: shipment.relation === undefined ? shipment.types.map(({ baseTypeOid }) => baseTypeOid) : undefined,
             counts: present(
               counts.find((count) => count.shard === shard),
               'every shard of the route is counted',

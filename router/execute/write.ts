@@ -18,6 +18,7 @@ import { bindValues, parametersFor, renderSql, routeStatement } from './route.js
 import { ShardRows } from './shard-rows.js';
 import type { StatementValues } from './values.js';
 import { inTransaction } from './in-transaction.js';
+import { executeMovingUpdate } from './move-rows.js';
 
 type InsertPlan = Extract<Plan, { readonly kind: 'insert' }>;
 type ModifyPlan = Extract<Plan, { readonly kind: 'modify' }>;
@@ -77,6 +78,10 @@ export async function executeModify(
   statement: BoundStatement,
   plan: ModifyPlan,
 ): Promise<void> {
+  if (plan.moves !== undefined) {
+    await executeMovingUpdate(context, statement, plan, plan.moves);
+    return;
+  }
   const values = await bindValues(context, statement, plan.computed);
   const shards = await routeStatement(context, plan.routing, values);
   const sql = renderSql(plan.sql, statement, values);
@@ -117,7 +122,7 @@ function ownerOfRow(
 }
 
 /** Groups the rows of a VALUES list by the shard that owns them; a reference table's go to every shard. */
-async function splitByOwner(
+export async function splitByOwner(
   context: ExecutionContext,
   statement: BoundStatement,
   plan: InsertPlan,
