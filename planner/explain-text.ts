@@ -2,12 +2,12 @@
 
 import { unreachable } from '../base/assert.js';
 import { builtinTypeName } from './key-family.js';
+import type { LocalCommand } from './local-command.js';
 import type {
   Combination,
   ComputedExpression,
   Gather,
   KeySource,
-  LocalCommand,
   Plan,
   Shipment,
   PlacementChange,

@@ -12,6 +12,7 @@ import { checkCalls } from './checks.js';
 import { ComputedList } from './computed.js';
 import type { PlanContext } from './context.js';
 import { DistributionCheck } from './distribution.js';
+import { callsOf } from './functions.js';
 import type { Broadcast, Shipment } from './plan.js';
 import { shipmentEdits } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
@@ -33,6 +34,7 @@ export function planBroadcasts(
   // Hidden columns are copies of the statement's text, in which no relation may stand.
   const copied = someNode([select.sortClause, select.targetList], (node) => 'SubLink' in node);
   if (sharded < 2 || sharded > MAXIMUM_RELATIONS || outside || copied || namesSystemColumns([select])) return [];
+  if (mayDiffer(select, binder.context)) return [];
   return shipments.flatMap(({ relation, always }, shipment): Broadcast[] => {
     const found = always
       ? [...binder.context.catalog.relations()].find((each) => qualifiedName(each) === relation)
@@ -40,6 +42,23 @@ export function planBroadcasts(
     const plan = found === undefined ? undefined : planBroadcast(select, found, shipment, binder);
     return plan === undefined ? [] : [plan];
   });
+}
+
+/** Whether a part that reads the broadcast relation alone may give one shard another answer than the next. */
+function mayDiffer(select: SelectStmt, context: PlanContext): boolean {
+  const nested = { ...select, limitCount: undefined, limitOffset: undefined, distinctClause: undefined };
+  return (
+    callsOf(select, context).some(({ effect }) => effect !== 'plain' && effect !== 'once') ||
+    someNode(
+      nested,
+      (node) =>
+        ('FuncCall' in node && node.FuncCall.over !== undefined) ||
+        ('SelectStmt' in node &&
+          (node.SelectStmt.limitCount !== undefined ||
+            node.SelectStmt.limitOffset !== undefined ||
+            node.SelectStmt.distinctClause !== undefined)),
+    )
+  );
 }
 
 function planBroadcast(

@@ -208,7 +208,8 @@ function shipmentOf(
   const { relation, sample } = first;
   const isSharded = relation.placement.kind === 'sharded' && places.some((place) => isShardedPlace(place));
   const renamed = places.some(({ location }) => aliased.renamed.has(location));
-  const aliases = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry.alias ?? ''));
+  const entries = places.flatMap(({ occurrences }) => occurrences.map(({ entry }) => entry));
+  const aliases = entries.map(({ alias }) => alias ?? '');
   const primaryKey = relation.uniqueKeys.find((key) => key.primary)?.columns ?? [];
   const dependent = named.grouped && primaryKey.length > 0 ? primaryKey : [];
   const columns = relation.columns.filter(

@@ -3,7 +3,8 @@
 import type { Node, TransactionStmt, VariableSetStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
-import type { Access, LocalCommand, Plan } from './plan.js';
+import type { LocalCommand } from './local-command.js';
+import type { Access, Plan } from './plan.js';
 import { temporaryDdl } from './plan-temporary.js';
 
 function atHome(access: Access): Plan {

@@ -8,7 +8,7 @@ import type { Node, RangeVar, RuleStmt } from 'libpg-query';
 import { refuse } from '../base/errors.js';
 import { temporarySchema } from '../catalog/resolve.js';
 import type { PlanContext } from './context.js';
-import { callsOf } from './functions.js';
+import { callsOf, type FunctionEffect } from './functions.js';
 import type { Plan } from './plan.js';
 import { isTemporaryTarget, resolveRelation } from './scope.js';
 import type { StatementText } from './text.js';
@@ -31,10 +31,11 @@ export function temporaryDdl(transactional = true): Plan {
   return { kind: 'ddl', sql: 'client', where: 'home', transactional, changes: [], notices: [], changesCatalog: true };
 }
 
-/** A rule on a temporary table whose actions know only such tables, and no function that touches others: it runs where they are. */
+/** A rule on a temporary table whose actions know only such tables, and no function that knows others: it runs where they are. */
 export function isTemporaryRule(rule: RuleStmt, context: PlanContext): boolean {
   const names = relationNames([rule.relation, rule.whereClause, rule.actions]);
-  const isOwn = callsOf([rule.whereClause, rule.actions], context).every(({ effect }) => effect !== 'nowhere');
+  const touches: readonly FunctionEffect[] = ['nowhere', 'at home', 'with copies', 'unknown', 'query'];
+  const isOwn = callsOf([rule.whereClause, rule.actions], context).every(({ effect }) => !touches.includes(effect));
   return isOwn && namedSubject(names, context) === 'temporary';
 }
 

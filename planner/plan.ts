@@ -4,11 +4,16 @@
  */
 
 import type { PgError } from '../base/errors.js';
-import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
+import type { CopyFormat } from './copy-format.js';
 import type { Gather } from './gather-plan.js';
+import type { LocalCommand } from './local-command.js';
+import type { RowMoves } from './moved-rows.js';
+import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
+
 import type { SizeFunction } from './size-functions.js';
 
 export type { Combination, Gather, OrderKey, OrderType } from './gather-plan.js';
+export type { CopyFormat };
 
 /**
  * Where a value of the statement comes from.
@@ -129,40 +134,6 @@ export interface Shipment {
   readonly always: boolean;
 }
 
-/** What must be known to move rows of a table to their owners. */
-export interface RowMoves {
-  /** The table, qualified and quoted, and the name that qualifies its columns in the statement, quoted. */
-  readonly relation: string;
-  readonly alias: string;
-  /** Its columns that are stored, quoted. */
-  readonly columns: readonly string[];
-  /** Where each key column stands among the columns. */
-  readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
-}
-
-/** Session and transaction commands, carried out by the session itself. */
-export type LocalCommand =
-  | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
-  | { readonly kind: 'commit'; readonly chain: boolean }
-  | { readonly kind: 'rollback'; readonly chain: boolean }
-  | { readonly kind: 'savepoint'; readonly name: string }
-  | { readonly kind: 'release'; readonly name: string }
-  | { readonly kind: 'rollback to'; readonly name: string }
-  /** DEALLOCATE of a prepared statement, or of all. */
-  | { readonly kind: 'deallocate'; readonly name: string | undefined }
-  /**
-   * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session.
-   * With the tag SELECT it is a set_config() alone, whose row from the home shard is the answer.
-   */
-  | {
-      readonly kind: 'set';
-      readonly tag: string;
-      /** `session` outlives the transaction, `transaction` ends with it, `discard` forgets all that was set before. */
-      readonly scope: 'session' | 'transaction' | 'discard';
-      /** The setting's name in lower case; undefined for those without one (RESET ALL, SET CONSTRAINTS, DISCARD). */
-      readonly name: string | undefined;
-    };
-
 /** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
 export type PlacementChange =
   | {
@@ -176,16 +147,6 @@ export type PlacementChange =
     }
   /** Rows of pgring.placement whose relation no longer exists are removed. */
   | { readonly kind: 'prune' };
-
-/** The format of a COPY, as far as pgring must know it to find rows and columns. */
-export interface CopyFormat {
-  readonly kind: 'text' | 'csv' | 'binary';
-  readonly delimiter: string;
-  readonly nullText: string;
-  readonly header: 'no' | 'yes' | 'match';
-  readonly quote: string;
-  readonly escape: string;
-}
 
 /**
  * Where one relation turns out to be small, its rows go to all shards, as array parameters, and the rest of the statement
@@ -231,11 +192,11 @@ export type ServerPlan =
       readonly shipments: readonly Shipment[];
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
-      /** Functions in it read reference tables, as the session that finishes it sees them: not from inside a transaction. */
-      readonly readsOutside: boolean;
       readonly obstacles?: Obstacles;
       /** What may be done instead, in the order in which it is tried. */
       readonly broadcasts?: readonly Broadcast[];
+      /** Functions in it read reference tables, as the session that finishes it sees them: not from inside a transaction. */
+      readonly readsOutside: boolean;
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL

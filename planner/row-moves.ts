@@ -7,7 +7,7 @@ import { qualifiedName, quoteIdentifier } from '../catalog/schema.js';
 import type { Binder } from './bind.js';
 import { assignedColumns } from './bind-modify.js';
 import { storedModifier } from './key-family.js';
-import type { RowMoves } from './plan.js';
+import type { RowMoves } from './moved-rows.js';
 import type { Entry } from './query.js';
 import { keyColumns } from './routing.js';
 

@@ -177,12 +177,8 @@ function sumOf(type: ValueType | undefined): DeclaredType | undefined {
   }
 }
 
-/** Types of ordered values that have no min() and max(), at least not in every version. */
-const withoutExtremes: ReadonlySet<number> = new Set([typeOid.bool, typeOid.uuid, typeOid.char, typeOid.bytea]);
-
 function typeOfExtreme(type: ValueType | undefined): DeclaredType | undefined {
-  if (type === undefined || type.textOrder === 'nondeterministic' || withoutExtremes.has(type.baseTypeOid))
-    return undefined;
+  if (type === undefined || type.textOrder === 'nondeterministic') return undefined;
   if (orderTypeOf(type) === undefined) return undefined;
   return extremeType(type)?.declared;
 }

@@ -155,7 +155,7 @@ function operatorType(expression: A_Expr, scope: Scope): ValueType | undefined {
   const operator = operatorName(expression.name);
   if (operator === undefined) return undefined;
   if (expression.kind !== 'AEXPR_OP') {
-    return expression.kind === 'AEXPR_NULLIF' ? bareType(typeOf(expression.lexpr, scope)) : plain(typeOid.bool);
+    return expression.kind === 'AEXPR_NULLIF' ? nullIfType(expression, scope) : plain(typeOid.bool);
   }
   if (comparisons.has(operator)) return plain(typeOid.bool);
   if (operator === '||') return concatenatedType(expression, scope);
@@ -165,6 +165,19 @@ function operatorType(expression: A_Expr, scope: Scope): ValueType | undefined {
   if (left === undefined || right === undefined) return undefined;
   if (isExactNumber(left.baseTypeOid) && isExactNumber(right.baseTypeOid)) return plain(widest(left, right));
   return left.baseTypeOid === right.baseTypeOid && isNumber(left.baseTypeOid) ? plain(left.baseTypeOid) : undefined;
+}
+
+/** The type that `=` takes the left side in. */
+function nullIfType({ lexpr, rexpr }: A_Expr, scope: Scope): ValueType | undefined {
+  const left = bareType(typeOf(lexpr, scope));
+  if (left === undefined) return undefined;
+  const right = typeOf(rexpr, scope);
+  const isLiteral =
+    rexpr !== undefined && 'A_Const' in rexpr && (rexpr.A_Const.sval ?? rexpr.A_Const.isnull) !== undefined;
+  const isSame = right?.baseTypeOid === left.baseTypeOid || isLiteral;
+  const { declared: _declared, ...unknown } = left;
+  if (!isSame || left.baseTypeOid === typeOid.cidr) return unknown;
+  return left.baseTypeOid === typeOid.varchar ? textLike(typeOid.text, left) : left;
 }
 
 /** Text beside text, or beside a literal. */
@@ -264,9 +277,29 @@ function hasNoText(nodes: readonly Node[], scope: Scope): boolean {
   });
 }
 
+/** Types that have a min() and max() of their own in every version. */
+const withExtremes: ReadonlySet<number> = new Set([
+  typeOid.int2,
+  typeOid.int4,
+  typeOid.int8,
+  typeOid.oid,
+  typeOid.float4,
+  typeOid.float8,
+  typeOid.numeric,
+  typeOid.date,
+  typeOid.time,
+  typeOid.timetz,
+  typeOid.timestamp,
+  typeOid.timestamptz,
+  typeOid.interval,
+  typeOid.text,
+  typeOid.bpchar,
+]);
+
 /** min() and max() take varchar and name for text. */
 export function extremeType(argument: ValueType | undefined): ValueType | undefined {
   if (argument === undefined) return undefined;
-  const isText = argument.baseTypeOid === typeOid.varchar || argument.baseTypeOid === typeOid.name;
-  return isText ? textLike(typeOid.text, argument) : bareType(argument);
+  const { baseTypeOid, textOrder } = argument;
+  if (baseTypeOid === typeOid.varchar || baseTypeOid === typeOid.name) return textLike(typeOid.text, argument);
+  return withExtremes.has(baseTypeOid) ? bareType(argument) : { baseTypeOid, textOrder };
 }

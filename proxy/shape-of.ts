@@ -1,7 +1,8 @@
 /** What a prepared statement takes and gives, by its plan: most is inferred by a server, and some needs none. */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { LocalCommand, Plan } from '../planner/plan.js';
+import type { LocalCommand } from '../planner/local-command.js';
+import type { Plan } from '../planner/plan.js';
 import { readRowDescription } from '../wire/backend.js';
 import { encodeRowDescription } from '../wire/encode-backend.js';
 import type { StatementShape } from '../router/execute/context.js';

@@ -92,10 +92,18 @@ function shorten(list: readonly string[]): string {
 }
 
 function differences(results: readonly FileResult[]): readonly string[] {
-  const lines = results.flatMap(({ file, outcomes }) =>
-    outcomes.flatMap(({ line, sql, verdict }) =>
-      verdict.kind === 'different' ? [`| ${file}:${line} | ${knownCause(file, sql) ?? '**a defect**'} |`] : [],
-    ),
-  );
-  return lines.length === 0 ? ['None.'] : ['| where | cause |', '| --- | --- |', ...lines];
+  const places = new Map<string, string[]>();
+  for (const { file, outcomes } of results) {
+    for (const { line, sql, verdict } of outcomes) {
+      if (verdict.kind !== 'different') continue;
+      const cause = knownCause(file, sql) ?? '**A defect.**';
+      places.set(cause, [...(places.get(cause) ?? []), `${file}:${line}`]);
+    }
+  }
+  if (places.size === 0) return ['None.'];
+  return [
+    '| count | cause | where |',
+    '| --: | --- | --- |',
+    ...[...places].map(([cause, list]) => `| ${list.length} | ${cause} | ${list.join(', ')} |`),
+  ];
 }

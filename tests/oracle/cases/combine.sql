@@ -209,3 +209,14 @@ UPDATE o SET note = 'new' WHERE id = 3;
 SELECT p.label, o.note, sum(l.q) FROM p, o, l WHERE p.sku = l.sku AND o.id = l.o AND o.n = l.n AND o.id < 6 GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT x.k, c.name FROM (SELECT id, sum(q) AS k FROM o JOIN l ON l.o = o.id AND l.n = o.n GROUP BY id) x JOIN c ON c.id = x.k ORDER BY 1, 2;
 ROLLBACK;
+
+-- section types of what is shipped
+CREATE TABLE t (id int8 PRIMARY KEY, c cidr, i inet, v varchar(9), m numeric, s int2, n name, ch char(4), u uuid, b bool);
+INSERT INTO t SELECT x, ('10.0.' || x % 3 || '.0/24')::cidr, ('10.0.0.' || x)::inet, 'v' || x % 4, x / 4.0, x % 5, 'n' || x % 3, 'c' || x % 2, gen_random_uuid(), x % 2 = 0 FROM generate_series(1, 30) AS x;
+SELECT * FROM (SELECT id, max(c) AS a, min(v) AS b, max(n) AS d, min(ch) AS e, max(m) AS f, max(s) AS g FROM t GROUP BY id) x JOIN generate_series(1, 2) AS k ON k = x.id ORDER BY id;
+SELECT * FROM (SELECT DISTINCT id, nullif(c, c) AS a, nullif(v, 'v1') AS b, nullif(s, m) AS d, nullif(n, 'n1') AS e, nullif(id, 3) AS f FROM t) x JOIN generate_series(1, 3) AS k ON k = x.id ORDER BY id;
+SELECT max(c), min(i), max(v), min(n), max(ch), max(m), max(s) FROM t;
+SELECT s % 2::int2, max(v || n), min(upper(n)), max(left(v, 1)), sum(s + 1::int2), sum(s * m), avg(s + id) FROM t GROUP BY 1 ORDER BY 1;
+SELECT nullif(v, 'v1') AS w, count(*), coalesce(v, 'x') FROM t GROUP BY nullif(v, 'v1'), coalesce(v, 'x') ORDER BY 3;
+SELECT c, count(*), max(CASE WHEN b THEN s ELSE m END), max(greatest(s, id)) FROM t GROUP BY c ORDER BY c;
+SELECT n, ch, b, count(*), bit_or(s), bool_or(b) FROM t GROUP BY n, ch, b ORDER BY 1, 2, 3;
