@@ -20,11 +20,13 @@ export function movesOf(node: Node, target: Entry | undefined, binder: Binder): 
   const references = relation.references.map((oid) => binder.context.catalog.relationByOid(oid));
   const reason = relation.isInherited
     ? 'which is in a tree of inheritance'
-    : relation.isFollowed
-      ? 'which a foreign key ON UPDATE CASCADE, SET NULL or SET DEFAULT points at'
-      : references.some((referenced) => referenced?.placement.kind === 'sharded')
-        ? 'which has a foreign key to a sharded table'
-        : undefined;
+    : binder.context.catalog.code.ofRelation(relation.oid).triggers.length > 0 || relation.hasRowSecurity
+      ? 'which has triggers or row security, that would see a DELETE and an INSERT'
+      : relation.isFollowed
+        ? 'which a foreign key ON UPDATE CASCADE, SET NULL or SET DEFAULT points at'
+        : references.some((referenced) => referenced?.placement.kind === 'sharded')
+          ? 'which has a foreign key to a sharded table'
+          : undefined;
   if (reason !== undefined) {
     throw refuse(
       `an update of the shard key of "${relation.name}", ${reason},`,

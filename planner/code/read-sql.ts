@@ -252,6 +252,8 @@ export class SqlReader extends ConductBuilder {
         for (const oid of [trigger.routine, ...trigger.uses]) this.#imply(oid, searchPath);
       }
     }
+    // A statement on a table reaches those that inherit from it.
+    for (const other of relation.isInherited ? catalog.relations() : []) if (other.isInherited) this.#change(other);
     for (const oid of code.cascades) {
       const cascaded = catalog.relationByOid(oid);
       if (cascaded === undefined) continue;

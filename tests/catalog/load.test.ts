@@ -227,6 +227,24 @@ describe('loadSnapshot', () => {
     expect(snapshot.functions(undefined, 'no_such_function')).toBeUndefined();
   });
 
+  it('loads the bodies of functions, and what relations run', () => {
+    const { code } = snapshot;
+    expect(
+      code.routines('sales', 'price').map(({ source, arguments: [argument] }) => [argument?.typeName, source]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['integer', 'SELECT $1'],
+        ['text', 'SELECT 1'],
+      ]),
+    );
+    const [trigger] = code.ofRelation(relation('public', 'countries').oid).triggers;
+    expect(trigger).toMatchObject({ name: 'change', timing: 'after', isForEachRow: true, events: ['insert'] });
+    expect(code.routine(trigger?.routine ?? 0)).toMatchObject({ language: 'plpgsql', returnType: 'trigger' });
+    expect(code.ofRelation(relation('public', 'audit').oid).triggers).toEqual([]);
+    expect(code.ofRelation(relation('public', 'audit').oid).rules).toHaveLength(1);
+    expect(code.ofRelation(relation('public', 'v2').oid).policies).toEqual([]);
+  });
+
   it('gives each snapshot a version of its own, and shares what the server itself brings', async () => {
     const again = await loadSnapshot(connection.query, database);
     expect(again.version).not.toBe(snapshot.version);

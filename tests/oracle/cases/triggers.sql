@@ -40,6 +40,8 @@ SELECT count(*) FROM log WHERE id = 22;
 DROP TRIGGER c_audit ON t;
 DELETE FROM t WHERE id = 10;
 SELECT count(*) FROM log WHERE id = 10;
+-- refused
+UPDATE t SET id = 99 WHERE id = 1;
 
 -- section triggers that leave their key
 CREATE TABLE t (id int PRIMARY KEY, other int, v text);
