@@ -86,6 +86,13 @@ export function placeSql(schema: string, name: string, placement: Placement): st
   );
 }
 
+/** Partitions follow their partitioned table when they have no record of their own. */
+export function forgetPartitionsSql(schema: string, name: string): string {
+  const relation = `${quoteLiteral(qualifiedName({ schema, name }))}::pg_catalog.regclass`;
+  return `DELETE FROM pgring.placement WHERE relation IN
+    (SELECT relid FROM pg_catalog.pg_partition_tree(${relation}) WHERE relid <> ${relation})`;
+}
+
 function checkCollationsSql(relation: string, key: readonly string[]): string {
   return `DO $pgring$
 BEGIN

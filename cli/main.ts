@@ -2,7 +2,8 @@
 /** The command line: what is typed, and what a person reads when something is wrong. */
 
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { ExplainOptions } from './explain.js';
 import { exitCode } from './failure.js';
 import { report } from './report.js';
 
@@ -28,6 +29,14 @@ Examples:
 
 Ctrl-C drains the clients and stops the servers; a second Ctrl-C hurries.
 `;
+
+const EXPLAIN_HELP = `
+Examples:
+  pgring explain 'SELECT * FROM students WHERE id = 7'
+  pgring explain --analyze --format json 'SELECT grade, avg(id) FROM students GROUP BY grade'
+`;
+
+const formats = ['text', 'json', 'xml', 'yaml'];
 
 function countOfShards(text: string): number {
   const count = Number(text);
@@ -80,6 +89,20 @@ function makeProgram(): Command {
     .action(async (options: { config: string }) => {
       const { runCheck } = await import('./check.js');
       process.exitCode = await runCheck(options);
+    });
+  program
+    .command('explain')
+    .description('say how a running pgring carries out a statement')
+    .argument('<sql>', 'a SELECT, INSERT, UPDATE or DELETE')
+    .option('--connect <string>', 'the running pgring', 'postgresql://postgres@127.0.0.1:6432/postgres')
+    .option('--analyze', 'carry it out, and count and time what is done (a write is done)', false)
+    .option('--verbose', 'all that the servers tell of their plans', false)
+    .option('--no-costs', 'without the servers’ estimates')
+    .addOption(new Option('--format <format>', 'how it is laid out').choices(formats).default('text'))
+    .addHelpText('after', EXPLAIN_HELP)
+    .action(async (sql: string, options: ExplainOptions) => {
+      const { runExplain } = await import('./explain.js');
+      process.exitCode = await runExplain(sql, options);
     });
   for (const command of program.commands) command.exitOverride();
   return program;

@@ -12,6 +12,7 @@ import type { ComputedExpression, SqlPiece, ValueSource } from './plan.js';
 import { columnName } from './shape.js';
 import type { SizeFunction } from './size-functions.js';
 import type { Edit } from './parse/splice.js';
+import type { SessionView } from './session-plan.js';
 import type { StatementText } from './text.js';
 import { quoteIdentifier } from '../catalog/schema.js';
 import { listItems, someNode, walkNodes } from './tree.js';
@@ -21,6 +22,14 @@ export class ComputedList {
 
   add(sql: readonly SqlPiece[], typeName: string | undefined): Extract<ValueSource, { kind: 'computed' }> {
     this.expressions.push({ sql, typeName });
+    return { kind: 'computed', index: this.expressions.length - 1 };
+  }
+
+  /** The rows of a view of the session, as a JSON array. */
+  addView(view: SessionView): Extract<ValueSource, { kind: 'computed' }> {
+    const known = this.expressions.findIndex((expression) => expression.view === view);
+    if (known >= 0) return { kind: 'computed', index: known };
+    this.expressions.push({ sql: [], typeName: 'pg_catalog.jsonb', view });
     return { kind: 'computed', index: this.expressions.length - 1 };
   }
 

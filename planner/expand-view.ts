@@ -7,6 +7,7 @@ import { PgError, refuse, sqlstate } from '../base/errors.js';
 import type { CatalogSnapshot, Relation } from '../catalog/schema.js';
 import { quoteIdentifier } from '../catalog/schema.js';
 import type { PlanInput } from './context.js';
+import type { Splice } from './expansion.js';
 import { parseStatements } from './parse/parser.js';
 import { normalize } from './parse/tokenizer.js';
 import { StatementText } from './text.js';
@@ -53,8 +54,11 @@ export function checkExpandable(view: Relation, catalog: CatalogSnapshot, positi
   }
 }
 
-/** The statement with the definition in the view's place, parsed again. */
-export function expandView(input: PlanInput, { view, location, aliased }: ViewFound): PlanInput {
+/** The statement with the definition in the view's place, parsed again, and where it was put. */
+export function expandView(
+  input: PlanInput,
+  { view, location, aliased }: ViewFound,
+): { readonly input: PlanInput; readonly splice: Splice } {
   const text = new StatementText(input);
   const first = text.tokenIndexAt(location);
   const isTable = text.word(first - 1) === 'table';
@@ -63,12 +67,19 @@ export function expandView(input: PlanInput, { view, location, aliased }: ViewFo
   while (text.word(last + 1) === '.') last += 2;
   const alias = aliased ? '' : ` AS ${quoteIdentifier(view.name)}`;
   const definition = (view.definition ?? '').replace(/;\s*$/, '');
-  const sql = Buffer.from(
-    `${text.slice(text.start, start)}${isTable ? 'SELECT * FROM ' : ''}(${definition})${alias}${text.slice(text.endOf(last), text.end)}`,
-  );
+  const inserted = `${isTable ? 'SELECT * FROM ' : ''}(${definition})${alias}`;
+  const sql = Buffer.from(`${text.slice(text.start, start)}${inserted}${text.slice(text.endOf(last), text.end)}`);
+  const splice: Splice = {
+    start: text.start,
+    removedStart: start,
+    removedEnd: text.endOf(last),
+    insertedBytes: Buffer.byteLength(inserted),
+  };
   try {
     const [statement] = parseStatements(sql.toString('utf8'));
-    if (statement !== undefined) return { ...input, statement, sql, slots: normalize(sql)?.slots };
+    if (statement !== undefined) {
+      return { input: { ...input, statement, sql, slots: normalize(sql)?.slots }, splice };
+    }
   } catch (error) {
     if (!(error instanceof PgError) || error.sqlstate !== sqlstate.syntaxError) throw error;
   }

@@ -92,8 +92,8 @@ function describeSql(sql: SqlTemplate): string[] {
 
 function describeComputed(computed: readonly ComputedExpression[]): string[] {
   return computed.map(
-    ({ sql, typeName, sizes }, index) =>
-      `Computed first: {computed ${index}} = ${sizes === undefined ? describePieces(sql) : `${sizes}() of the other shards`}${typeName === undefined ? '' : ` as ${typeName}`}`,
+    ({ sql, typeName, sizes, view }, index) =>
+      `Computed first: {computed ${index}} = ${view === undefined ? (sizes === undefined ? describePieces(sql) : `${sizes}() of the other shards`) : `${view} of the session`}${typeName === undefined ? '' : ` as ${typeName}`}`,
   );
 }
 
@@ -162,9 +162,10 @@ function describeScatter(plan: Extract<Plan, { kind: 'scatter' }>): string[] {
   ];
 }
 
-function describeShipment({ sql, routing, always }: Shipment, index: number): string {
+function describeShipment({ sql, routing, always, probed }: Shipment, index: number): string {
   const when = always ? '' : ', inside a transaction only';
-  return `Ship {relation ${index}} from ${describeRouting(routing)}${when}: ${describePieces(sql)}`;
+  const indexes = probed.map((columns) => `, index (${columns.join(', ')})`).join('');
+  return `Ship {relation ${index}} from ${describeRouting(routing)}${when}${indexes}: ${describePieces(sql)}`;
 }
 
 function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {
@@ -173,6 +174,10 @@ function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {
     ...plan.shipments.map(describeShipment),
     `SQL: ${describePieces(plan.sql)}`,
     ...describeComputed(plan.computed),
+    ...(plan.broadcasts ?? []).flatMap(({ shipment, scatter }) => [
+      `If {relation ${shipment}} is small, ship it to the shards instead`,
+      ...describeScatter(scatter).map((line) => `  ${line}`),
+    ]),
   ];
 }
 

@@ -1,6 +1,7 @@
 /** Plans by the normalised statement and all else that they depend on: the least recently used go first. */
 
 import type { PlanContext } from './context.js';
+import type { Expansion } from './expansion.js';
 import type { Plan } from './plan.js';
 
 export interface PlanCacheBounds {
@@ -8,8 +9,15 @@ export interface PlanCacheBounds {
   readonly maxBytes: number;
 }
 
-interface CachedPlan {
+/** A plan with how statements that differ in their literals use it. */
+export interface KeptPlan {
   readonly plan: Plan;
+  /** Views were expanded in the plan's statement. */
+  readonly expansion?: Expansion | undefined;
+}
+
+interface CachedPlan {
+  readonly kept: KeptPlan;
   readonly bytes: number;
 }
 
@@ -38,7 +46,7 @@ export class PlanCache {
     return `${context}${parameterTypes.join(',')}\0${normalized}`;
   }
 
-  get(key: string): Plan | undefined {
+  get(key: string): KeptPlan | undefined {
     const found = this.#plans.get(key);
     if (found === undefined) {
       this.#misses += 1;
@@ -47,15 +55,15 @@ export class PlanCache {
     this.#hits += 1;
     this.#plans.delete(key);
     this.#plans.set(key, found);
-    return found.plan;
+    return found.kept;
   }
 
   /** Keeps a plan. It must serve every statement with this key (PlannedStatement.reusable). */
-  put(key: string, plan: Plan): void {
-    const bytes = key.length * 2 + PLAN_BYTES;
+  put(key: string, kept: KeptPlan): void {
+    const bytes = key.length * 2 + PLAN_BYTES + (kept.expansion?.literals.length ?? 0);
     if (bytes > this.#bounds.maxBytes) return;
     this.#remove(key);
-    this.#plans.set(key, { plan, bytes });
+    this.#plans.set(key, { kept, bytes });
     this.#bytes += bytes;
     for (const oldest of this.#plans.keys()) {
       if (this.#plans.size <= this.#bounds.maxEntries && this.#bytes <= this.#bounds.maxBytes) break;

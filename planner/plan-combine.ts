@@ -11,6 +11,7 @@ import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../c
 import type { Binder } from './bind.js';
 import { checkCalls } from './checks.js';
 import { computeOnce, ComputedList } from './computed.js';
+import { outerTerms, probedColumns, type OuterTerms } from './correlated.js';
 import type { Occurrence } from './pins.js';
 import type { Spread } from './spread.js';
 import type { ComputedExpression, Plan, Routing, Shipment, SqlPiece } from './plan.js';
@@ -39,10 +40,29 @@ interface Place {
   readonly sample: Extent | undefined;
 }
 
-export function planCombine(select: SelectStmt, query: Query, spread: Spread, binder: Binder): Plan {
+export function planCombine(
+  select: SelectStmt,
+  query: Query,
+  spread: Spread,
+  binder: Binder,
+): Extract<Plan, { readonly kind: 'combine' }> {
   const { text } = binder;
   const { shipments, edits, computed } = combineParts([{ SelectStmt: select }], query, spread, binder);
   return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed };
+}
+
+/** The edits that put a shipment in the place of a relation, wherever the statement names it. */
+export function shipmentEdits(
+  roots: readonly Node[],
+  relation: string,
+  shipment: number,
+  spread: Spread,
+  text: StatementText,
+): readonly Edit[] {
+  const aliased = aliasedLocations(roots);
+  return placesOf(spread, onlyLocations(roots), new Map())
+    .filter((place) => qualifiedName(place.relation) === relation)
+    .flatMap((place) => relationEdits(place, shipment, aliased, text));
 }
 
 /** What a statement needs to run on one server: the rows that it reads, and the edits that make it read their copies. */
@@ -74,7 +94,10 @@ export function combineParts(roots: readonly Node[], query: Query, spread: Sprea
   const tableOids = tableOidEdits(roots, spread, text);
   const shipments = [
     ...pushed.map(({ shipment }) => shipment),
-    ...groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, tableOids.relations)),
+    ...groups.map((group) => ({
+      ...shipmentOf(group, named, aliased, conditions, binder, tableOids.relations),
+      probed: probedLists(group, conditions, outerTerms(query)),
+    })),
   ];
   const own = [
     ...once,
@@ -170,7 +193,7 @@ function shipmentOf(
   conditions: EntryConditions,
   binder: Binder,
   tableOids: ReadonlySet<Relation>,
-): Shipment {
+): Omit<Shipment, 'probed'> {
   const [first] = places;
   assert(first !== undefined, 'a shipment is for some place');
   const { relation, sample } = first;
@@ -209,6 +232,20 @@ function shipmentOf(
     primaryKey: dependent.map(quoteIdentifier),
     always: isSharded || relation.isTemporary || sample !== undefined,
   };
+}
+
+/** What subqueries compare with the query around them, for each place where they do. */
+function probedLists(
+  places: readonly Place[],
+  conditions: EntryConditions,
+  outer: OuterTerms,
+): readonly (readonly string[])[] {
+  const lists = new Map<string, readonly string[]>();
+  for (const { entry } of places.flatMap(({ occurrences }) => occurrences)) {
+    const columns = probedColumns(entry, conditions.get(entry) ?? [], outer).map(({ name }) => quoteIdentifier(name));
+    if (columns.length > 0) lists.set(columns.join(', '), columns);
+  }
+  return [...lists.values()];
 }
 
 /** A row is shipped when some place may need it; undefined when one of them may need any. */

@@ -11,7 +11,7 @@ import { checkAlterTable, checkIndex, namedRelation } from './ddl-alter-table.js
 import { checkTemporaryTable, planCreateTable } from './ddl-create-table.js';
 import { planCreateTableAs } from './plan-create-as.js';
 import type { Plan, PlacementChange } from './plan.js';
-import { planTemporary } from './plan-temporary.js';
+import { isTemporaryRule, planTemporary, temporaryDdl } from './plan-temporary.js';
 import type { StatementText } from './text.js';
 
 interface DdlOptions {
@@ -108,6 +108,7 @@ const plain: ReadonlySet<string> = new Set([
 
 export function planDdl(node: Node, context: PlanContext, text: StatementText): Plan {
   const tag = Object.keys(node)[0] ?? '';
+  if ('RuleStmt' in node && isTemporaryRule(node.RuleStmt, context)) return temporaryDdl();
   const found = refused[tag];
   if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
   if ('CreateStmt' in node) checkTemporaryTable(node.CreateStmt, context, text);

@@ -13,13 +13,14 @@ import { callsOf, isOfSession } from './functions.js';
 import { usesSequence } from './insert-defaults.js';
 import { pinObstacle } from './obstacles.js';
 import type { Plan, Routing, RowMoves } from './plan.js';
+import { mergeRouting } from './plan-merge.js';
 import { planCurrentOf } from './plan-current-of.js';
 import { movesOf } from './row-moves.js';
 import { refuseMixture } from './plan-select.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { pinnedRouting, scatterRouting } from './routing.js';
-import type { Entry, FromNode, Query } from './query.js';
+import type { Entry, FromNode } from './query.js';
 import { checkSystemColumns } from './system-columns.js';
 import { walkNodes } from './tree.js';
 
@@ -98,14 +99,15 @@ function firstAssignment(targets: readonly Node[] | undefined, name: string): nu
   return 0;
 }
 
-function targetOf(query: Query): Entry | undefined {
-  const leftmost = (node: FromNode | undefined): Entry | undefined =>
-    node === undefined ? undefined : node.kind === 'entry' ? node.entry : leftmost(node.left);
-  return leftmost(query.from);
+/** The leftmost of FROM: the target of an UPDATE or DELETE. */
+function targetOf(node: FromNode | undefined): Entry | undefined {
+  if (node === undefined) return undefined;
+  return node.kind === 'entry' ? node.entry : targetOf(node.left);
 }
 
 function isReturning(node: Node): boolean {
   if ('UpdateStmt' in node) return node.UpdateStmt.returningClause !== undefined;
+  if ('MergeStmt' in node) return node.MergeStmt.returningClause !== undefined;
   return 'DeleteStmt' in node && node.DeleteStmt.returningClause !== undefined;
 }
 
@@ -126,10 +128,9 @@ export function planModify(node: Node, binder: Binder): Plan {
   if (spread.sharded.length > 0 || spread.reference) checkTargets(node, spread, binder);
   const current = planCurrentOf(node, spread, context, text);
   if (current !== undefined) return current;
-  const target = targetOf(query);
+  const target = targetOf(query.from);
   const moves = movesOf(node, target, binder);
   checkKeyAssignments(node, spread, binder, moves === undefined ? undefined : node);
-  const isMerge = 'MergeStmt' in node;
   const writesReference = spread.all.some(
     ({ entry }) => entry.kind === 'reference' && writtenTables(node).includes(entry.relation?.name ?? ''),
   );
@@ -139,11 +140,14 @@ export function planModify(node: Node, binder: Binder): Plan {
     const sql = text.template(sizeEdits(root, context, text, computed));
     return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql, computed: computed.expressions };
   }
-  if (isMerge) {
-    throw refuse(
-      'MERGE into sharded or reference tables',
-      'Use INSERT … ON CONFLICT, or UPDATE and INSERT in one transaction.',
-    );
+  if ('MergeStmt' in node) {
+    const merged = node.MergeStmt;
+    const into = query.from?.kind === 'join' ? targetOf(query.from.right) : target;
+    if (into === undefined) throw refuse('this MERGE', 'Use INSERT … ON CONFLICT.');
+    const routing = mergeRouting(merged, query, into, spread, binder);
+    checkSystemColumns(root, text, spread);
+    checkCalls(root, 'several shards', context, text);
+    return modifyPlan(node, binder, 'sum', routing, undefined);
   }
   // Those are computed on the home shard first, which is done for statements on several shards.
   const tellsOfSession = callsOf(root, context).some(isOfSession);
@@ -217,7 +221,7 @@ function modifyPlan(
     // What is put behind it must not stand behind a semicolon or a comment of the client's.
     sql: moves === undefined ? text.template(edits) : text.pieces(text.start, text.end, edits),
     computed: computed.expressions,
-    tag: 'DeleteStmt' in node ? 'DELETE' : 'UPDATE',
+    tag: 'DeleteStmt' in node ? 'DELETE' : 'MergeStmt' in node ? 'MERGE' : 'UPDATE',
     outcome,
     returning: isReturning(node),
     moves,

@@ -22,6 +22,9 @@ import { functionName, integerConstant, leftmostLocation, operatorName, someNode
 import { typeOf } from './value-types.js';
 import { comparedValue } from './values.js';
 
+type ScatterPlan = Extract<Plan, { readonly kind: 'scatter' }>;
+
+/** `inserted`: edits of the statement that the shards' SQL gets besides. */
 export function planScatter(
   select: SelectStmt,
   query: Query,
@@ -29,7 +32,8 @@ export function planScatter(
   ungrouped: boolean,
   binder: Binder,
   computed: ComputedList,
-): Plan {
+  inserted: readonly Edit[] = [],
+): ScatterPlan {
   const { text, context } = binder;
   const locks = (select.lockingClause?.length ?? 0) > 0;
   const targets = targetsOf(select.targetList, query.scope);
@@ -45,7 +49,7 @@ export function planScatter(
       'Write a plain SELECT.',
     );
   }
-  const edits: Edit[] = [];
+  const edits: Edit[] = [...inserted];
   let gather: Gather;
   if (ungrouped) {
     gather = { kind: 'aggregate', columns: aggregateColumns(select, targets, query, clauses, binder, edits) };

@@ -13,8 +13,10 @@ import { pinObstacle } from './obstacles.js';
 import type { Obstacles, Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
+import { planBroadcasts } from './plan-broadcast.js';
 import { planCombine } from './plan-combine.js';
 import { planScatter } from './plan-scatter.js';
+import { sessionViewEdits } from './session-views.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { checkSystemColumns, namesSystemColumns, readsTableOid } from './system-columns.js';
@@ -90,7 +92,8 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     checkCalls(root, 'home', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     const computed = new ComputedList();
-    const sql = text.template(sizeEdits(root, context, text, computed));
+    const own = sessionViewEdits(root, context, text, computed);
+    const sql = text.template([...own, ...sizeEdits(root, context, text, computed)]);
     return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }
   // The home shard tells of all shards, and its oids are the ones that clients know.
@@ -108,7 +111,9 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     : pinObstacle(spread);
   const scattered = tryScatter(select, query, spread, binder);
   if (typeof scattered !== 'string') return withObstacles(scattered, { oneShard });
-  return withObstacles(planCombine(select, query, spread, binder), { oneShard, scatter: scattered });
+  const combined = planCombine(select, query, spread, binder);
+  const broadcasts = spread.home ? [] : planBroadcasts(select, combined.shipments, binder);
+  return withObstacles({ ...combined, broadcasts }, { oneShard, scatter: scattered });
 }
 
 function withObstacles(plan: Plan, obstacles: Obstacles): Plan {

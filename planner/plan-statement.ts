@@ -7,6 +7,7 @@ import { Binder } from './bind.js';
 import type { PlanInput } from './context.js';
 import { expandTable } from './expand-table.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './expand-view.js';
+import { makeExpansion, spliceOrigins, type Expansion, type SlotOrigins } from './expansion.js';
 import { planCopy } from './plan-copy.js';
 import { planSelectInto } from './plan-create-as.js';
 import { planDdl } from './plan-ddl.js';
@@ -30,11 +31,19 @@ export interface PlannedStatement {
   readonly slots: readonly Slot[];
   /** The text that the slots are of, where views were expanded in it; else it is the statement's own. */
   readonly expanded: Buffer | undefined;
+  /** Of a reusable plan in which views were expanded: how the literals of another statement are made its slots. */
+  readonly expansion?: Expansion | undefined;
+}
+
+/** What has become of a statement so far: how many views were expanded in it, and which slots are still the client's. */
+interface Progress {
+  readonly expansions: number;
+  readonly origins: SlotOrigins | undefined;
 }
 
 export function planReusable(input: PlanInput): PlannedStatement {
   try {
-    return planExpanded(input, 0);
+    return planExpanded(input, { expansions: 0, origins: input.slots?.map((_, index) => index) });
   } catch (error) {
     if (!(error instanceof PgError)) throw error;
     // Positions and what was looked at belong to this text.
@@ -42,20 +51,27 @@ export function planReusable(input: PlanInput): PlannedStatement {
   }
 }
 
-/** Plans a statement in which so many views have been expanded. */
-function planExpanded(input: PlanInput, expansions: number): PlannedStatement {
+/** Plans a statement in which some views may have been expanded. */
+function planExpanded(input: PlanInput, { expansions, origins }: Progress): PlannedStatement {
   const text = new StatementText(input);
   try {
     const plan = planNode(input.statement.node, input, text);
-    const expanded = expandTable(plan, input, text);
-    if (expanded !== undefined) return planExpanded(expanded, expansions + 1);
-    if (expansions > 0) return { plan, reusable: false, slots: text.slots, expanded: input.sql };
-    const reusable = input.slots !== undefined && !text.dependsOnLiterals;
-    return { plan, reusable, slots: text.slots, expanded: undefined };
+    const table = expandTable(plan, input, text);
+    // Where its literals went is not followed: such a plan is made anew each time.
+    if (table !== undefined) return planExpanded(table, { expansions: expansions + 1, origins: undefined });
+    const reusable = input.slots !== undefined && origins !== undefined && !text.dependsOnLiterals;
+    if (expansions === 0) return { plan, reusable, slots: text.slots, expanded: undefined };
+    const expansion = reusable ? makeExpansion(input.sql, text.slots, origins) : undefined;
+    return { plan, reusable, slots: text.slots, expanded: input.sql, expansion };
   } catch (error) {
     if (error instanceof ViewFound) {
-      if (expansions < MAX_EXPANSIONS) return planExpanded(expandView(input, error), expansions + 1);
-      throw refuse('a statement with so many views over sharded tables', 'Select from fewer views at a time.');
+      if (expansions >= MAX_EXPANSIONS) {
+        throw refuse('a statement with so many views over sharded tables', 'Select from fewer views at a time.');
+      }
+      const { input: next, splice } = expandView(input, error);
+      const known = origins !== undefined && input.slots !== undefined && next.slots !== undefined;
+      const moved = known ? spliceOrigins({ slots: input.slots, origins }, splice, next.slots) : undefined;
+      return planExpanded(next, { expansions: expansions + 1, origins: moved });
     }
     // A position in the expanded text is none in the client's.
     if (expansions > 0 && error instanceof PgError) throw withoutPosition(error);

@@ -3,11 +3,12 @@
  * alone runs it.
  */
 
-import type { Node, RangeVar } from 'libpg-query';
+import type { Node, RangeVar, RuleStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import { temporarySchema } from '../catalog/resolve.js';
 import type { PlanContext } from './context.js';
+import { callsOf } from './functions.js';
 import type { Plan } from './plan.js';
 import { isTemporaryTarget, resolveRelation } from './scope.js';
 import type { StatementText } from './text.js';
@@ -28,6 +29,13 @@ export function planTemporary(node: Node, context: PlanContext, text: StatementT
 
 export function temporaryDdl(transactional = true): Plan {
   return { kind: 'ddl', sql: 'client', where: 'home', transactional, changes: [], notices: [], changesCatalog: true };
+}
+
+/** A rule on a temporary table whose actions know only such tables, and no function of the user's: it runs where they are. */
+export function isTemporaryRule(rule: RuleStmt, context: PlanContext): boolean {
+  const names = relationNames([rule.relation, rule.whereClause, rule.actions]);
+  const isOwn = callsOf([rule.whereClause, rule.actions], context).every(({ effect }) => effect !== 'user');
+  return isOwn && namedSubject(names, context) === 'temporary';
 }
 
 type Subject = 'temporary' | 'permanent' | 'mixed';

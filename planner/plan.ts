@@ -5,8 +5,11 @@
 
 import type { PgError } from '../base/errors.js';
 import type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
-import type { ExecutePlan, SessionPlan } from './session-plan.js';
+import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
+import type { Gather } from './gather-plan.js';
 import type { SizeFunction } from './size-functions.js';
+
+export type { Combination, Gather, OrderKey, OrderType } from './gather-plan.js';
 
 /**
  * Where a value of the statement comes from.
@@ -77,60 +80,9 @@ export interface ComputedExpression {
    * are oids of the home shard (with `oid fork` for pg_relation_size), or `oid n` and `name n` of databases and tablespaces.
    */
   readonly sizes?: SizeFunction;
+  /** Not an expression: the rows of a view that tells of the client's session, as a JSON array. */
+  readonly view?: SessionView;
 }
-
-/** How a value compares in a merge. Each names the binary wire format that the comparator reads. */
-export type OrderType =
-  | 'int2'
-  | 'int4'
-  | 'int8'
-  | 'oid'
-  | 'float4'
-  | 'float8'
-  | 'numeric'
-  | 'bool'
-  | 'date'
-  | 'time'
-  | 'timestamp'
-  | 'timestamptz'
-  | 'timetz'
-  | 'interval'
-  | 'text'
-  | 'bpchar'
-  | 'name'
-  | 'char'
-  | 'bytea'
-  | 'uuid';
-
-export interface OrderKey {
-  /** Index of the column in the shards' rows (from 0). It is always fetched in binary. */
-  readonly column: number;
-  readonly type: OrderType;
-  readonly descending: boolean;
-  readonly nullsFirst: boolean;
-}
-
-/** How the shards' one row each becomes one row (aggregation without GROUP BY). One entry a column. */
-export type Combination =
-  /** count: integer sum of int8, never null */
-  | { readonly kind: 'count' }
-  /** sum of integers or numeric, exact; null when all are null. `type` is the sum's own type. */
-  | { readonly kind: 'sum'; readonly type: 'int8' | 'numeric' }
-  /**
-   * The shards' rows have the value once more in column `copy` (from 0, behind the visible columns; entries may share
-   * one), which is fetched in binary to be compared. The winner's visible value is the answer.
-   */
-  | { readonly kind: 'min' | 'max'; readonly type: OrderType; readonly copy: number }
-  | { readonly kind: 'bool_and' | 'bool_or' }
-  /** Of integers; a bit string is not combined. */
-  | { readonly kind: 'bit_and' | 'bit_or'; readonly type: 'int2' | 'int4' | 'int8' };
-
-/** The rows of several shards as one result. */
-export type Gather =
-  | { readonly kind: 'concatenate' }
-  /** Ordered streams are merged; the last `hidden` columns of the shards' rows are cut off. */
-  | { readonly kind: 'merge'; readonly order: readonly OrderKey[]; readonly hidden: number }
-  | { readonly kind: 'aggregate'; readonly columns: readonly Combination[] };
 
 export type Access = 'read' | 'write';
 
@@ -172,6 +124,8 @@ export interface Shipment {
   readonly sql: readonly SqlPiece[];
   /** Primary key columns that the copy needs for GROUP BY to know what depends on them; empty when it needs none. */
   readonly primaryKey: readonly string[];
+  /** Lists of columns by which a subquery looks for its rows again and again: a large copy gets an index on each. */
+  readonly probed: readonly (readonly string[])[];
   /** False: it is shipped only inside a transaction, whose own writes another session does not see. */
   readonly always: boolean;
 }
@@ -188,6 +142,15 @@ export interface RowMoves {
 }
 
 export type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
+
+/**
+ * Where one relation turns out to be small, its rows go to all shards, as array parameters, and the rest of the statement
+ * is gathered from there. The shards' SQL names the relation as the shipment.
+ */
+export interface Broadcast {
+  readonly shipment: number;
+  readonly scatter: ScatterPlan;
+}
 
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
 export type Plan = ServerPlan | SessionPlan;
@@ -227,6 +190,8 @@ export type ServerPlan =
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
       readonly obstacles?: Obstacles;
+      /** What may be done instead, in the order in which it is tried. */
+      readonly broadcasts?: readonly Broadcast[];
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
@@ -284,13 +249,13 @@ export type ServerPlan =
       readonly computed: readonly ComputedExpression[];
       readonly returning: boolean;
     }
-  /** UPDATE and DELETE on several shards. `sum`: counts and RETURNING rows add up; `one`: every shard does the same. */
+  /** UPDATE, DELETE and MERGE on several shards. `sum`: counts and RETURNING rows add up; `one`: every shard does the same. */
   | {
       readonly kind: 'modify';
       readonly routing: Routing;
       readonly sql: SqlTemplate;
       readonly computed: readonly ComputedExpression[];
-      readonly tag: 'UPDATE' | 'DELETE';
+      readonly tag: 'UPDATE' | 'DELETE' | 'MERGE';
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
       readonly obstacles?: Obstacles;

@@ -31,10 +31,20 @@ export function printCondition(
   context: PlanContext,
   text: StatementText,
 ): readonly SqlPiece[] | undefined {
-  const asWritten = new Printer((reference) => writtenColumn(reference), context, text).print(condition);
-  if (asWritten === undefined || !meansTheSame(asWritten, condition, text)) return undefined;
-  return new Printer(column, context, text).print(condition);
+  // Most conditions hold a column that must not occur: that is seen at once, the rest costs a parse.
+  const printed = new Printer(column, context, text).print(condition);
+  if (printed === undefined) return undefined;
+  let same = sameMeaning.get(condition);
+  if (same === undefined) {
+    const asWritten = new Printer((reference) => writtenColumn(reference), context, text).print(condition);
+    same = asWritten !== undefined && meansTheSame(asWritten, condition, text);
+    sameMeaning.set(condition, same);
+  }
+  return same ? printed : undefined;
 }
+
+/** What the check has said of a tree: it is the same for every relation that the condition is printed for. */
+const sameMeaning = new WeakMap<Node, boolean>();
 
 function writtenColumn(reference: Parameters<ColumnPrinter>[0]): string | undefined {
   const parts = nameParts(reference.fields);

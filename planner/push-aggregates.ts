@@ -170,12 +170,30 @@ function withColumns(
   const references = restReferences(level, (node) => isCall(node, calls));
   if (references === undefined) return undefined;
   if (!isAggregated) return assemble(level, references, [], [], splits);
-  const expressions = new Set(grouping.items.filter((item) => !('ColumnRef' in item)).map(treeText));
-  const loose = restReferences(level, (node) => isCall(node, calls) || expressions.has(treeText(node)));
+  const meaning = (node: Node): string => meaningOf(node, level);
+  const expressions = new Set(grouping.items.filter((item) => !('ColumnRef' in item)).map(meaning));
+  const loose = restReferences(level, (node) => isCall(node, calls) || expressions.has(meaning(node)));
   const dependent = (loose ?? []).filter(({ column }) => !grouping.terms.has(column.term));
-  // What is neither grouped nor part of a group's expression depends on a primary key among the groups.
-  if (dependent.length > 0 && (grouping.hasSets || grouping.items.length === 0)) return undefined;
+  // What is neither grouped nor part of a group's expression can only depend on a primary key among the groups.
+  if (dependent.length > 0 && (grouping.hasSets || !dependent.every((each) => hasGroupedKey(each, grouping, level))))
+    return undefined;
   return assemble(level, references, dependent, [], splits);
+}
+
+/** The text of an expression's tree, in which `a` and `t.a` are one column. */
+function meaningOf(node: Node, { scope }: Level): string {
+  return treeText(node, (reference) => scope.resolve(reference)?.term ?? reference);
+}
+
+/** Whether the primary key of the column's table is among the groups. */
+function hasGroupedKey({ column }: Reference, { terms }: Grouping, { occurrences }: Level): boolean {
+  const entry = occurrences.find((each) => each.entry.columns.some(({ term }) => term === column.term))?.entry;
+  const key = entry?.relation?.uniqueKeys.find(({ primary }) => primary)?.columns ?? [];
+  const keyTerms = key.map((name) => {
+    const index = entry?.relation?.columns.findIndex((each) => each.name === name) ?? -1;
+    return entry?.columns[index]?.term;
+  });
+  return keyTerms.length > 0 && keyTerms.every((term) => term !== undefined && terms.has(term));
 }
 
 function assemble(

@@ -225,6 +225,7 @@ export function shipmentOfColumns(
     routing,
     sql,
     primaryKey: [],
+    probed: [],
     always: true,
   };
 }

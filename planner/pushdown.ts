@@ -15,7 +15,7 @@ import type { SqlPiece } from './plan.js';
 import { printCondition } from './print-condition.js';
 import type { Entry, FromNode, Query, Scope } from './query.js';
 import { quoteIdentifier } from '../catalog/schema.js';
-import { conjuncts } from './tree.js';
+import { conjuncts, someNode } from './tree.js';
 import { isSameDeclared } from './value-types.js';
 
 /** A condition, and what its names mean to the rows that it is applied to: those where it stands, or further inside. */
@@ -149,5 +149,5 @@ function separated(parts: readonly (readonly SqlPiece[])[], separator: string): 
 }
 
 function readsColumn(node: Node): boolean {
-  return JSON.stringify(node).includes('"ColumnRef"');
+  return someNode(node, (part) => 'ColumnRef' in part);
 }

@@ -42,3 +42,6 @@ export type SessionPlan =
   | { readonly kind: 'current of'; readonly name: string; readonly start: number; readonly end: number }
   /** CLOSE of one cursor, or of all (undefined). */
   | { readonly kind: 'close'; readonly name: string | undefined };
+
+/** System views that tell of the session itself. */
+export type SessionView = 'pg_prepared_statements' | 'pg_cursors';

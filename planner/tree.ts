@@ -150,7 +150,11 @@ const places: ReadonlySet<string> = new Set([
   'rexpr_list_end',
 ]);
 
-/** A tree as text that is the same for equal trees, wherever they stand. */
-export function treeText(node: Node): string {
-  return JSON.stringify(node, (key: string, value: unknown) => (places.has(key) ? undefined : value));
+/** A tree as text that is the same for equal trees, wherever they stand; `column` tells what stands for a reference. */
+export function treeText(node: Node, column: (reference: ColumnRef) => unknown = (reference) => reference): string {
+  return JSON.stringify(node, (key: string, value: unknown) => {
+    if (places.has(key)) return undefined;
+    // The value of that key in a tree of PostgreSQL's grammar.
+    return key === 'ColumnRef' ? column(value as ColumnRef) : value;
+  });
 }

@@ -61,7 +61,8 @@ async function openCursor(
   const { plan } = query;
   const life = {
     savepoint: scope.transaction.newestSavepoint,
-    declared: { text: (bound.source ?? bound.sql).toString('utf8'), options, declaredAt: new Date() },
+    declared: { text: (bound.source ?? bound.sql).toString('utf8'), options },
+    madeAt: new Date(),
   };
   const resultFormats = options.binary ? BINARY : [];
   const inner: BoundStatement = { ...query, parameters: bound.parameters, resultFormats, describe: bound.describe };
@@ -193,7 +194,7 @@ export async function describeCursor(scope: SessionScope, name: string): Promise
 }
 
 /** The connection to the server that has the cursor; undefined where pgring runs it. */
-async function serverOf(scope: SessionScope, portal: ClientPortal): Promise<BackendConnection | undefined> {
+export async function serverOf(scope: SessionScope, portal: ClientPortal): Promise<BackendConnection | undefined> {
   if (portal.kind === 'combined') return portal.session.connection;
   return portal.kind === 'server' ? await scope.transaction.enter(portal.shard, false) : undefined;
 }

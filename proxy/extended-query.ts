@@ -196,6 +196,7 @@ export class ExtendedQuery {
             kind: 'server',
             shard: plan.shard,
             savepoint: scope.transaction.newestSavepoint,
+            madeAt: new Date(),
             declared: undefined,
           });
           break;

@@ -137,6 +137,7 @@ export class Pipeline {
       kind: 'local',
       name: this.#scope.nextPortalName(),
       savepoint: this.#scope.transaction.newestSavepoint,
+      madeAt: new Date(),
       declared: undefined,
       statement,
       parameters: {

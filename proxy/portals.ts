@@ -13,12 +13,12 @@ import type { PreparedStatement } from './prepared.js';
 export interface DeclaredCursor {
   readonly text: string;
   readonly options: CursorOptions;
-  readonly declaredAt: Date;
 }
 
 interface PortalLife {
   /** The savepoint that it was made under; when that is rolled back, it is gone. */
   readonly savepoint: number;
+  readonly madeAt: Date;
   /** Undefined for a portal that was bound. */
   readonly declared: DeclaredCursor | undefined;
 }
@@ -84,7 +84,7 @@ export class ClientPortals {
     const portal = this.#portals.get(name);
     this.#portals.delete(name);
     if (portal?.kind === 'local' || portal?.kind === 'streamed') await portal.cursor?.close();
-    if (portal?.kind === 'combined') await portal.session.end();
+    if (portal?.kind === 'combined') await endCombined(portal);
   }
 
   /** The transaction is about to commit: cursors WITH HOLD become independent of it. */
@@ -119,10 +119,22 @@ export class ClientPortals {
     await Promise.all(
       gone.map(async ([, portal]) => {
         if (portal.kind === 'local' || portal.kind === 'streamed') await portal.cursor?.forget();
-        if (portal.kind === 'combined') await portal.session.end();
+        if (portal.kind === 'combined') await endCombined(portal);
       }),
     );
   }
+}
+
+/** Another session may get the connection next: it is left without the cursor. Never throws. */
+async function endCombined({ session, held }: Extract<ClientPortal, { readonly kind: 'combined' }>): Promise<void> {
+  const { connection } = session;
+  try {
+    if (held && !connection.closed && connection.outstandingReady === 0) await runCommand(connection, 'CLOSE ALL');
+  } catch (error) {
+    if (!(error instanceof PgError)) throw error;
+    connection.destroy();
+  }
+  await session.end();
 }
 
 function isHeld(portal: ClientPortal): boolean {

@@ -80,6 +80,10 @@ export class PreparedStatements {
     this.add(statement);
   }
 
+  get all(): Iterable<PreparedStatement> {
+    return this.#statements.values();
+  }
+
   find(name: string): PreparedStatement | undefined {
     return this.#statements.get(name);
   }

@@ -4,6 +4,7 @@ import { unreachable } from '../base/assert.js';
 import { PgError } from '../base/errors.js';
 import { fill } from '../planner/parse/splice.js';
 import type { Plan } from '../planner/plan.js';
+import type { BackendConnection } from '../router/backend/connection.js';
 import { noParameters, type BoundParameters, type BoundStatement } from '../router/execute/context.js';
 import { executePlan } from '../router/execute/execute.js';
 import { StatementValues } from '../router/execute/values.js';
@@ -15,6 +16,7 @@ import { reasonToRefuse } from './refusal.js';
 import { toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import type { PlannedStatement } from './statement-planner.js';
+import { inferShape } from './statement-shape.js';
 
 /** Finds out what is to run (EXECUTE means another statement) and runs it. Errors have their place in the client's text. */
 export async function runStatement(
@@ -32,7 +34,7 @@ export async function runStatement(
     text = resolved.planned;
     await run(resolved);
   } catch (error) {
-    throw inClientsText(toClientError(error), text);
+    throw await inClientsText(scope, withoutOwnTables(toClientError(error)), text, parameters.types);
   }
 }
 
@@ -61,17 +63,69 @@ export async function runPlan(scope: SessionScope, statement: BoundStatement, pl
   }
 }
 
+/** The error without what it says of the temporary tables in which pgring finishes statements. */
+function withoutOwnTables(error: PgError): PgError {
+  const { where, schema, table, ...fields } = error.fields;
+  const lines = where?.split('\n').filter((line) => !ownTable.test(line)) ?? [];
+  const isOwn = table !== undefined && ownTable.test(table);
+  if (lines.join('\n') === (where ?? '') && !isOwn) return error;
+  const cleaned = new PgError(error.sqlstate, error.message, {
+    ...fields,
+    ...(lines.length === 0 ? {} : { where: lines.join('\n') }),
+    ...(isOwn || schema === undefined ? {} : { schema }),
+    ...(isOwn || table === undefined ? {} : { table }),
+  });
+  if (error.stack !== undefined) cleaned.stack = error.stack;
+  return cleaned;
+}
+
+const ownTable = /\bpgring_(shipped|result)/;
+
 /** The error with its position in the client's own text; without one when the SQL that failed was generated. */
-function inClientsText(error: PgError, planned: PlannedStatement): PgError {
+async function inClientsText(
+  scope: SessionScope,
+  error: PgError,
+  planned: PlannedStatement,
+  parameterTypes: readonly number[],
+): Promise<PgError> {
   const { position, ...fields } = error.fields;
   if (position === undefined) return error;
+  const own =
+    position <= clientsOwnCharacters(planned)
+      ? position
+      : await positionInClientsSql(scope, error, planned.sql, parameterTypes);
   const moved = new PgError(
     error.sqlstate,
     error.message,
-    position <= clientsOwnCharacters(planned) ? { ...fields, position: position + planned.offset } : fields,
+    own === undefined ? fields : { ...fields, position: own + planned.offset },
   );
   if (error.stack !== undefined) moved.stack = error.stack;
   return moved;
+}
+
+/**
+ * Where a server finds the same error in what the client wrote. Not asked inside a transaction: what that has changed or
+ * locked, another connection does not see or waits for.
+ */
+async function positionInClientsSql(
+  scope: SessionScope,
+  error: PgError,
+  sql: Buffer,
+  parameterTypes: readonly number[],
+): Promise<number | undefined> {
+  const { backends, transaction, topology } = scope;
+  if (transaction.isOpen || transaction.isFailed) return undefined;
+  let connection: BackendConnection | undefined;
+  try {
+    connection = await backends.borrow(topology.home);
+    await inferShape(scope, sql, parameterTypes, connection);
+  } catch (found) {
+    const isSame = found instanceof PgError && found.sqlstate === error.sqlstate && found.message === error.message;
+    return isSame ? found.fields.position : undefined;
+  } finally {
+    if (connection !== undefined) await backends.giveBack(connection);
+  }
+  return undefined;
 }
 
 /** How many characters at the beginning of the SQL that was sent are the client's own. */

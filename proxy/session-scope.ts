@@ -21,6 +21,7 @@ import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
 import { contextKey } from '../planner/plan-cache.js';
+import type { SessionView } from '../planner/session-plan.js';
 import type { Databases } from './databases.js';
 import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
@@ -78,6 +79,8 @@ export class SessionScope implements ExecutionContext {
   gone = false;
   /** Takes ParameterStatus messages for the client, unless they pass through as bytes anyway. */
   onParameterChange: (bytes: Buffer) => void = () => undefined;
+  /** The rows of a view that tells of the session, as a JSON array. */
+  listOwn: (view: SessionView) => Promise<string> = async () => await Promise.resolve('[]');
   /** The client's next frame, while a statement reads them itself. */
   nextFrame: () => Promise<Buffer> = async () => await Promise.reject(new Error('the session does not run yet'));
   readonly #parts: ProxyParts;

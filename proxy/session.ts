@@ -13,6 +13,7 @@ import type { BackendConnection } from '../router/backend/connection.js';
 import { Relay, type RelayListener, type Told } from '../router/backend/relay.js';
 import type { ClientSocket } from './client-socket.js';
 import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
+import { listOwn } from './list-own.js';
 import { isFatal, toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { idle, type SessionState } from './session-state.js';
@@ -59,6 +60,7 @@ export class Session implements RelayListener {
       if (this.#state.kind !== 'relaying') this.#socket.write(bytes);
     };
     this.scope.nextFrame = async () => await this.#nextFrame();
+    this.scope.listOwn = async (view) => await listOwn(this.scope, view);
   }
 
   /** More of the client's bytes are in the reader. */

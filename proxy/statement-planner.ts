@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.js';
 import type { Config, CrossCheck, PlacementRules } from '../catalog/config.js';
 import { ruleFor } from '../catalog/config-rules.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
+import { applyExpansion } from '../planner/expansion.js';
 import { parseStatements, type ParsedStatement } from '../planner/parse/parser.js';
 import { crossCheck } from '../planner/parse/second-opinion.js';
 import { normalize, type Slot } from '../planner/parse/tokenizer.js';
@@ -63,11 +64,15 @@ export class StatementPlanner {
     if (normalized !== undefined) {
       const key = PlanCache.key(session.contextKey, parameterTypes, normalized.key);
       const cached = this.#cache.get(key);
-      if (cached !== undefined) return [{ plan: cached, sql, slots: normalized.slots, offset: 0 }];
+      if (cached !== undefined) {
+        const { plan, expansion } = cached;
+        if (expansion === undefined) return [{ plan, sql, slots: normalized.slots, offset: 0 }];
+        return [{ plan, sql, ...applyExpansion(expansion, sql, normalized.slots), offset: 0 }];
+      }
       const text = sql.toString('utf8');
       const [statement, ...others] = parseStatements(text);
       if (statement !== undefined && others.length === 0) {
-        const { plan, reusable, slots, expanded } = this.#planOne(
+        const { plan, reusable, slots, expanded, expansion } = this.#planOne(
           statement,
           sql,
           normalized.slots,
@@ -75,7 +80,7 @@ export class StatementPlanner {
           parameterTypes,
         );
         if (this.#crossCheck !== 'off') this.#askSecondParser(text);
-        if (reusable) this.#cache.put(key, plan);
+        if (reusable) this.#cache.put(key, { plan, expansion });
         return [{ plan, sql, slots, expanded, offset: 0 }];
       }
     }

@@ -66,6 +66,7 @@ async function run({ scale, queries, runs, layout: wanted, write }: Options): Pr
   };
   const rig = await startRig(scale, say);
   try {
+    const where = `Scale factor ${scale}, ${shardCount} shards and one PostgreSQL on one machine: ${await describeRun(rig.postgres)}.`;
     const results = new Map<Layout, readonly Measurement[]>();
     for (const layout of wanted === 'both' ? layouts : [wanted]) {
       const subjects = await rig.subjects(layout);
@@ -79,7 +80,6 @@ async function run({ scale, queries, runs, layout: wanted, write }: Options): Pr
       }
       results.set(layout, measured);
     }
-    const where = `Scale factor ${scale}, ${shardCount} shards and one PostgreSQL on one machine: ${await describeRun(rig.postgres)}.`;
     for (const [layout, measured] of results) process.stdout.write(`\n${layout}\n\n${measurementTable(measured)}\n`);
     process.stdout.write(`\n${where}\n`);
     if (write) {

@@ -23,7 +23,7 @@ const BINARY = 1;
 const RESULT_NAME = 'pgring_result';
 export const RESULT_TABLE = `pg_temp.${RESULT_NAME}`;
 /** A relation up to that size travels as array parameters. */
-const ARRAY_ROWS = 1_000;
+export const ARRAY_ROWS = 1_000;
 const ARRAY_BYTES = 64 * 1024;
 /** More rows than that are worth statistics, without which PostgreSQL plans for very few. */
 const ANALYZED_ROWS = 1_000;
@@ -226,7 +226,7 @@ class Receiver {
     const name = tableName(relation.index);
     this.#places.set(relation.index, `pg_temp.${name}`);
     const rows = await this.#finisher.load(name, relation, preceded(held, relation.rows));
-    if (rows > ANALYZED_ROWS) await this.#finisher.analyze(name);
+    if (rows > ANALYZED_ROWS) await this.#finisher.prepareForReading(name, relation.shipment);
   }
 
   #render(places: ReadonlyMap<number, string>): string {
@@ -251,7 +251,9 @@ function tableName(shipment: number): string {
 }
 
 /** Reads rows as long as they are few. `complete`: there are no more. */
-async function holdFew(rows: RowStream): Promise<{ readonly runs: readonly RowRun[]; readonly complete: boolean }> {
+export async function holdFew(
+  rows: RowStream,
+): Promise<{ readonly runs: readonly RowRun[]; readonly complete: boolean }> {
   const runs: RowRun[] = [];
   let count = 0;
   let bytes = 0;

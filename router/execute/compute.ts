@@ -20,12 +20,10 @@ export async function computeValues(
 ): Promise<void> {
   if (expressions.length === 0) return;
   const texts: string[] = [];
-  for (const { sql, sizes } of expressions) {
-    texts.push(
-      sizes === undefined
-        ? fill(sql, { ...noPieces, slotText: (n) => values.slotText(n) })
-        : `${quoteLiteral(await measureOthers(context, sizes))}::pg_catalog.jsonb`,
-    );
+  for (const { sql, sizes, view } of expressions) {
+    if (view !== undefined) texts.push(jsonText(await context.listOwn(view)));
+    else if (sizes !== undefined) texts.push(jsonText(await measureOthers(context, sizes)));
+    else texts.push(fill(sql, { ...noPieces, slotText: (n) => values.slotText(n) }));
   }
   const inner = texts.map((text, index) => `${text} AS e${index}`).join(', ');
   const outer = texts
@@ -49,6 +47,10 @@ export async function computeValues(
       };
     }),
   );
+}
+
+function jsonText(json: string): string {
+  return `${quoteLiteral(json)}::pg_catalog.jsonb`;
 }
 
 /** A position in SQL of ours is none in the client's. */

@@ -3,6 +3,7 @@
 import type { CatalogSnapshot } from '../../catalog/schema.js';
 import type { ShardId, Topology } from '../../catalog/topology.js';
 import type { Plan } from '../../planner/plan.js';
+import type { SessionView } from '../../planner/session-plan.js';
 import type { Slot } from '../../planner/parse/tokenizer.js';
 import type { BackendConnection } from '../backend/connection.js';
 import type { ClientOutput } from '../backend/output.js';
@@ -66,6 +67,8 @@ export interface ExecutionContext {
   noteTransactionEnd(): Promise<void>;
   /** Removes a prepared statement, or all (undefined). Errors: 26000. */
   deallocate(name: string | undefined): void;
+  /** The rows of a view that tells of the session itself, as a JSON array. */
+  listOwn(view: SessionView): Promise<string>;
   /** DISCARD (ALL, PLANS, …): what the session itself keeps of that is gone. */
   noteDiscard(sql: string): Promise<void>;
   /** The next copy message of the client (CopyData, CopyDone, CopyFail), in COPY FROM STDIN. */

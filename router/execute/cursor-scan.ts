@@ -25,7 +25,7 @@ export function onlyForward(): PgError {
 
 export class CursorScan {
   readonly #rows: IndexedRows;
-  readonly #scrolls: boolean;
+  readonly scrolls: boolean;
   /** The number of the row that it stands on (0: before the first); behind the last row, the number of that. */
   #position = 0;
   #atStart = true;
@@ -33,7 +33,7 @@ export class CursorScan {
 
   constructor(rows: IndexedRows, scrolls: boolean) {
     this.#rows = rows;
-    this.#scrolls = scrolls;
+    this.scrolls = scrolls;
   }
 
   /** It stands on a row. */
@@ -96,7 +96,7 @@ export class CursorScan {
 
   #rewind(): void {
     if (this.#atStart && !this.#atEnd) return;
-    if (!this.#scrolls) throw onlyForward();
+    if (!this.scrolls) throw onlyForward();
     this.#atStart = true;
     this.#atEnd = false;
     this.#position = 0;
@@ -111,7 +111,7 @@ export class CursorScan {
       this.#position += rows;
       return rows;
     }
-    if (!this.#scrolls) throw onlyForward();
+    if (!this.scrolls) throw onlyForward();
     if (this.#atStart || count <= 0) return 0;
     const behind = this.#position + (this.#atEnd ? 1 : 0);
     const rows = await this.#rows.backward(behind - 2, count, silent);

@@ -101,6 +101,10 @@ export class Cursor implements IndexedRows {
     return description === undefined ? undefined : describeInFormats(description, formats);
   }
 
+  get scrolls(): boolean {
+    return this.#scan.scrolls;
+  }
+
   /** It is known on which shard each row was read, because rows are locked as they are wanted. */
   get knowsPlace(): boolean {
     return this.#gathered.locked !== undefined;

@@ -3,6 +3,7 @@
 import { unreachable } from '../../base/assert.js';
 import type { ServerPlan } from '../../planner/plan.js';
 import { emptyQueryResponse } from '../../wire/encode-backend.js';
+import { openBroadcast } from './broadcast.js';
 import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { send } from './context.js';
@@ -47,7 +48,11 @@ export async function executePlan(
     case 'combine':
       await deliverTag(
         context.output,
-        await deliverGathered(context, statement, await openCombine(context, statement, plan)),
+        await deliverGathered(
+          context,
+          statement,
+          (await openBroadcast(context, statement, plan)) ?? (await openCombine(context, statement, plan)),
+        ),
       );
       return;
     case 'insert':

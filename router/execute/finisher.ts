@@ -79,9 +79,10 @@ export class Finisher {
     return await this.#copy(commands.join(';'), rows, binary);
   }
 
-  /** Has PostgreSQL look at the rows of a temporary table. */
-  async analyze(name: string): Promise<void> {
-    await runCommand(this.connection, `ANALYZE pg_temp.${name}`);
+  /** Makes indexes on a temporary table, and has PostgreSQL look at its rows. */
+  async prepareForReading(name: string, { probed }: Pick<Shipment, 'probed'>): Promise<void> {
+    const indexes = probed.map((columns) => `CREATE INDEX ON pg_temp.${name} (${columns.join(', ')})`);
+    await runCommand(this.connection, [...indexes, `ANALYZE pg_temp.${name}`].join(';'));
   }
 
   /** Ends its transaction; nothing of the statement is left, so that the session may serve others. */

@@ -1,7 +1,7 @@
 /** create_distributed_table, create_reference_table, undistribute_table: rows move to where the placement wants them. */
 
 import { PgError, sqlstate } from '../../base/errors.js';
-import { placeSql } from '../../catalog/pgring-schema.js';
+import { forgetPartitionsSql, placeSql } from '../../catalog/pgring-schema.js';
 import { qualifiedName, quoteIdentifier, type Placement, type Relation } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { Plan } from '../../planner/plan.js';
@@ -33,10 +33,11 @@ export async function executePlaceTable(
   }
   await inTransaction(context, async () => {
     await moveRows(context, relation, plan.placement);
-    const sql = placeSql(plan.schema, plan.name, plan.placement);
+    const statements = [forgetPartitionsSql(plan.schema, plan.name), placeSql(plan.schema, plan.name, plan.placement)];
     await Promise.all(
       allShards(context.topology).map(async (shard) => {
-        await runCommand(await context.transaction.enter(shard, true), sql);
+        const connection = await context.transaction.enter(shard, true);
+        for (const sql of statements) await runCommand(connection, sql);
       }),
     );
   });
@@ -56,7 +57,10 @@ export async function executePlaceTable(
   await deliverTag(context.output, 'SELECT 1');
 }
 
-/** Every row has one place before (its source) and one or more after; each moves straight from server to server. */
+/**
+ * Every row has one place before (its source) and one or more after; each moves straight from server to server. Rows of
+ * partitions move with their table's; a tree of inheritance is not placed anew (planner/plan-placement.ts).
+ */
 async function moveRows(context: ExecutionContext, relation: Relation, target: Placement): Promise<void> {
   const table = qualifiedName(relation);
   const { home } = context.topology;
@@ -70,7 +74,7 @@ async function moveRows(context: ExecutionContext, relation: Relation, target: P
   }
   await Promise.all(
     others.map(async (shard) => {
-      await runCommand(await context.transaction.enter(shard, true), `DELETE FROM ONLY ${table}`);
+      await runCommand(await context.transaction.enter(shard, true), `DELETE FROM ${table}`);
     }),
   );
   switch (target.kind) {
@@ -89,7 +93,7 @@ async function moveRows(context: ExecutionContext, relation: Relation, target: P
         const owned = ownedBy(context.shardMap.arcsOf(shard), columns);
         await pipeRows(context, relation, home, shard, owned);
         const connection = await context.transaction.enter(home, true);
-        await runCommand(connection, `DELETE FROM ONLY ${table} WHERE ${owned}`);
+        await runCommand(connection, `DELETE FROM ${table} WHERE ${owned}`);
       }
     }
   }

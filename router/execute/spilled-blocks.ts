@@ -1,6 +1,7 @@
 /** Blocks of rows in a temporary table of a session of its own, which outlives transactions. */
 
 import { present } from '../../base/assert.js';
+import { PgError } from '../../base/errors.js';
 import { readDataRow, readErrorResponse } from '../../wire/backend.js';
 import { encodeBind, encodeExecute, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
@@ -30,11 +31,18 @@ export class SpilledBlocks implements BlockStore {
     return present(await this.#ask(sql, [int4(block)]), 'a block that was put away');
   }
 
-  /** Gives the session back. */
+  /** Gives the session back, as it was. Never throws. */
   async end(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection !== undefined) await this.#context.backends.giveBack(connection);
+    if (connection === undefined) return;
+    try {
+      if (!connection.closed && connection.outstandingReady === 0) await runCommand(connection, `DROP TABLE ${TABLE}`);
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      connection.destroy();
+    }
+    await this.#context.backends.giveBack(connection);
   }
 
   async #open(): Promise<BackendConnection> {

@@ -254,22 +254,21 @@ describe('loadSnapshot of a large or an untouched database', () => {
     await dropDatabaseEverywhere('catalog_bare');
   });
 
-  it('reads a thousand tables in less than two seconds', async () => {
+  it('reads a thousand tables with as many queries as one', async () => {
+    const countQueries = async (): Promise<number> => {
+      let count = 0;
+      await loadSnapshot(async (sql) => {
+        count += 1;
+        return await connection.query(sql);
+      }, database);
+      return count;
+    };
+    const before = await countQueries();
     await connection.query(`DO $$ BEGIN FOR i IN 1..1000 LOOP
       EXECUTE format('CREATE TABLE public.many_%s (id bigserial PRIMARY KEY, tenant_id int NOT NULL, name text DEFAULT %L, at timestamptz DEFAULT now(), a int, b int, c text, d text, e numeric(10,2), f jsonb)', i, i);
     END LOOP; END $$`);
-    const started = performance.now();
+    expect(await countQueries()).toBe(before);
     const loaded = await loadSnapshot(connection.query, database);
-    expect(performance.now() - started).toBeLessThan(2000);
     expect(loaded.relation('public', 'many_1000')?.columns).toHaveLength(10);
-    if (process.env['PGRING_MEASURE'] !== undefined) {
-      const times: number[] = [];
-      for (let round = 0; round < 5; round++) {
-        const begun = performance.now();
-        await loadSnapshot(connection.query, database);
-        times.push(performance.now() - begun);
-      }
-      process.stderr.write(`1,000 tables: ${times.map((each) => each.toFixed(0)).join(', ')} ms\n`);
-    }
   });
 });

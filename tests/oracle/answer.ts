@@ -1,5 +1,6 @@
 /** What a server answered, in a form in which two servers' answers can be compared. */
 
+import type { PgReportFields } from '../../base/errors.js';
 import {
   readCommandComplete,
   readCopyResponse,
@@ -26,6 +27,8 @@ export type Part =
       readonly position: number | undefined;
       readonly detail: string | undefined;
       readonly hint: string | undefined;
+      /** The object that it is about, and the context in which it came up. */
+      readonly about: string;
     };
 
 export interface Answer {
@@ -88,6 +91,7 @@ export function readAnswer(frames: readonly Buffer[]): Answer {
           position,
           detail: rows ? 'Failing row' : detail,
           hint,
+          about: aboutText(error.fields),
         });
         break;
       }
@@ -125,6 +129,10 @@ export function readAnswer(frames: readonly Buffer[]): Answer {
 /** Signature, flags and extension length of COPY's binary format. */
 const BINARY_HEADER_BYTES = 19;
 
+function aboutText({ schema, table, column, dataType, constraint, where }: PgReportFields): string {
+  return [schema, table, column, dataType, constraint, where].map((field) => field ?? '').join('|');
+}
+
 function typeText(oid: number): string {
   return oid < FIRST_USER_OID ? String(oid) : 'user';
 }
@@ -154,8 +162,13 @@ export function refusalIn(answer: Answer): string | undefined {
 export type Order = 'ordered' | 'any order';
 
 /** What differs between the two answers, for a person to read; undefined when nothing does. */
-export function difference(actual: Answer, expected: Answer, order: Order): string | undefined {
-  const left = present(withKnownPositions(actual, expected), order);
+export function difference(
+  actual: Answer,
+  expected: Answer,
+  order: Order,
+  positions: 'all' | 'known' = 'known',
+): string | undefined {
+  const left = present(positions === 'all' ? actual : withKnownPositions(actual, expected), order);
   const right = present(expected, order);
   if (left === right) return undefined;
   if (order === 'ordered' && differsInTies(left, right)) return undefined;
@@ -205,7 +218,7 @@ function present(answer: Answer, order: Order): string {
       case 'error':
         return [
           `error ${part.sqlstate} ${part.message}`,
-          `  position ${part.position}, detail ${part.detail}, hint ${part.hint}`,
+          `  position ${part.position}, detail ${part.detail}, hint ${part.hint}, about ${part.about}`,
         ];
     }
   });

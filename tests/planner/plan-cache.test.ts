@@ -1,11 +1,11 @@
-import { PlanCache, contextKey } from '../../planner/plan-cache.js';
-import type { Plan } from '../../planner/plan.js';
+import { type KeptPlan, PlanCache, contextKey } from '../../planner/plan-cache.js';
 import { loadParser } from '../../planner/parse/parser.js';
-import { normalize } from '../../planner/parse/tokenizer.js';
+import { applyExpansion } from '../../planner/expansion.js';
+import { normalize, type Slot } from '../../planner/parse/tokenizer.js';
 import { catalog } from './fixture/catalog.js';
 import { plan } from './fixture/plan.js';
 
-const empty: Plan = { kind: 'empty' };
+const empty: KeptPlan = { plan: { kind: 'empty' } };
 
 describe('PlanCache', () => {
   it('forgets the least recently used plan beyond its entries', () => {
@@ -63,6 +63,28 @@ describe('a reusable plan', () => {
     const one = plan(first);
     expect(one.reusable).toBe(true);
     expect(plan(second).plan).toEqual(one.plan);
+  });
+
+  it.each([
+    ['SELECT name FROM student_names WHERE id = 5', 'SELECT  name FROM student_names WHERE id = 47110 -- more'],
+    [
+      "SELECT 'ä', n.name FROM student_names n, student_names m WHERE n.id = m.id AND n.name <> 'b' LIMIT 3",
+      "SELECT 'öü', n.name FROM student_names n, student_names m WHERE n.id = m.id AND n.name <> $$b'$$ LIMIT 44",
+    ],
+    ['TABLE student_names LIMIT 2', 'TABLE student_names LIMIT 9'],
+  ])('with views expanded in %s is that of %s', (first, second) => {
+    const one = plan(first);
+    const two = plan(second);
+    expect(one.reusable).toBe(true);
+    expect(two.plan).toEqual(one.plan);
+    const sql = Buffer.from(second);
+    const { expansion } = one;
+    if (expansion === undefined) throw new Error('no view was expanded');
+    const applied = applyExpansion(expansion, sql, normalize(sql)?.slots ?? []);
+    const literals = (text: Buffer | undefined, slots: readonly Slot[]): readonly string[] =>
+      slots.map(({ kind, start, end }) => `${kind} ${text?.toString('utf8', start, end)}`);
+    expect(literals(applied.expanded, applied.slots)).toEqual(literals(two.expanded, two.slots));
+    expect(applied.slots.length).toBeGreaterThan(0);
   });
 
   it('is not what depends on a literal', () => {

@@ -1,13 +1,51 @@
-/** Why an answer may differ from that of one PostgreSQL, for statements whose answer is not determined by their text. */
+/** Why an answer may differ from that of one PostgreSQL: mostly statements whose answer their text does not decide. */
 
 interface Cause {
   readonly file: string;
-  /** Something that the statement has and its neighbours have not. */
+  /** What the statements have in common. */
   readonly mark: RegExp;
   readonly cause: string;
 }
 
-const causes: readonly Cause[] = [];
+const arrivalOrder = 'The rows have no order of their own, and the answer depends on it: ';
+
+const causes: readonly Cause[] = [
+  {
+    file: 'create_index',
+    mark: /concur_reindex_ind5|concur_reindex_tab4/,
+    cause:
+      'CREATE INDEX CONCURRENTLY fails on one shard only, where the duplicates are: the detail says on which it was done. The home shard, whose catalog is shown, has a valid index.',
+  },
+  {
+    file: 'create_index',
+    mark: /pg_my_temp_schema|reindex_before|reindex_after/,
+    cause:
+      'Shows numbers and files of one server (its temporary schema, relfilenode), or follows a refused CREATE MATERIALIZED VIEW.',
+  },
+  {
+    file: 'select_having',
+    mark: /HAVING 1 < 2/,
+    cause:
+      'WHERE divides by zero. One PostgreSQL does not read the table at all, because nothing but constants is selected; shards filter the rows that they ship.',
+  },
+  { file: 'aggregates', mark: /agg_(hash|group)_/, cause: `${arrivalOrder}array_agg() without ORDER BY.` },
+  {
+    file: 'window',
+    mark: /\bover\b/i,
+    cause: `${arrivalOrder}a window without an ORDER BY that tells all rows apart.`,
+  },
+  { file: 'tsrf', mark: /over\(\)/i, cause: `${arrivalOrder}lag() over a window without ORDER BY.` },
+  {
+    file: 'portals',
+    mark: /^fetch\b/i,
+    cause: `${arrivalOrder}a cursor whose query has no ORDER BY gives the shards' rows in another order.`,
+  },
+  {
+    file: 'portals',
+    mark: /pg_cursors/,
+    cause: "pg_cursors is the home shard's: it shows the portals that pgring has opened there.",
+  },
+];
 
 export function knownCause(file: string, sql: string): string | undefined {
   return causes.find((each) => each.file === file && each.mark.test(sql))?.cause;

@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { format, resolveConfig } from 'prettier';
 import { loadParser } from '../../planner/parse/parser.js';
 import { writeReport } from './report.js';
 import { runFile, type FileResult } from './run-file.js';
@@ -94,7 +95,11 @@ try {
   for (const file of setup) await run(empty, file);
   await cluster.keepAsTemplate();
   for (const file of positionals.length === 0 ? selectFiles : positionals) await run(await cluster.fresh(), file);
-  if (values.report !== undefined) writeFileSync(values.report, writeReport(versionOf(folder), results));
+  if (values.report !== undefined) {
+    const style = await resolveConfig(resolve(values.report));
+    const report = writeReport(versionOf(folder), results);
+    writeFileSync(values.report, await format(report, { ...style, parser: 'markdown' }));
+  }
 } finally {
   await cluster.close();
 }

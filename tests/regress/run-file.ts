@@ -47,7 +47,7 @@ class Side {
       this.close();
       const message = `the connection was lost: ${String(error)}`;
       const part = { kind: 'error', sqlstate: 'none', message, position: undefined, detail: undefined } as const;
-      return { parts: [{ ...part, hint: undefined }], reported: new Map(), status: 'I' };
+      return { parts: [{ ...part, hint: undefined, about: '' }], reported: new Map(), status: 'I' };
     }
   }
 

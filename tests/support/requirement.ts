@@ -16,6 +16,7 @@ const tools = {
   'redis-server': { probe: ['redis-server', '--version'], install: 'apt-get install redis-server' },
   python3: { probe: ['python3', '--version'], install: 'apt-get install python3' },
   psycopg2: { probe: ['python3', '-c', 'import psycopg2'], install: 'pip install psycopg2-binary' },
+  'tpchgen-cli': { probe: ['tpchgen-cli', '--version'], install: 'pip install tpchgen-cli' },
   etcd: { probe: ['etcd', '--version'], install: 'apt-get install etcd-server' },
   pgbouncer: { probe: ['pgbouncer', '--version'], install: 'apt-get install pgbouncer' },
   setpriv: { probe: ['setpriv', '--version'], install: 'apt-get install util-linux' },

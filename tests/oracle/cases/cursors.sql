@@ -330,3 +330,19 @@ BEGIN;
 DECLARE c CURSOR FOR SELECT id FROM t ORDER BY id;
 DROP TABLE t;
 ROLLBACK;
+
+-- section cursors: what the session has
+CREATE TABLE t (id int PRIMARY KEY, v text);
+SELECT name || '' AS name, statement || '' AS statement, (is_holdable, is_binary, is_scrollable)::text AS flags FROM pg_cursors WHERE name <> '' ORDER BY name;
+BEGIN;
+DECLARE several CURSOR FOR SELECT * FROM t;
+DECLARE one NO SCROLL CURSOR FOR SELECT * FROM t WHERE id = 1;
+DECLARE combined SCROLL CURSOR WITH HOLD FOR SELECT count(DISTINCT v) FROM t;
+DECLARE written BINARY CURSOR FOR SELECT * FROM t FOR UPDATE;
+SELECT name || '' AS name, statement || '' AS statement, (is_holdable, is_binary, is_scrollable)::text AS flags FROM pg_cursors WHERE name <> '' ORDER BY name;
+CLOSE several;
+SELECT c.name || '' AS name FROM pg_cursors c WHERE name <> '' ORDER BY 1;
+COMMIT;
+SELECT name || '' AS name, creation_time <= clock_timestamp() FROM pg_cursors WHERE name <> '' ORDER BY name;
+CLOSE ALL;
+SELECT count(*) FROM pg_cursors WHERE name <> '';

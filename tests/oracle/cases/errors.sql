@@ -1,11 +1,11 @@
--- section errors of one shard
+-- section errors of one shard, with positions
 CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL, name text UNIQUE DEFERRABLE) WITH (pgring.placement = 'home');
 INSERT INTO t VALUES (1, 0, 'a'), (2, 5, 'b');
 SELECT 10 / v FROM t WHERE id = 1;
 SELECT 10 / v FROM t;
 SELECT (SELECT id FROM t) FROM t;
 SELECT nope FROM t;
--- section errors at run time
+-- section errors at run time, with positions
 CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL CHECK (v < 1000), name text, small int2);
 CREATE TABLE u (id int PRIMARY KEY, v int, name text);
 CREATE TABLE r (id int PRIMARY KEY, v int, name text) WITH (pgring.placement = 'reference');
@@ -45,7 +45,7 @@ SELECT regexp_replace(name, '(', '') FROM t WHERE id < 3;
 SELECT DISTINCT regexp_replace(name, '(', '') FROM t WHERE id < 3;
 SELECT name::regclass FROM t WHERE id = 3;
 SELECT generate_series(1, 5, v - 1) FROM t WHERE id = 6;
--- section errors of writes
+-- section errors of writes, with positions
 CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL CHECK (v < 1000), name varchar(5), small int2);
 CREATE TABLE r (id int PRIMARY KEY, v int UNIQUE, name text) WITH (pgring.placement = 'reference');
 CREATE TABLE c (t int REFERENCES t (id), n int, PRIMARY KEY (t, n));
@@ -88,7 +88,7 @@ UPDATE r SET v = 1;
 INSERT INTO t VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET v = 10 / (t.id - 1);
 INSERT INTO t VALUES (500, 1), (500, 2) ON CONFLICT (id) DO UPDATE SET v = excluded.v;
 SELECT count(*) FROM t;
--- section errors of names and types
+-- section errors of names and types, with positions
 CREATE TABLE t (id int PRIMARY KEY, v int, name text);
 CREATE TABLE u (id int PRIMARY KEY, v int, name text);
 SELECT nope FROM t;

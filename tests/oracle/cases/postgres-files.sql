@@ -213,3 +213,88 @@ CREATE TABLE counted (id int PRIMARY KEY, c serial);
 INSERT INTO counted VALUES (1), (2);
 -- refused
 UPDATE counted SET c = DEFAULT;
+
+-- section MERGE of tables that lie together
+CREATE TABLE stock (item int PRIMARY KEY, n int, note text);
+CREATE TABLE delivery (item int, n int, part int);
+INSERT INTO stock SELECT i, i, 'old' FROM generate_series(1, 30) i;
+INSERT INTO delivery SELECT i, 100, i % 4 FROM generate_series(21, 50) i;
+MERGE INTO stock s USING delivery d ON s.item = d.item WHEN MATCHED AND d.part = 0 THEN DELETE WHEN MATCHED THEN UPDATE SET n = s.n + d.n WHEN NOT MATCHED AND d.part > 1 THEN INSERT VALUES (d.item, d.n, 'new') WHEN NOT MATCHED THEN DO NOTHING;
+SELECT * FROM stock ORDER BY item;
+MERGE INTO stock USING (SELECT item, sum(n) AS n FROM delivery GROUP BY item) AS d ON d.item = stock.item WHEN NOT MATCHED BY SOURCE THEN UPDATE SET note = 'gone' WHEN NOT MATCHED THEN INSERT (note, item) VALUES ('late', d.item) RETURNING merge_action(), stock.*;
+SELECT * FROM stock ORDER BY item;
+MERGE INTO stock s USING delivery d ON s.item = d.item AND d.item = 25 WHEN MATCHED THEN UPDATE SET note = 'one';
+SELECT count(*) FROM stock WHERE note = 'one';
+MERGE INTO stock s USING delivery d ON s.item = d.item AND s.item = 25 WHEN NOT MATCHED BY SOURCE THEN DELETE;
+SELECT * FROM stock;
+-- refused
+MERGE INTO stock s USING delivery d ON s.item = d.part WHEN MATCHED THEN DELETE;
+-- refused
+MERGE INTO stock s USING delivery d ON s.item = d.item WHEN NOT MATCHED THEN INSERT VALUES (d.part, 1, 'x');
+-- refused
+MERGE INTO stock s USING delivery d ON s.item = d.item AND s.item = d.part WHEN NOT MATCHED THEN INSERT VALUES (d.part, 1, 'x');
+-- refused
+MERGE INTO stock s USING (VALUES (1), (2)) AS v (item) ON s.item = v.item WHEN MATCHED THEN DELETE;
+-- refused
+MERGE INTO stock s USING delivery d ON s.item = d.item WHEN MATCHED THEN UPDATE SET item = 1;
+
+-- section groups that are written in two ways
+CREATE TABLE g (k int PRIMARY KEY, a int, c char(8));
+INSERT INTO g SELECT i, i % 6, 'C' || i % 4 FROM generate_series(1, 40) i;
+SELECT a % 2, count(k) FROM g GROUP BY g.a % 2 ORDER BY g.a % 2;
+SELECT lower(g.c), count(c) FROM g GROUP BY lower(c) ORDER BY lower(c);
+SELECT lower(c), a + 1, sum(k) FROM g AS x GROUP BY x.a + 1, lower(x.c);
+SELECT a % 2 + 1 AS n, count(*) FROM g GROUP BY g.a % 2 HAVING max(g.a) % 2 = a % 2;
+SELECT a, c, count(*) FROM g GROUP BY k ORDER BY k;
+SELECT a, count(*) FROM g GROUP BY c;
+SELECT g.a % 2, (SELECT count(*) FROM g h) FROM g GROUP BY a % 2;
+
+-- section temporary relations beside sharded ones
+CREATE TABLE i4 (f1 int);
+CREATE TABLE i8 (q1 int8, q2 int8);
+INSERT INTO i4 VALUES (0), (1), (2);
+INSERT INTO i8 VALUES (1, 2), (3, 4);
+CREATE TEMP TABLE pt (a int PRIMARY KEY, b int);
+INSERT INTO pt VALUES (12, 1), (1, 2);
+SELECT * FROM (SELECT *, 12 AS p FROM pt) AS s RIGHT JOIN i4 ON true WHERE s.a = s.p AND f1 = 0;
+SELECT * FROM (SELECT * FROM pt a UNION ALL SELECT * FROM pt b) s JOIN i4 ON f1 = abs(a);
+SELECT * FROM pt JOIN i4 ON f1 = 0;
+SELECT * FROM pt JOIN i8 ON row_number() OVER (ORDER BY q1) < 10;
+CREATE TEMP TABLE it (c text);
+SELECT * FROM i8 WHERE q1 IN (SELECT c FROM it);
+CREATE TEMP VIEW tv AS SELECT q1, sum(q2) AS n FROM i8 GROUP BY q1;
+SELECT * FROM tv JOIN pt ON pt.a = tv.q1;
+SELECT max(n) FROM tv;
+SELECT v.n, rank() OVER (ORDER BY q1) FROM tv AS v;
+
+-- section rules of temporary tables
+CREATE TABLE kept (a int);
+CREATE TEMP TABLE y (a int);
+CREATE TEMP TABLE yy (a int, t text);
+INSERT INTO y VALUES (1), (2);
+CREATE RULE y_also AS ON INSERT TO y DO ALSO INSERT INTO yy VALUES (new.a, 'also');
+INSERT INTO y VALUES (5);
+SELECT * FROM yy;
+WITH w AS (INSERT INTO y VALUES (7) RETURNING *) SELECT * FROM w;
+CREATE OR REPLACE RULE y_also AS ON INSERT TO y DO INSTEAD (NOTIFY a; NOTIFY b);
+WITH w AS (INSERT INTO y VALUES (0)) SELECT 1;
+DROP RULE y_also ON y;
+INSERT INTO y VALUES (9);
+SELECT * FROM y ORDER BY a;
+-- refused
+CREATE RULE y_kept AS ON INSERT TO y DO ALSO INSERT INTO kept VALUES (new.a);
+-- refused
+CREATE RULE k AS ON INSERT TO kept DO NOTHING;
+
+-- section a partitioned table is placed anew
+CREATE TABLE moved (id int, v int) PARTITION BY RANGE (id) WITH (pgring.placement = 'home');
+CREATE TABLE moved_low PARTITION OF moved FOR VALUES FROM (0) TO (50);
+CREATE TABLE moved_high PARTITION OF moved FOR VALUES FROM (50) TO (100);
+INSERT INTO moved SELECT n, n FROM generate_series(0, 99) n;
+-- pgring: SELECT create_distributed_table('moved', 'id')
+SELECT count(*), sum(v) FROM moved;
+SELECT count(*), sum(v) FROM moved_low;
+-- pgring: SELECT create_reference_table('moved')
+SELECT count(*), sum(v) FROM moved;
+-- pgring: SELECT undistribute_table('moved')
+SELECT count(*), sum(v) FROM moved_high;

@@ -154,3 +154,16 @@ PREPARE floats(float8) AS SELECT id FROM t WHERE f = $1 ORDER BY id;
 EXECUTE floats(0.1::float8 + 0.2::float8);
 EXECUTE floats(0.30000000000000004);
 EXECUTE floats(0.3);
+
+-- section prepare: what the session has
+CREATE TABLE t (id int PRIMARY KEY, v text);
+SELECT name || '' AS name, statement || '' AS statement, (parameter_types, result_types, from_sql)::text AS rest FROM pg_prepared_statements WHERE from_sql;
+PREPARE one AS SELECT * FROM t WHERE id = $1;
+PREPARE several(text, int) AS SELECT id, v || $1 AS x, now() FROM t WHERE id > $2;
+PREPARE written AS UPDATE t SET v = $2 WHERE id = $1;
+SELECT name || '' AS name, statement || '' AS statement, (parameter_types, result_types, from_sql)::text AS rest FROM pg_prepared_statements WHERE from_sql ORDER BY name;
+SELECT count(*), bool_and(p.prepare_time <= clock_timestamp()) FROM pg_catalog.pg_prepared_statements AS p (n, s) WHERE from_sql;
+DEALLOCATE one;
+SELECT name || '' AS name FROM pg_prepared_statements WHERE from_sql ORDER BY 1;
+DEALLOCATE ALL;
+SELECT count(*) FROM pg_prepared_statements WHERE from_sql;
