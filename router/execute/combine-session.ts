@@ -5,8 +5,6 @@
  * shipped is read on the transaction's own connections, so it sees its own writes.
  */
 
-import { temporarySchema } from '../../catalog/resolve.js';
-import { quoteIdentifier } from '../../catalog/schema.js';
 import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { BackendConnection } from '../backend/connection.js';
@@ -116,10 +114,6 @@ export async function openCombineSession(
     if (ownTransaction && transaction.isOpen) await transaction.rollback();
     throw error;
   }
-}
-
-function isTemporary({ relation }: Shipment): boolean {
-  return relation?.startsWith(`${quoteIdentifier(temporarySchema)}.`) === true;
 }
 
 function freeing(committed: Promise<unknown> = Promise.resolve()): Promise<void> {
