@@ -72,11 +72,7 @@ export async function openCombineSession(
   const values = await bindValues(context, statement, plan.computed);
   const { transaction } = context;
   // What the transaction has changed, only its own connection knows; and so it is with temporary tables and views.
-  const isOwn =
-    transaction.isOpen ||
-    transaction.holdsTemporary ||
-    statement.expanded !== undefined ||
-    plan.shipments.some(isTemporary);
+  const isOwn = transaction.isOpen || transaction.holdsTemporary || statement.expanded !== undefined;
   const known = isOwn || !hasTypes(statement) ? await context.inferShape(statement) : undefined;
   const parameters =
     known === undefined ? statement.parameters : { ...statement.parameters, types: known.parameterTypes };
