@@ -55,7 +55,7 @@ export function pinnedTerms(query: Query, own: ReadonlySet<Term>): (term: Term) 
 /** `ordered`: rows with NULL in a column are equal in an order, though not to a constraint. */
 export function hasUniqueKey({ relation, columns }: Entry, holds: (term: Term) => boolean, ordered: boolean): boolean {
   // The constraints of a parent do not hold for the rows of its children.
-  if (relation === undefined || (relation.isInherited && !relation.isPartition)) return false;
+  if (relation === undefined || relation.isInherited) return false;
   return relation.uniqueKeys.some(
     (key) =>
       key.partial !== true &&
