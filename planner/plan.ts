@@ -137,7 +137,7 @@ export interface Shipment {
  */
 export interface Broadcast {
   readonly shipment: number;
-  readonly scatter: Extract<ServerPlan, { readonly kind: 'scatter' }>;
+  readonly scatter: ScatterPlan;
 }
 
 export type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';

@@ -5,8 +5,6 @@
  * shipped is read on the transaction's own connections, so it sees its own writes.
  */
 
-import { temporarySchema } from '../../catalog/resolve.js';
-import { quoteIdentifier } from '../../catalog/schema.js';
 import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { BackendConnection } from '../backend/connection.js';
@@ -74,11 +72,7 @@ export async function openCombineSession(
   const values = await bindValues(context, statement, plan.computed);
   const { transaction } = context;
   // What the transaction has changed, only its own connection knows; and so it is with temporary tables and views.
-  const isOwn =
-    transaction.isOpen ||
-    transaction.holdsTemporary ||
-    statement.expanded !== undefined ||
-    plan.shipments.some(isTemporary);
+  const isOwn = transaction.isOpen || transaction.holdsTemporary || statement.expanded !== undefined;
   const known = isOwn || !hasTypes(statement) ? await context.inferShape(statement) : undefined;
   const parameters =
     known === undefined ? statement.parameters : { ...statement.parameters, types: known.parameterTypes };
@@ -116,10 +110,6 @@ export async function openCombineSession(
     if (ownTransaction && transaction.isOpen) await transaction.rollback();
     throw error;
   }
-}
-
-function isTemporary({ relation }: Shipment): boolean {
-  return relation?.startsWith(`${quoteIdentifier(temporarySchema)}.`) === true;
 }
 
 function freeing(committed: Promise<unknown> = Promise.resolve()): Promise<void> {

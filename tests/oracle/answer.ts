@@ -126,12 +126,14 @@ export function readAnswer(frames: readonly Buffer[]): Answer {
   return { parts, reported, status };
 }
 
-function aboutText({ schema, table, column, dataType, constraint, where }: PgReportFields): string {
-  return [schema, table, column, dataType, constraint, where].map((field) => field ?? '').join('|');
-}
-
 /** Signature, flags and extension length of COPY's binary format. */
 const BINARY_HEADER_BYTES = 19;
+
+function aboutText({ schema, table, column, dataType, constraint, where }: PgReportFields): string {
+  // A session's temporary schema has a number of its server's choice.
+  const own = schema?.replace(/^pg_temp_\d+$/, 'pg_temp');
+  return [own, table, column, dataType, constraint, where].map((field) => field ?? '').join('|');
+}
 
 function typeText(oid: number): string {
   return oid < FIRST_USER_OID ? String(oid) : 'user';
