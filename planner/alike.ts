@@ -6,8 +6,10 @@
 import type { FuncCall, Node, SelectStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
+import type { Relation } from '../catalog/schema.js';
 import { isAlikeAggregate, isAlikeWindow } from './alike-aggregates.js';
 import type { Binder } from './bind.js';
+import { bindView } from './bind-view.js';
 import type { PlanContext } from './context.js';
 import { entriesOf } from './from-entries.js';
 import { effectOf, functionTraits } from './functions.js';
@@ -35,9 +37,9 @@ export function requireAlike(
   roots: unknown,
   query: Query,
   { context, text }: Binder,
-  within: (subquery: Subquery) => boolean = () => true,
+  within?: (subquery: Subquery) => boolean,
 ): void {
-  const found = sourceDifference(roots, query, context) ?? new AlikeCheck(roots, context).visit(query, within);
+  const found = differenceIn(roots, query, context, within);
   if (found === undefined) return;
   throw refuse(
     `${found.construct} in a part of the statement that each shard would evaluate for itself`,
@@ -83,6 +85,24 @@ function differenceOf(call: FuncCall, why: string): Difference {
   return { construct: `${functionName(call).name}()${why}`, location: call.location ?? 0 };
 }
 
+/** The rows of a view over reference tables are made on every shard. */
+function viewDifference(view: Relation, location: number, context: PlanContext): Difference | undefined {
+  const bound = bindView(view, context);
+  const construct = `the view "${view.name}"`;
+  if (bound === undefined) return { construct: `${construct}, whose definition is not known,`, location };
+  const found = differenceIn(bound.root, bound.query, context);
+  return found === undefined ? undefined : { construct: `${found.construct} in ${construct},`, location };
+}
+
+function differenceIn(
+  roots: unknown,
+  query: Query,
+  context: PlanContext,
+  within?: (subquery: Subquery) => boolean,
+): Difference | undefined {
+  return sourceDifference(roots, query, context) ?? new AlikeCheck(roots, context).visit(query, within);
+}
+
 class AlikeCheck {
   readonly #context: PlanContext;
   /** What EXISTS asks of: how many rows there are, not which. */
@@ -105,8 +125,13 @@ class AlikeCheck {
     const isSharded = occurrencesOf(query).some(({ entry }) => entry.kind === 'sharded');
     const own = isSharded ? undefined : this.#level(query);
     if (own !== undefined) return own;
-    for (const { query: inner } of entriesOf(query.from)) {
-      const found = inner === undefined ? undefined : this.visit(inner);
+    for (const { query: inner, relation, location } of entriesOf(query.from)) {
+      const found =
+        inner !== undefined
+          ? this.visit(inner)
+          : relation?.kind === 'view'
+            ? viewDifference(relation, location, this.#context)
+            : undefined;
       if (found !== undefined) return found;
     }
     // What no one reads of WITH is not evaluated.

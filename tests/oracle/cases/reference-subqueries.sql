@@ -31,6 +31,10 @@ SELECT count(DISTINCT v), count(*) FROM (SELECT id, (SELECT random()) AS v FROM 
 WITH q AS MATERIALIZED (SELECT g, random() AS v FROM r) SELECT count(DISTINCT q.v) FROM s JOIN q ON q.g = s.g;
 SELECT count(DISTINCT v) FROM s, random() AS v;
 SELECT count(DISTINCT q.id) FROM s, (SELECT id FROM r LIMIT 3) q;
+CREATE VIEW three AS SELECT id, g FROM r LIMIT 3;
+SELECT count(DISTINCT three.id), count(*) FROM s, three;
+CREATE VIEW chance AS SELECT id, g, random() AS v FROM r;
+SELECT s.id, c.id FROM s JOIN chance c ON c.g = s.g AND c.v >= 0 ORDER BY 1, 2;
 SELECT count(DISTINCT q.id) FROM s, (SELECT id FROM r OFFSET 9) q;
 SELECT count(DISTINCT (SELECT x FROM r LIMIT 1)) FROM s;
 SELECT count(DISTINCT (SELECT array_agg(id) FROM r)), count(DISTINCT (SELECT sum(f) FROM r)) FROM s;
@@ -47,6 +51,8 @@ UPDATE s SET x = (SELECT x FROM r LIMIT 1);
 UPDATE s SET f = (SELECT random()) WHERE g > 2;
 -- refused
 DELETE FROM s WHERE g IN (SELECT g FROM r LIMIT 1);
+-- refused
+DELETE FROM s WHERE g IN (SELECT g FROM three);
 -- refused
 MERGE INTO s USING s AS o ON s.id = o.id WHEN MATCHED THEN UPDATE SET x = (SELECT x FROM r LIMIT 1);
 UPDATE s SET x = (SELECT x FROM r ORDER BY id LIMIT 1) WHERE id = 4;
