@@ -84,6 +84,8 @@ export interface RelationCode {
 }
 
 export interface DatabaseCode {
+  /** Whether there is any function of the user's. */
+  readonly hasRoutines: boolean;
   /** All of the user's functions of that name in the schema. */
   routines(schema: string, name: string): readonly Routine[];
   routine(oid: number): Routine | undefined;
@@ -125,6 +127,7 @@ export function makeDatabaseCode(contents: CodeContents): DatabaseCode {
     else list.push(routine);
   }
   return Object.freeze({
+    hasRoutines: contents.routines.length > 0,
     routines: (schema: string, name: string) => bySchema.get(schema)?.get(name) ?? nothing,
     routine: (oid: number) => byOid.get(oid),
     hidden: contents.hidden,

@@ -6,6 +6,7 @@
 import type { FuncCall, Node, RangeVar } from 'libpg-query';
 
 import type { Routine } from '../../catalog/code.js';
+import { temporarySchema } from '../../catalog/resolve.js';
 import type { Relation } from '../../catalog/schema.js';
 import { usesSequence } from '../insert-defaults.js';
 import { parseStatements } from '../parse/parser.js';
@@ -174,6 +175,7 @@ export class SqlReader extends ConductBuilder {
     }
     if (this.#isTemporary(node)) {
       this.dependsOn('server');
+      this.changesTemporary = true;
       if ('CreateTableAsStmt' in node) this.read(node.CreateTableAsStmt.query, common);
       return;
     }
@@ -188,7 +190,8 @@ export class SqlReader extends ConductBuilder {
       return (node.DropStmt.objects ?? []).every((object) => {
         const parts = 'List' in object ? nameParts(object.List.items) : [];
         const name = { schema: parts.at(-2), name: parts.at(-1) ?? '' };
-        return resolveRelation(name, this.#context) === undefined;
+        const found = resolveRelation(name, this.#context);
+        return found === undefined || (found !== 'catalog' && found.schema === temporarySchema);
       });
     }
     return false;

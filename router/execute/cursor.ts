@@ -74,6 +74,7 @@ export class Cursor implements IndexedRows {
 
   /** True for plans whose rows can be fetched in pieces; others give all their rows at once. */
   static canOpen(plan: Plan): boolean {
+    if (plan.changesTemporary === true) return false;
     return plan.kind === 'scatter' || plan.kind === 'pass' || plan.kind === 'combine';
   }
 
