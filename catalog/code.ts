@@ -7,7 +7,7 @@ export type Declaration =
   /** No sharded table at all. */
   | { readonly kind: 'anywhere' };
 
-export interface RoutineArgument {
+interface RoutineArgument {
   /** Empty for one without a name. */
   readonly name: string;
   /** pg_proc.proargmodes: i in, o out, b both, v variadic, t a column of the result. */
@@ -61,7 +61,7 @@ export interface Trigger {
   readonly uses: readonly number[];
 }
 
-export interface Policy {
+interface Policy {
   readonly name: string;
   /** USING and WITH CHECK, with every name qualified. */
   readonly expressions: readonly string[];
@@ -96,7 +96,7 @@ export interface DatabaseCode {
   ofRelation(oid: number): RelationCode;
 }
 
-export interface CodeContents {
+interface CodeContents {
   readonly routines: readonly Routine[];
   readonly hidden: readonly number[];
   readonly operators: ReadonlyMap<string, readonly number[]>;

@@ -59,7 +59,7 @@ export const limitRanges = {
   drainTimeoutMs: timeMs(30_000),
 } as const satisfies Readonly<Record<string, LimitRange>>;
 
-export type LimitName = keyof typeof limitRanges;
+type LimitName = keyof typeof limitRanges;
 
 export type Limits = { readonly [name in LimitName]: number };
 

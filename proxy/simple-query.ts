@@ -54,7 +54,7 @@ export async function executeSimpleQuery(
 }
 
 /** Tells the client of a failed statement, and lets the transaction fail with it. */
-export async function reportFailure(scope: SessionScope, error: unknown): Promise<void> {
+async function reportFailure(scope: SessionScope, error: unknown): Promise<void> {
   const { transaction } = scope;
   const reported = toClientError(error);
   if (reported.sqlstate === sqlstate.internalError) scope.logDefect(reported);

@@ -26,7 +26,7 @@ export interface Conduct {
 
 const order: readonly Dependence[] = ['plain', 'time', 'random', 'server'];
 
-export function worse(left: Dependence, right: Dependence): Dependence {
+function worse(left: Dependence, right: Dependence): Dependence {
   return order.indexOf(left) > order.indexOf(right) ? left : right;
 }
 
@@ -73,7 +73,7 @@ export function touchedOf(conduct: Conduct, placement: Relation['placement']['ki
  * - `at home`: only on the home shard
  * - `nowhere`: its tables lie on several shards, or it cannot be read
  */
-export type Reachable = 'anywhere' | 'with copies' | 'at home' | 'nowhere';
+type Reachable = 'anywhere' | 'with copies' | 'at home' | 'nowhere';
 
 export function reachableOf(conduct: Conduct): Reachable {
   if (conduct.unread !== undefined || touchedOf(conduct, 'sharded') !== undefined) return 'nowhere';

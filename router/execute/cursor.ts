@@ -27,9 +27,9 @@ import { SpilledBlocks } from './spilled-blocks.js';
 const FIRST_BATCH_ROWS = 64;
 
 /** How far back a cursor can go: nowhere, as far as memory remembers, or to its first row. */
-export type Memory = 'none' | 'some' | 'all';
+type Memory = 'none' | 'some' | 'all';
 
-export interface CursorOpening {
+interface CursorOpening {
   /** As the client knows it. */
   readonly name: string;
   /** The name of the shards' portals; unnamed where they need not outlive the statement. */
