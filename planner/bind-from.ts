@@ -8,7 +8,7 @@ import type { Binding, BoundFrom } from './binding.js';
 import { conditionFacts, equalityOf } from './bind-facts.js';
 import { checkExpandable, ViewFound } from './expand-view.js';
 import type { Fact } from './facts.js';
-import type { Entry, FromNode, JoinKind, Query, Scope, VisibleColumn } from './query.js';
+import type { Entry, FromNode, JoinKind, Qualifier, Query, Scope, VisibleColumn } from './query.js';
 import { entryKind, resolveRelation, undefinedRelation } from './scope.js';
 import { columnName } from './shape.js';
 import { nameParts, rangeVarName } from './tree.js';
@@ -22,11 +22,17 @@ function renamed(columns: readonly VisibleColumn[], names: readonly Node[] | und
     : columns.map((column, index) => ({ ...column, name: given[index] ?? column.name }));
 }
 
+/** What names the columns of an entry; `schema`: where one may stand before it. */
+export function qualifierOf(entry: Entry, schema: string | undefined): Qualifier {
+  const { alias, columns, open, relation } = entry;
+  return { alias, schema, columns, open, isTable: relation !== undefined && relation.definition === undefined };
+}
+
 function boundEntry(entry: Entry, schema: string | undefined): BoundFrom {
   return {
     node: { kind: 'entry', entry },
     columns: entry.columns,
-    qualifiers: [{ alias: entry.alias, schema, columns: entry.columns, open: entry.open }],
+    qualifiers: [qualifierOf(entry, schema)],
   };
 }
 
@@ -217,5 +223,5 @@ function bindJoin(binder: Binding, join: JoinExpr, scope: Scope): BoundFrom {
   const alias = join.alias?.aliasname;
   if (alias === undefined) return { node, columns, qualifiers: visible.qualifiers };
   const aliased = renamed(columns, join.alias?.colnames);
-  return { node, columns: aliased, qualifiers: [{ alias, schema: undefined, columns: aliased, open }] };
+  return { node, columns: aliased, qualifiers: [{ alias, schema: undefined, columns: aliased, open, isTable: false }] };
 }

@@ -4,14 +4,13 @@ import type { DeleteStmt, InsertStmt, MergeStmt, Node, RangeVar, UpdateStmt } fr
 
 import { refuse } from '../base/errors.js';
 import type { Binding } from './binding.js';
-import { derivedEntry, relationEntry } from './bind-from.js';
+import { derivedEntry, qualifierOf, relationEntry } from './bind-from.js';
 import { conditionFacts, equalityOf } from './bind-facts.js';
 import type { Fact } from './facts.js';
 import {
   Scope,
   type CommonTables,
   type Entry,
-  type Qualifier,
   type VisibleColumn,
   type FromNode,
   type Query,
@@ -27,13 +26,9 @@ interface Parts {
   readonly returning: readonly Node[] | undefined;
 }
 
-function qualifierOf(entry: Entry): Qualifier {
-  return { alias: entry.alias, schema: entry.relation?.schema, columns: entry.columns, open: entry.open };
-}
-
 function addTarget(binder: Binding, scope: Scope, range: RangeVar | undefined): Entry {
   const entry = relationEntry(binder, range ?? {}, range?.alias?.aliasname);
-  scope.qualifiers = [...scope.qualifiers, qualifierOf(entry)];
+  scope.qualifiers = [...scope.qualifiers, qualifierOf(entry, entry.relation?.schema)];
   scope.columns = [...scope.columns, ...entry.columns];
   return entry;
 }
@@ -120,7 +115,9 @@ function bindInsert(binder: Binding, insert: InsertStmt, scope: Scope): Parts {
   if (conflict !== undefined) {
     const excluded = target.columns.map((column) => ({ ...column, term: binder.newTerm() }));
     const conflictScope = new Scope(scope, scope, scope.commonTables);
-    conflictScope.qualifiers = [{ alias: 'excluded', schema: undefined, columns: excluded, open: false }];
+    conflictScope.qualifiers = [
+      { alias: 'excluded', schema: undefined, columns: excluded, open: false, isTable: false },
+    ];
     binder.bindExpressions([conflict.targetList, conflict.whereClause], conflictScope);
   }
   return { scope, from, where: facts, returning: insert.returningClause?.exprs };

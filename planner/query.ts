@@ -8,6 +8,7 @@ import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 import type { Relation, TextOrder } from '../catalog/schema.js';
 import type { Fact, Term } from './facts.js';
 import type { ShippedType } from './plan.js';
+import { systemColumns } from './system-column-names.js';
 import { columnRefParts } from './tree.js';
 
 /** A type as a column of a table can have it. */
@@ -56,6 +57,8 @@ export interface Qualifier {
   readonly schema: string | undefined;
   readonly columns: readonly VisibleColumn[];
   readonly open: boolean;
+  /** A table, whose rows have system columns too. */
+  readonly isTable: boolean;
 }
 
 /** A common table expression as references see it; `bind` makes a new occurrence for each. */
@@ -105,7 +108,8 @@ export class Scope {
     if (parts.length > 1) return this.qualifiers.some((qualifier) => qualifier.alias === parts.at(-2));
     return (
       this.columns.some((column) => column.name === name) ||
-      this.qualifiers.some((qualifier) => qualifier.open || qualifier.alias === name)
+      this.qualifiers.some((qualifier) => qualifier.open || qualifier.alias === name) ||
+      (systemColumns.has(name) && this.qualifiers.some((qualifier) => qualifier.isTable))
     );
   }
 

@@ -9,6 +9,7 @@ import type { FuncCall, Node, SelectStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { Spread } from './spread.js';
+import { systemColumns } from './system-column-names.js';
 import type { StatementText } from './text.js';
 import {
   columnRefParts,
@@ -20,8 +21,6 @@ import {
   someNode,
   walkNodes,
 } from './tree.js';
-
-const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
 
 export function namesSystemColumns(root: unknown): boolean {
   return someNode(root, (node) => isSystemColumn(node));

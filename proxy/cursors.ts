@@ -9,7 +9,7 @@ import { quoteIdentifier } from '../catalog/schema.js';
 import type { Plan } from '../planner/plan.js';
 import type { CursorOptions, SessionPlan } from '../planner/session-plan.js';
 import { encodeClose, encodeDescribe, syncFrame } from '../wire/encode-frontend.js';
-import { readErrorResponse } from '../wire/backend.js';
+import { readErrorResponse, readRowDescription } from '../wire/backend.js';
 import { backendType } from '../wire/frame.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Exchange } from '../router/backend/exchange.js';
@@ -18,6 +18,7 @@ import { openCombineSession } from '../router/execute/combine-session.js';
 import { noParameters, send, type BoundStatement } from '../router/execute/context.js';
 import { Cursor } from '../router/execute/cursor.js';
 import { deliverTag } from '../router/execute/deliver.js';
+import { describeInFormats } from '../router/execute/describe.js';
 import { passOn } from '../router/execute/pass.js';
 import { bindValues, parametersFor, renderSql, routeStatement } from '../router/execute/route.js';
 import { planPrepared } from './plan-prepared.js';
@@ -136,7 +137,9 @@ export async function fetchFromCursor(scope: SessionScope, bound: BoundStatement
   const connection = await serverOf(scope, portal);
   if (connection !== undefined) {
     // By the simple protocol the rows of a BINARY cursor come in binary (postgres.c, exec_simple_query).
-    await passOn(scope, connection, bound, { sql: bound.sql, parameters: noParameters, formatsHold: !bound.describe });
+    const describeAs = (description: Buffer): Buffer => describePortal(portal, description);
+    const formatsHold = !bound.describe;
+    await passOn(scope, connection, bound, { sql: bound.sql, parameters: noParameters, formatsHold, describeAs });
     return;
   }
   const cursor = await cursorOf(scope, plan.name, portal);
@@ -190,7 +193,14 @@ export async function describeCursor(scope: SessionScope, name: string): Promise
   if (failure !== undefined) throw failure;
   const oids = connection.oidMap();
   if (description !== undefined && oids !== undefined) describeAsHome(description, oids);
-  return description;
+  return description === undefined ? undefined : describePortal(portal, description);
+}
+
+/** The columns of combined rows are called, and come from, what the client's own statement says. */
+function describePortal(portal: ClientPortal, description: Buffer): Buffer {
+  if (portal.kind !== 'combined' || portal.session.rowDescription === undefined) return description;
+  const formats = readRowDescription(description).map(({ format }) => format);
+  return describeInFormats(portal.session.rowDescription, formats);
 }
 
 /** The connection to the server that has the cursor; undefined where pgring runs it. */

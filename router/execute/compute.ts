@@ -4,7 +4,7 @@ import { present } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
-import type { ComputedExpression } from '../../planner/plan.js';
+import type { ComputedExpression, ValueSource } from '../../planner/plan.js';
 import type { UndecidedSource } from '../ring/locate.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { queryHomeRow } from './query-row.js';
@@ -76,13 +76,24 @@ export async function normaliseValues(
     const type = value.typeOid === 0 ? typeOid : value.typeOid;
     const parameters = { formats: [value.kind === 'binary' ? 1 : 0], values: [value.bytes], types: [type] };
     const cast = typeModifier === -1 ? '$1' : `CAST($1 AS ${await typeName(context, typeOid, typeModifier)})`;
-    const [bytes] = await queryHomeRow(context, `SELECT ${cast}`, parameters, 1);
+    const [bytes] = await queryHomeRow(context, `SELECT ${cast}`, parameters, 1).catch((error: unknown) => {
+      throw aboutSource(error, source);
+    });
     const stored = typeModifier === -1 ? type : typeOid;
     values.setNormalised(
       source,
       bytes === null || bytes === undefined ? { kind: 'null' } : { kind: 'binary', bytes, typeOid: stored },
     );
   }
+}
+
+/** The only parameter that the home shard was given is one of the client's, or a literal of the statement. */
+function aboutSource(error: unknown, source: ValueSource): unknown {
+  if (!(error instanceof PgError) || error.fields.where === undefined) return error;
+  const { where, ...fields } = error.fields;
+  if (source.kind !== 'parameter') return new PgError(error.sqlstate, error.message, fields);
+  const told = where.replace('parameter $1', `parameter $${source.number}`);
+  return new PgError(error.sqlstate, error.message, { ...fields, where: told });
 }
 
 async function typeName(context: ExecutionContext, oid: number, modifier: number): Promise<string> {

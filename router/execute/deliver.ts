@@ -27,12 +27,14 @@ export async function deliverTag(output: ClientOutput, tag: string): Promise<voi
 
 /**
  * Passes the frames of an exchange to the client up to ReadyForQuery, which is kept back, as are the completions of
- * messages that pgring itself sent. Throws the server's error, after the exchange has ended.
+ * messages that pgring itself sent. Throws the server's error, after the exchange has ended. `describeAs`: what is told
+ * instead of the server's RowDescription.
  */
 export async function deliverExchange(
   context: Pick<ExecutionContext, 'output' | 'nextCopyMessage'>,
   exchange: Exchange,
   describe: boolean,
+  describeAs?: (description: Buffer) => Buffer,
 ): Promise<void> {
   const { output } = context;
   let failure: PgError | undefined;
@@ -60,7 +62,7 @@ export async function deliverExchange(
         if (describe) {
           const oids = exchange.connection.oidMap();
           if (oids !== undefined) describeAsHome(item.frame, oids);
-          await send(output, item.frame);
+          await send(output, describeAs?.(item.frame) ?? item.frame);
         }
         break;
       default:

@@ -45,7 +45,12 @@ export async function passOn(
   context: ExecutionContext,
   connection: BackendConnection,
   statement: BoundStatement,
-  query: { readonly sql: string | Buffer; readonly parameters: BoundParameters; readonly formatsHold?: boolean },
+  query: {
+    readonly sql: string | Buffer;
+    readonly parameters: BoundParameters;
+    readonly formatsHold?: boolean;
+    readonly describeAs?: (description: Buffer) => Buffer;
+  },
 ): Promise<void> {
   const exchange = new Exchange(connection);
   exchange.onNotice = (frame) => {
@@ -54,7 +59,7 @@ export async function passOn(
   const simple =
     query.parameters.values.length === 0 && statement.resultFormats.length === 0 && query.formatsHold !== true;
   exchange.send(simple ? [encodeQuery(query.sql)] : extendedFrames(connection, query, statement.resultFormats), 1);
-  await deliverExchange(context, exchange, statement.describe);
+  await deliverExchange(context, exchange, statement.describe, query.describeAs);
 }
 
 function extendedFrames(

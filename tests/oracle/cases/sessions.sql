@@ -373,7 +373,6 @@ SELECT id FROM gen ORDER BY id;
 DROP SEQUENCE sq;
 CREATE TABLE ct AS SELECT 1 AS a;
 SELECT * FROM ct;
--- refused
 CREATE TEMP TABLE tt (id int PRIMARY KEY, v int);
 CREATE TYPE pair AS (a int, b text);
 CREATE TABLE cp (id int PRIMARY KEY, p pair);

@@ -66,10 +66,9 @@ UPDATE t SET v = 1 / (v - v) WHERE v IS NOT NULL;
 UPDATE t SET nope = 1;
 UPDATE t SET v = 'x' WHERE id = 1;
 UPDATE t SET v = v WHERE w > 'a' RETURNING id;
--- refused
 UPDATE t SET id = 7 WHERE id = 6;
--- refused
 UPDATE t SET id = id WHERE id = 6;
+SELECT * FROM t ORDER BY id;
 UPDATE t SET v = 5 FROM (VALUES (1), (2)) AS x (k) WHERE t.id = x.k RETURNING t.id, t.v;
 -- refused
 UPDATE t SET v = (SELECT max(v) FROM t) WHERE id = 1;
@@ -176,7 +175,6 @@ SELECT count(*) FROM l OFFSET 1;
 SELECT * FROM l WHERE id = 5 LIMIT 1;
 SELECT * FROM l WHERE id IN (1, 5, 7) ORDER BY v DESC LIMIT 2;
 SELECT id FROM l WHERE v > 1000 LIMIT 5;
--- refused
 SELECT * FROM l ORDER BY id LIMIT 3 FOR UPDATE;
 SELECT * FROM l WHERE id = 1 FOR UPDATE;
 SELECT * FROM l ORDER BY id FOR SHARE;
