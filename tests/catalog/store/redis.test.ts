@@ -107,7 +107,7 @@ describeWithTools(['redis-server'], 'RedisTopologyStore', () => {
     await server.kill();
     const store = open(30_000);
     const watcher = new Watcher(store);
-    await store.close();
+    await expect(store.close()).resolves.toBeUndefined();
     await watcher.close();
     await server.start();
     // Sooner than the store's own limit of 30 seconds.
