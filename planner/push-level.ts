@@ -50,7 +50,7 @@ export interface Level {
 }
 
 /** How a query stands in the statement. */
-export interface Standing {
+interface Standing {
   /** The statement itself. */
   readonly isTop: boolean;
   /** Conditions around it, on its outputs. */
@@ -95,7 +95,7 @@ function readsCommonTable(select: SelectStmt, scope: Scope): boolean {
 }
 
 /** Runs a check; false where it refuses. */
-export function isAllowed(check: () => void): boolean {
+function isAllowed(check: () => void): boolean {
   try {
     check();
     return true;
