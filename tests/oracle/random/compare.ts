@@ -97,15 +97,14 @@ export async function runCase(pgring: RawClient, oracle: RawClient, random: Rand
   const actual = readAnswer(await ask(pgring));
   const construct = refusalIn(actual);
   if (construct !== undefined) return { kind: 'refused', construct };
-  if (planDependent.some((state) => failsWith(expected, state) !== failsWith(actual, state)))
-    return { kind: 'skipped' };
+  if (planDependent.some((state) => failsWith(expected, state) || failsWith(actual, state))) return { kind: 'skipped' };
   const text = difference(loosened(actual, sql), loosened(expected, sql), ordered ? 'ordered' : 'any order');
   return text === undefined ? { kind: 'equal' } : { kind: 'different', text };
 }
 
 /**
- * It depends on the plan, and on which rows it looks at first, whether PostgreSQL meets a conflict of collations, or
- * asks a subquery in vain that would give several rows.
+ * It depends on the plan, and on which rows it looks at first, whether and at what PostgreSQL meets a conflict of
+ * collations, or asks a subquery in vain that would give several rows.
  */
 const planDependent: readonly string[] = ['42P22', '21000'];
 
