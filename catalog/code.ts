@@ -7,7 +7,7 @@ export type Declaration =
   /** No sharded table at all. */
   | { readonly kind: 'anywhere' };
 
-export interface RoutineArgument {
+interface RoutineArgument {
   /** Empty for one without a name. */
   readonly name: string;
   /** pg_proc.proargmodes: i in, o out, b both, v variadic, t a column of the result. */
@@ -61,7 +61,7 @@ export interface Trigger {
   readonly uses: readonly number[];
 }
 
-export interface Policy {
+interface Policy {
   readonly name: string;
   /** USING and WITH CHECK, with every name qualified. */
   readonly expressions: readonly string[];
@@ -84,6 +84,8 @@ export interface RelationCode {
 }
 
 export interface DatabaseCode {
+  /** Whether there is any function of the user's. */
+  readonly hasRoutines: boolean;
   /** All of the user's functions of that name in the schema. */
   routines(schema: string, name: string): readonly Routine[];
   routine(oid: number): Routine | undefined;
@@ -94,7 +96,7 @@ export interface DatabaseCode {
   ofRelation(oid: number): RelationCode;
 }
 
-export interface CodeContents {
+interface CodeContents {
   readonly routines: readonly Routine[];
   readonly hidden: readonly number[];
   readonly operators: ReadonlyMap<string, readonly number[]>;
@@ -125,6 +127,7 @@ export function makeDatabaseCode(contents: CodeContents): DatabaseCode {
     else list.push(routine);
   }
   return Object.freeze({
+    hasRoutines: contents.routines.length > 0,
     routines: (schema: string, name: string) => bySchema.get(schema)?.get(name) ?? nothing,
     routine: (oid: number) => byOid.get(oid),
     hidden: contents.hidden,

@@ -11,14 +11,14 @@ const defaultCollation = 100;
  * bytes in every locale that it has (C, C.UTF-8, PG_UNICODE_FAST). C.UTF-8 of libc sorts by code point, which in UTF-8
  * is the order of the bytes.
  */
-export function collationOrder(provider: string, locale: string | null): TextOrder {
+function collationOrder(provider: string, locale: string | null): TextOrder {
   if (provider === 'b') return 'bytewise';
   if (provider === 'n') return 'nondeterministic';
   if (provider !== 'c' || locale === null) return 'locale';
   return /^(?:C|POSIX|C\.utf-?8)$/i.test(locale) ? 'bytewise' : 'locale';
 }
 
-export interface CollationRow {
+interface CollationRow {
   readonly oid: number;
   readonly provider: string;
   readonly locale: string | null;

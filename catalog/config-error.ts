@@ -31,7 +31,7 @@ export class ConfigError extends PgError {
 }
 
 /** One line: `pgring.yaml:7:11: shards[1].port: expected …, found …`. */
-export function describeProblem(source: string, problem: ConfigProblem): string {
+function describeProblem(source: string, problem: ConfigProblem): string {
   const place = problem.line === undefined ? source : `${source}:${problem.line}:${problem.column ?? 1}`;
   const key = problem.path === '' ? '' : `${problem.path}: `;
   return `${place}: ${key}expected ${problem.expected}, found ${problem.found}`;

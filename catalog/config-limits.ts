@@ -51,7 +51,9 @@ export const limitRanges = {
   combineBytes: { default: 1024 * mebibyte, minimum: kibibyte, maximum: 1024 * 1024 * mebibyte },
   /** Rows that it may so bring together. */
   combineRows: count(100_000_000, 1, 1_000_000_000_000),
+  /** Plans that are kept for statements that differ only in their literals. */
   planCacheEntries: count(10_000, 0),
+  /** Bytes that these plans may take, roughly. */
   planCacheBytes: bytes(64 * mebibyte, 0),
   /** Prepared statements that one client may hold. */
   preparedStatements: count(10_000),
@@ -59,7 +61,7 @@ export const limitRanges = {
   drainTimeoutMs: timeMs(30_000),
 } as const satisfies Readonly<Record<string, LimitRange>>;
 
-export type LimitName = keyof typeof limitRanges;
+type LimitName = keyof typeof limitRanges;
 
 export type Limits = { readonly [name in LimitName]: number };
 

@@ -12,8 +12,7 @@ import { parseIdentifier, parseTableName } from './names.js';
 import { errorMessage } from './system-error.js';
 import type { Placement } from './schema.js';
 
-export { ConfigError, type ConfigProblem } from './config-error.js';
-export type { Limits } from './config-limits.js';
+export { ConfigError } from './config-error.js';
 export type { ListenAddress } from './listen-address.js';
 
 export interface ShardConfig {
@@ -25,22 +24,22 @@ export interface ShardConfig {
 }
 
 /** The role that pgring itself uses on every shard. */
-export interface ControlConfig {
+interface ControlConfig {
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string;
 }
 
-export interface UserConfig {
+interface UserConfig {
   readonly name: string;
   readonly password: string;
 }
 
-export type StoreConfig =
+type StoreConfig =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'redis'; readonly url: string; readonly key: string };
 
-export interface TableRule {
+interface TableRule {
   /** Undefined: in any schema. */
   readonly schema: string | undefined;
   readonly name: string;
@@ -55,7 +54,7 @@ export interface PlacementRules {
 
 export type CrossCheck = 'off' | 'log' | 'refuse';
 
-export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 export interface Config {
   /** The file it was read from, or what else to call it in messages. */

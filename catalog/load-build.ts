@@ -43,7 +43,6 @@ export function buildRelations(
   const findPlacement = makePlacementFinder(rows, columns, placements);
   const findReads = makeReadsFinder(rows);
   const definitions = new Map(rows.definitions);
-  const triggered = new Set(rows.triggered);
   const ruled = new Set(rows.ruled);
   const inherited = new Set(rows.inherited);
   const references = new Map<number, readonly number[]>();
@@ -62,7 +61,6 @@ export function buildRelations(
       placement: findPlacement(oid),
       reads: kind === 'v' || kind === 'm' ? findReads(oid) : nothing,
       definition: definitions.get(oid),
-      hasTriggers: triggered.has(oid),
       hasRules: ruled.has(oid),
       hasRowSecurity,
       isPartition,

@@ -9,6 +9,7 @@ import {
   type Trigger,
 } from './code.js';
 import type { CodeRows, RoutineRow, TriggerRow } from './load-code-sql.js';
+import { readTriggerType } from './trigger-type.js';
 
 const kinds: Readonly<Record<string, Routine['kind']>> = {
   f: 'function',
@@ -84,17 +85,6 @@ function buildRoutine(row: RoutineRow, uses: readonly number[], declaration: Dec
   });
 }
 
-/** Bits of pg_trigger.tgtype (src/include/catalog/pg_trigger.h). */
-const ROW = 1;
-const BEFORE = 2;
-const INSTEAD = 64;
-const events = [
-  [4, 'insert'],
-  [8, 'delete'],
-  [16, 'update'],
-  [32, 'truncate'],
-] as const;
-
 function buildTrigger(
   [oid, , name, routine, type, enabled, hasTransitionTables]: TriggerRow,
   usesOf: (catalog: string, oid: number) => readonly number[],
@@ -102,9 +92,7 @@ function buildTrigger(
   return Object.freeze({
     name,
     routine,
-    timing: (type & BEFORE) !== 0 ? 'before' : (type & INSTEAD) !== 0 ? 'instead of' : 'after',
-    isForEachRow: (type & ROW) !== 0,
-    events: events.filter(([bit]) => (type & bit) !== 0).map(([, event]) => event),
+    ...readTriggerType(type),
     hasTransitionTables,
     enabled,
     uses: usesOf('pg_trigger', oid).filter((used) => used !== routine),

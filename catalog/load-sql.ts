@@ -6,7 +6,7 @@ export const firstNormalObjectId = 16_384;
 /** `system`: what initdb made; `user`: everything else; `temporary`: what the session has in its temporary schema. */
 export type CatalogPart = 'system' | 'user' | 'temporary';
 
-export type RelationRow = readonly [
+type RelationRow = readonly [
   oid: number,
   schema: string,
   name: string,
@@ -16,7 +16,7 @@ export type RelationRow = readonly [
   isTemporary: boolean,
 ];
 
-export type ColumnRow = readonly [
+type ColumnRow = readonly [
   relation: number,
   name: string,
   number: number,
@@ -60,7 +60,6 @@ export interface CatalogRows {
   readonly keys: readonly KeyRow[];
   readonly reads: readonly (readonly [view: number, relation: number])[];
   readonly definitions: readonly (readonly [view: number, sql: string])[];
-  readonly triggered: readonly number[];
   readonly ruled: readonly number[];
   readonly partitions: readonly (readonly [partition: number, parent: number])[];
   /** Parents and children by INHERITS, which is not partitioning. */
@@ -144,11 +143,6 @@ export function catalogSql(part: CatalogPart): string {
     definitions: list(
       `pg_catalog.json_build_array(r.oid::int8, ${printed('pg_catalog.pg_get_viewdef(r.oid)')})`,
       `FROM relation r WHERE r.kind = 'v' AND r.oid >= ${firstNormalObjectId}`,
-    ),
-    triggered: list(
-      'DISTINCT t.tgrelid::int8',
-      `FROM relation r JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid
-       WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'`,
     ),
     ruled: list(
       'DISTINCT w.ev_class::int8',

@@ -13,8 +13,8 @@ const UNKNOWN_TYPE = 705;
 const UNSPECIFIED = 0;
 
 /** A type and its array type (0: none). */
-export type TypeName = readonly [schema: string, name: string, oid: number, arrayOid: number];
-export type RelationName = readonly [schema: string, name: string, oid: number];
+type TypeName = readonly [schema: string, name: string, oid: number, arrayOid: number];
+type RelationName = readonly [schema: string, name: string, oid: number];
 
 /** The user types and the relations of one database on one server. */
 export interface OidList {
@@ -103,7 +103,7 @@ const inDatabase = `n.nspname NOT IN ('pgring', 'pg_toast') AND n.oid <> pg_cata
     AND NOT pg_catalog.pg_is_other_temp_schema(n.oid)`;
 
 /** Reads an OidList; one row for readOidList(). Relations are those whose columns a query can return. */
-export const oidListSql = `
+const oidListSql = `
 SELECT
   (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, t.typname, t.oid::int8, t.typarray::int8))
    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace

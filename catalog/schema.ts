@@ -69,8 +69,6 @@ export interface Relation {
   readonly reads: readonly number[];
   /** For a view of the user's: its query, with every name qualified. */
   readonly definition: string | undefined;
-  /** Enabled user triggers (not those of constraints). */
-  readonly hasTriggers: boolean;
   /** Rewrite rules other than a view's own. */
   readonly hasRules: boolean;
   readonly hasRowSecurity: boolean;

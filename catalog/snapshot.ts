@@ -5,7 +5,7 @@ import type { CatalogSnapshot, FunctionTraits, Relation } from './schema.js';
 
 let lastVersion = 0;
 
-export interface SnapshotContents {
+interface SnapshotContents {
   readonly database: string;
   readonly serverVersion: number;
   readonly isUncommitted?: boolean;

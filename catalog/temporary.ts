@@ -6,9 +6,11 @@
 import { noDatabaseCode } from './code.js';
 import { resolveTextOrder, readPart, readServer, type RunQuery } from './load.js';
 import { buildFunctions, buildRelations } from './load-build.js';
-import { temporarySchema } from './resolve.js';
 import type { CatalogSnapshot, Relation } from './schema.js';
 import { joinTraits, makeSnapshot, nextVersion } from './snapshot.js';
+
+/** The schema that stands for the session's own temporary schema. */
+export const temporarySchema = 'pg_temp';
 
 /** What a session has in its temporary schema; undefined for nothing. */
 export type TemporaryCatalog = { readonly own: CatalogSnapshot; readonly schema: string } | undefined;

@@ -1,6 +1,6 @@
 /** What a person sees while servers start: on a terminal one line per server that changes, else a line per event. */
 
-export interface ProgressOutput {
+interface ProgressOutput {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;

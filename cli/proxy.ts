@@ -52,7 +52,7 @@ export function listeningAddress(proxy: RunningProxy, configured: ListenAddress)
 }
 
 /** `host:port`, with brackets where IPv6 needs them. */
-export function formatAddress(address: ListenAddress): string {
+function formatAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return `${address.directory}:${address.port}`;
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
 }

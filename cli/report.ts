@@ -13,7 +13,7 @@ export function report(error: unknown, options: { debug: boolean }): number {
 }
 
 /** The text of report(): the message, details indented below it, and a hint. */
-export function describeFailure(error: unknown): string {
+function describeFailure(error: unknown): string {
   if (error instanceof Failure) return compose(error.message, error.detail, error.hint);
   if (error instanceof ConfigError)
     return compose('the configuration cannot be used', error.message, error.fields.hint);

@@ -45,7 +45,7 @@ export function termsOf(nodes: readonly Node[], query: Query, targets: readonly 
 }
 
 /** The plain column that an output shows. */
-export interface ColumnLink {
+interface ColumnLink {
   readonly output: VisibleColumn;
   readonly inner: Term;
   /** A condition on the output may be applied to the rows inside. */

@@ -6,7 +6,7 @@
 import { refuse, type PgReportFields } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
 import { placementOf, reachableOf, whyNowhere, type Conduct } from './code/conduct.js';
-import { conductOf, conductOfReader } from './code/read-routine.js';
+import { conductOf, conductOfAll, conductOfReader } from './code/read-routine.js';
 import { SqlReader } from './code/read-sql.js';
 import { triggerProblem } from './code/triggers.js';
 import type { PlanContext } from './context.js';
@@ -74,6 +74,13 @@ export function runsAnywhere(root: unknown, context: PlanContext): boolean {
     const reachable = reachableOf(conduct);
     return reachable === 'anywhere' || reachable === 'with copies';
   });
+}
+
+/** Whether code that the statement calls, triggers included, may make or drop temporary tables. */
+export function changesTemporary(root: unknown, context: PlanContext): boolean {
+  const reader = new SqlReader(context, 'code');
+  reader.read(root);
+  return conductOfAll([...reader.calls, ...reader.implied], context.catalog).changesTemporary;
 }
 
 function conductsOf(root: unknown, context: PlanContext): Conduct[] {

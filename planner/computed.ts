@@ -110,7 +110,7 @@ export function targetEnd(location: number, text: StatementText): number {
  * only what another session tells differently (`session`: the transaction's time and the like, which take no
  * arguments). A call with arguments may fail, and must not where the statement would not reach it.
  */
-export type ComputedReach = 'steady' | 'session';
+type ComputedReach = 'steady' | 'session';
 
 /** Edits that put computed values in the place of what must be evaluated once. */
 export function computeOnce(

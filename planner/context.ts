@@ -5,7 +5,7 @@ import type { ParsedStatement } from './parse/parser.js';
 import type { Slot } from './parse/tokenizer.js';
 
 /** The placement that the configuration gives to new tables. */
-export interface PlacementRules {
+interface PlacementRules {
   /** The placement of a table with these columns, or undefined where no rule speaks about it. */
   ruleFor(schema: string, name: string, columns: readonly string[]): Placement | undefined;
 }

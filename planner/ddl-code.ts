@@ -4,6 +4,7 @@ import type { CreateCastStmt, CreateTrigStmt, RuleStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { Trigger } from '../catalog/code.js';
+import { readTriggerType } from '../catalog/trigger-type.js';
 import { reachableOf, whyNowhere } from './code/conduct.js';
 import { conductOf, conductOfReader } from './code/read-routine.js';
 import { SqlReader } from './code/read-sql.js';
@@ -15,16 +16,6 @@ import { entryKind } from './scope.js';
 import type { StatementText } from './text.js';
 import { nameParts, splitName } from './tree.js';
 
-/** Bits of CreateTrigStmt's timing and events (src/include/catalog/pg_trigger.h). */
-const BEFORE = 2;
-const INSTEAD = 64;
-const events = [
-  [4, 'insert'],
-  [8, 'delete'],
-  [16, 'update'],
-  [32, 'truncate'],
-] as const;
-
 export function checkTrigger(statement: CreateTrigStmt, context: PlanContext, text: StatementText): void {
   const relation = namedRelation(statement.relation, context);
   const [routine] = routinesNamed(splitName(nameParts(statement.funcname)), 0, context);
@@ -32,13 +23,11 @@ export function checkTrigger(statement: CreateTrigStmt, context: PlanContext, te
   if (relation === undefined || routine === undefined) return;
   const condition = new SqlReader(context, 'statement');
   condition.read(statement.whenClause);
-  const timing = statement.timing ?? 0;
   const trigger: Trigger = {
     name: statement.trigname ?? '',
     routine: routine.oid,
-    timing: (timing & BEFORE) !== 0 ? 'before' : (timing & INSTEAD) !== 0 ? 'instead of' : 'after',
+    ...readTriggerType((statement.timing ?? 0) | (statement.events ?? 0)),
     isForEachRow: statement.row === true,
-    events: events.filter(([bit]) => ((statement.events ?? 0) & bit) !== 0).map(([, event]) => event),
     hasTransitionTables: (statement.transitionRels?.length ?? 0) > 0,
     enabled: 'O',
     uses: [...condition.calls, ...condition.implied].map(({ routine: used }) => used.oid),

@@ -7,7 +7,7 @@ import type { Edit } from './parse/splice.js';
 import type { StatementText } from './text.js';
 
 /** An option `pgring.…` as it was written. */
-export interface OwnOption {
+interface OwnOption {
   readonly name: string;
   readonly value: Node | undefined;
   readonly location: number;

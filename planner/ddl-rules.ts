@@ -63,7 +63,7 @@ export interface ForeignKey {
 }
 
 /** The table that constraints are put on, while it may not exist yet. */
-export interface ConstrainedTable {
+interface ConstrainedTable {
   readonly schema: string;
   readonly name: string;
   readonly placement: Placement;

@@ -19,7 +19,7 @@ import type { StatementText } from './text.js';
 import { keyFamily } from './key-family.js';
 
 /** The key of an occurrence whose rows lie on the shard that evaluates; nullable: or are null-extended there. */
-export interface LocalKey {
+interface LocalKey {
   readonly entry: Entry;
   readonly terms: readonly Term[];
   readonly nullable: boolean;

@@ -73,7 +73,7 @@ function describeModifiers(modifiers: readonly number[]): string {
 }
 
 /** Pieces as text: `{0}` is a literal of the client's, `{computed 0}` a value computed first, `{limit}` LIMIT + OFFSET. */
-export function describePieces(pieces: readonly SqlPiece[]): string {
+function describePieces(pieces: readonly SqlPiece[]): string {
   return pieces
     .map((piece) => {
       if (typeof piece === 'string') return piece;

@@ -9,7 +9,7 @@ import type { KeySource, ValueSource } from './plan.js';
 export type Term = number;
 
 /** Where an equality comes from, when it ties a derived table's column to the column inside. */
-export interface Link {
+interface Link {
   readonly derived: object;
   /** A condition on the outer column may be applied to the rows inside. */
   readonly transparent: boolean;

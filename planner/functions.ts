@@ -14,7 +14,7 @@ import { localStable, randomFunctions, runsQueries, sequenceFunctions } from './
 import { isSizeFunction } from './size-functions.js';
 import { functionName, someNode, walkNodes, type QualifiedName } from './tree.js';
 
-export interface KnownFunction {
+interface KnownFunction {
   readonly traits: FunctionTraits;
   readonly builtin: boolean;
 }
@@ -167,7 +167,7 @@ export function readsColumns(value: unknown): boolean {
   return someNode(value, (node) => 'ColumnRef' in node || 'SubLink' in node || 'SetToDefault' in node);
 }
 
-export interface Call {
+interface Call {
   readonly call: FuncCall;
   readonly effect: FunctionEffect;
 }

@@ -8,7 +8,7 @@ import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 import type { Term } from './facts.js';
 import type { FromNode, Query, Scope, VisibleColumn } from './query.js';
 import { orderingExpression, targetsOf, type Target } from './shape.js';
-import { columnRefParts, isStar, walkNodes } from './tree.js';
+import { isStar, walkNodes } from './tree.js';
 
 export interface Reference {
   readonly node: ColumnRef;
@@ -16,7 +16,7 @@ export interface Reference {
 }
 
 /** A reference that means no column that the planner knows: a whole row, a function's column, an unknown name. */
-export type Unresolved = 'unresolved';
+type Unresolved = 'unresolved';
 
 /** The column references of expressions of a level; `skip` keeps out of parts of them. Subqueries are not looked into. */
 export function referencesIn(
@@ -113,10 +113,4 @@ function expressionsOf(select: SelectStmt, scope: Scope): unknown {
     select.limitOffset,
     select.valuesLists,
   ];
-}
-
-/** The name that an unqualified reference uses; undefined for one with a qualifier. */
-export function unqualifiedName(reference: ColumnRef): string | undefined {
-  const parts = columnRefParts(reference);
-  return parts.length === 1 ? parts[0] : undefined;
 }

@@ -4,7 +4,7 @@ import type { FuncCall, Node, SelectStmt } from 'libpg-query';
 
 import { columnName } from './shape.js';
 
-export interface LoneCall {
+interface LoneCall {
   readonly call: FuncCall;
   /** The name of the one column of its answer. */
   readonly column: string;

@@ -4,7 +4,7 @@ import type { PlanContext } from './context.js';
 import type { Expansion } from './expansion.js';
 import type { Plan } from './plan.js';
 
-export interface PlanCacheBounds {
+interface PlanCacheBounds {
   readonly maxEntries: number;
   readonly maxBytes: number;
 }

@@ -69,7 +69,7 @@ export function shipmentEdits(
 }
 
 /** What a statement needs to run on one server: the rows that it reads, and the edits that make it read their copies. */
-export interface CombineParts {
+interface CombineParts {
   readonly shipments: readonly Shipment[];
   readonly edits: readonly Edit[];
   readonly computed: readonly ComputedExpression[];

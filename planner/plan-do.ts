@@ -61,7 +61,8 @@ export function planDo(statement: DoStmt, context: PlanContext, text: StatementT
   if (reachableOf(conduct) === 'nowhere') {
     throw refuse(`this DO block, ${whyNowhere(conduct)}`, HINT, position);
   }
-  return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
+  const plan = { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] } as const;
+  return conduct.changesTemporary ? { ...plan, changesTemporary: true } : plan;
 }
 
 function parsedOrNone(sql: string): ReturnType<typeof parseStatements> {

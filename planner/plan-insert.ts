@@ -22,7 +22,7 @@ import { pinnedRouting } from './routing.js';
 import { functionName, selectOf, someNode } from './tree.js';
 
 /** The rows of VALUES; one of no values for DEFAULT VALUES; undefined for a query. */
-export function valueRows(insert: InsertStmt): readonly (readonly Node[])[] | undefined {
+function valueRows(insert: InsertStmt): readonly (readonly Node[])[] | undefined {
   if (insert.selectStmt === undefined) return [[]];
   const select = selectOf(insert.selectStmt);
   const lists = select?.valuesLists;

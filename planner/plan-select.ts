@@ -3,6 +3,7 @@
 import type { SelectStmt } from 'libpg-query';
 
 import { refuse, refusedConstruct } from '../base/errors.js';
+import { requireAlike } from './alike.js';
 import type { Binder } from './bind.js';
 import { runsAnywhere } from './check-implied.js';
 import { checkCalls } from './checks.js';
@@ -47,7 +48,7 @@ function hasLocks(root: unknown): boolean {
 }
 
 /** Where a statement without sharded tables runs. */
-export function unshardedRouting(root: unknown, spread: Spread, binder: Binder): Routing {
+function unshardedRouting(root: unknown, spread: Spread, binder: Binder): Routing {
   const isPlain = callsOf(root, binder.context).every(
     ({ effect }) => effect === 'plain' || effect === 'once' || effect === 'random',
   );
@@ -132,6 +133,7 @@ function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Bi
   const root = [select];
   try {
     const { ungrouped, anchors } = new DistributionCheck(context, text).check(query);
+    requireAlike(root, query, binder);
     checkSystemColumns(root, text, spread);
     checkCalls(root, 'several shards', context, text);
     const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
@@ -144,7 +146,7 @@ function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Bi
 }
 
 /** A WITH query of a pinned statement that writes to a reference table would change one copy of it. */
-export function refuseReferenceWrites(spread: Spread): void {
+function refuseReferenceWrites(spread: Spread): void {
   if (spread.reference) {
     throw refuse(
       'a WITH query that writes, in a statement with reference tables',

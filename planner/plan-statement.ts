@@ -4,6 +4,7 @@ import type { Node, SelectStmt } from 'libpg-query';
 
 import { PgError, refuse } from '../base/errors.js';
 import { Binder } from './bind.js';
+import { changesTemporary } from './check-implied.js';
 import type { PlanInput } from './context.js';
 import { planDeclaredCall } from './declared-call.js';
 import { expandTable } from './expand-table.js';
@@ -58,7 +59,7 @@ export function planReusable(input: PlanInput): PlannedStatement {
 function planExpanded(input: PlanInput, { expansions, origins }: Progress): PlannedStatement {
   const text = new StatementText(input);
   try {
-    const plan = planNode(input.statement.node, input, text);
+    const plan = noteTemporary(planNode(input.statement.node, input, text), input);
     const table = expandTable(plan, input, text);
     // Where its literals went is not followed: such a plan is made anew each time.
     if (table !== undefined) return planExpanded(table, { expansions: expansions + 1, origins: undefined });
@@ -80,6 +81,16 @@ function planExpanded(input: PlanInput, { expansions, origins }: Progress): Plan
     if (expansions > 0 && error instanceof PgError) throw withoutPosition(error);
     throw error;
   }
+}
+
+/** Marks the plan of a statement whose functions or triggers make temporary tables. */
+function noteTemporary(plan: Plan, { statement, context }: PlanInput): Plan {
+  if (!context.catalog.code.hasRoutines || !changesTemporary(statement.node, context)) return plan;
+  if (plan.kind !== 'declare') return { ...plan, changesTemporary: true };
+  throw refuse(
+    'a cursor over a function that makes temporary tables',
+    'Call the function before, and declare the cursor over its tables.',
+  );
 }
 
 function withoutPosition(error: PgError): PgError {

@@ -6,7 +6,7 @@
 import type { Node, RangeVar, RuleStmt } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
-import { temporarySchema } from '../catalog/resolve.js';
+import { temporarySchema } from '../catalog/temporary.js';
 import type { PlanContext } from './context.js';
 import { callsOf, type FunctionEffect } from './functions.js';
 import type { Plan } from './plan.js';

@@ -143,7 +143,10 @@ export interface Broadcast {
 export type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
 
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
-export type Plan = ServerPlan | SessionPlan;
+export type Plan = (ServerPlan | SessionPlan) & {
+  /** Functions that it calls may make or drop temporary tables: what the session has must be read again afterwards. */
+  readonly changesTemporary?: true;
+};
 
 /** Rungs 3 and 4: the answer is gathered from several shards. */
 export interface ScatterPlan {

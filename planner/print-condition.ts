@@ -16,7 +16,7 @@ import type { StatementText } from './text.js';
 import { functionName, integerConstant, nameParts, operatorName, selectOf, treeText, typeNameParts } from './tree.js';
 
 /** The SQL of a column; undefined for one that must not occur. */
-export type ColumnPrinter = (reference: Extract<Node, { ColumnRef: unknown }>['ColumnRef']) => string | undefined;
+type ColumnPrinter = (reference: Extract<Node, { ColumnRef: unknown }>['ColumnRef']) => string | undefined;
 
 /** What is written around and between the parts of an expression; undefined for what is not printed. */
 type Printed = readonly SqlPiece[] | undefined;

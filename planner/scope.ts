@@ -3,7 +3,7 @@
 import type { RangeVar } from 'libpg-query';
 
 import { PgError, sqlstate } from '../base/errors.js';
-import { temporarySchema } from '../catalog/resolve.js';
+import { temporarySchema } from '../catalog/temporary.js';
 import type { CatalogSnapshot, Relation } from '../catalog/schema.js';
 import type { PlanContext } from './context.js';
 import type { EntryKind } from './query.js';
@@ -15,21 +15,22 @@ const catalogSchemas: ReadonlySet<string> = new Set(['pg_catalog', 'information_
 /** What names are looked up in. */
 export type NamingContext = Pick<PlanContext, 'catalog' | 'searchPath'>;
 
-/** What a relation's name means. pg_catalog is searched first, as PostgreSQL does. */
-export function resolveRelation(name: QualifiedName, context: NamingContext): Relation | 'catalog' | undefined {
+/**
+ * What a relation's name means, by the rules of PostgreSQL's namespace.c (RangeVarGetRelid, recomputeNamespacePath): the
+ * session's temporary schema and pg_catalog are searched first where the path does not name them. What is in a schema of
+ * the server's own is 'catalog'.
+ */
+export function resolveRelation(
+  name: QualifiedName,
+  { catalog, searchPath }: NamingContext,
+): Relation | 'catalog' | undefined {
   if (name.schema !== undefined) {
-    if (catalogSchemas.has(name.schema)) return 'catalog';
-    return context.catalog.relation(name.schema, name.name);
+    return catalogSchemas.has(name.schema) ? 'catalog' : catalog.relation(name.schema, name.name);
   }
-  const temporary = context.searchPath.includes(temporarySchema)
-    ? undefined
-    : context.catalog.relation(temporarySchema, name.name);
-  if (temporary !== undefined) return temporary;
-  if (name.name.startsWith('pg_') && !existsOnPath(name.name, context)) return 'catalog';
-  for (const schema of context.searchPath) {
-    const found = catalogSchemas.has(schema) ? undefined : context.catalog.relation(schema, name.name);
-    if (found !== undefined) return found;
-    if (schema === 'information_schema' && informationViews.test(name.name)) return 'catalog';
+  const path = searchPath.includes('pg_catalog') ? searchPath : ['pg_catalog', ...searchPath];
+  for (const schema of path.includes(temporarySchema) ? path : [temporarySchema, ...path]) {
+    const found = catalog.relation(schema, name.name);
+    if (found !== undefined) return catalogSchemas.has(schema) ? 'catalog' : found;
   }
   return undefined;
 }
@@ -38,12 +39,6 @@ export function resolveRelation(name: QualifiedName, context: NamingContext): Re
 export function isTemporaryTarget(range: RangeVar, { searchPath }: Pick<PlanContext, 'searchPath'>): boolean {
   if (range.relpersistence === 't') return true;
   return (range.schemaname ?? searchPath[0]) === temporarySchema;
-}
-
-const informationViews = /^(tables|columns|schemata|views|routines|parameters|table_constraints|key_column_usage)$/;
-
-function existsOnPath(name: string, context: NamingContext): boolean {
-  return context.searchPath.some((schema) => context.catalog.relation(schema, name) !== undefined);
 }
 
 /** What PostgreSQL says of a relation that is not there; utility statements tell no position. */

@@ -1,6 +1,6 @@
 /** The functions that measure what is stored (utils/adt/dbsize.c). */
 
-export const sizeFunctions = [
+const sizeFunctions = [
   'pg_relation_size',
   'pg_table_size',
   'pg_indexes_size',

@@ -30,7 +30,7 @@ function isSystemColumn(node: Node): boolean {
   return 'ColumnRef' in node && systemColumns.has(columnRefParts(node.ColumnRef).at(-1) ?? '');
 }
 
-export function isRowPlace(node: Node | undefined): boolean {
+function isRowPlace(node: Node | undefined): boolean {
   return node !== undefined && 'ColumnRef' in node && columnRefParts(node.ColumnRef).at(-1) === 'ctid';
 }
 
@@ -51,7 +51,7 @@ function isExtremePlace(node: Node | undefined): boolean {
 }
 
 /** The one column of a subquery that is a row's place, and never null. */
-export function selectsRowPlace(select: SelectStmt | undefined): boolean {
+function selectsRowPlace(select: SelectStmt | undefined): boolean {
   const [target, ...others] = select?.targetList ?? [];
   if (select === undefined || target === undefined || others.length > 0 || !('ResTarget' in target)) return false;
   if (someNode([select], (node) => 'JoinExpr' in node && node.JoinExpr.jointype !== 'JOIN_INNER')) return false;

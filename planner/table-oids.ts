@@ -21,7 +21,7 @@ import { columnRefParts, isStar, someNode, walkNodes } from './tree.js';
 const COLUMN = 'pgring_tableoid';
 
 /** What is shipped besides the relation's own columns. */
-export interface ExtraColumn {
+interface ExtraColumn {
   readonly name: string;
   readonly definition: string;
   readonly expression: string;

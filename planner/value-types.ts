@@ -86,7 +86,7 @@ export function bareType(type: ValueType | undefined): ValueType | undefined {
 /** Collations that compare by bytes wherever they exist. */
 const bytewiseCollations: ReadonlySet<string> = new Set(['C', 'POSIX', 'ucs_basic', 'C.UTF-8', 'C.utf8', 'pg_c_utf8']);
 
-export function collationOrder(names: readonly Node[] | undefined): TextOrder {
+function collationOrder(names: readonly Node[] | undefined): TextOrder {
   return bytewiseCollations.has(nameParts(names).at(-1) ?? '') ? 'bytewise' : 'locale';
 }
 

@@ -100,7 +100,7 @@ export function changesOnAssignment(column: Column): boolean {
 }
 
 /** An array whose elements are all values, or one value that is an array (a parameter, '{…}'). */
-export type ArrayValue =
+type ArrayValue =
   | { readonly kind: 'list'; readonly values: readonly ValueSource[] }
   | { readonly kind: 'array'; readonly source: ValueSource };
 

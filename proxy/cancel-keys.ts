@@ -2,7 +2,7 @@
 
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 
-export interface CancelKey {
+interface CancelKey {
   readonly processId: number;
   readonly secretKey: Buffer;
 }

@@ -28,7 +28,7 @@ import { Session } from './session.js';
 import { SessionScope, type ProxyParts } from './session-scope.js';
 
 /** What a client needs of its proxy. */
-export interface ClientContext {
+interface ClientContext {
   readonly config: Config;
   readonly parts: ProxyParts;
   readonly cancelKeys: CancelKeys;

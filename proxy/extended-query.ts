@@ -12,7 +12,7 @@ import { readBind, readDescribe, readExecute, readParse } from '../wire/frontend
 import type { BackendConnection } from '../router/backend/connection.js';
 import type { ExpectedParse } from '../router/backend/relay.js';
 import { parseForShard } from '../router/backend/shard-oids.js';
-import { locateNow } from '../router/execute/locate-now.js';
+import { canRelay, locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import { Pipeline } from './pipeline.js';
 import { planPrepared } from './plan-prepared.js';
@@ -114,7 +114,7 @@ export class ExtendedQuery {
           const bind = readBind(frame);
           const statement = parsed.get(bind.statement) ?? scope.prepared.get(bind.statement);
           const { plan, sql, slots, expanded } = planPrepared(scope, statement);
-          if (plan.kind !== 'pass' || plan.sql !== 'client' || plan.computed.length > 0) return undefined;
+          if (!canRelay(plan)) return undefined;
           if (bind.portal !== '' && scope.portals.find(bind.portal) !== undefined) return undefined;
           const values = new StatementValues({
             sql,

@@ -10,7 +10,7 @@ import type { Cursor } from '../router/execute/cursor.js';
 import type { PreparedStatement } from './prepared.js';
 
 /** What DECLARE said of a cursor, and what pg_cursors tells of it. */
-export interface DeclaredCursor {
+interface DeclaredCursor {
   readonly text: string;
   readonly options: CursorOptions;
 }

@@ -1,8 +1,6 @@
 /** PREPARE as SQL. Its statements share their names with those of Parse messages, as in PostgreSQL. */
 
-import type { PgError } from '../base/errors.js';
 import type { SessionPlan } from '../planner/session-plan.js';
-import { readErrorResponse, readParameterDescription } from '../wire/backend.js';
 import {
   encodeBind,
   encodeClose,
@@ -11,9 +9,7 @@ import {
   encodeParse,
   syncFrame,
 } from '../wire/encode-frontend.js';
-import { backendType } from '../wire/frame.js';
 import { Exchange } from '../router/backend/exchange.js';
-import { describeAsHome, describesTypes } from '../router/backend/shard-oids.js';
 import type { BoundStatement, StatementShape } from '../router/execute/context.js';
 import { deliverTag } from '../router/execute/deliver.js';
 import { planPrepared } from './plan-prepared.js';
@@ -21,7 +17,7 @@ import { inPreparedText, type PreparedStatement } from './prepared.js';
 import { reasonToRefuse } from './refusal.js';
 import type { SessionScope } from './session-scope.js';
 import { noteShape } from './shape-of.js';
-import { describingConnection } from './statement-shape.js';
+import { describingConnection, readShape } from './statement-shape.js';
 
 export async function prepareBySql(
   scope: SessionScope,
@@ -70,19 +66,5 @@ async function preparedShape(scope: SessionScope, sql: Buffer, name: string): Pr
     ],
     1,
   );
-  const oids = connection.oidMap();
-  let parameterTypes: readonly number[] = [];
-  let rowDescription: Buffer | undefined;
-  let failure: PgError | undefined;
-  while (connection.outstandingReady > 0) {
-    const item = await exchange.next();
-    if (item.kind === 'rows') continue;
-    if (oids !== undefined && describesTypes(item.type)) describeAsHome(item.frame, oids);
-    if (item.type === backendType.parameterDescription) parameterTypes = readParameterDescription(item.frame);
-    if (item.type === backendType.rowDescription) rowDescription = Buffer.from(item.frame);
-    if (item.type === backendType.errorResponse) failure = readErrorResponse(item.frame);
-  }
-  exchange.release();
-  if (failure !== undefined) throw failure;
-  return { parameterTypes, rowDescription };
+  return await readShape(connection, exchange);
 }

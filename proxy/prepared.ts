@@ -21,7 +21,7 @@ export interface PreparedStatement {
   readonly origin: StatementOrigin;
 }
 
-export interface StatementOrigin {
+interface StatementOrigin {
   /** PREPARE, in contrast to a Parse message. */
   readonly fromSql: boolean;
   readonly text: string;

@@ -61,6 +61,7 @@ export async function runPlan(scope: SessionScope, statement: BoundStatement, pl
     default:
       await executePlan(scope, statement, plan);
   }
+  if (plan.changesTemporary === true) await scope.noteTemporaryChange();
 }
 
 /** The error without what it says of the temporary tables in which pgring finishes statements. */

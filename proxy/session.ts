@@ -22,7 +22,7 @@ import { executeSimpleQuery, findRelay } from './simple-query.js';
 /** What a client that is gone has left running is cancelled again and again: a statement may begin after the first. */
 const CANCEL_AGAIN_MS = 250;
 
-export interface SessionOptions {
+interface SessionOptions {
   readonly scope: SessionScope;
   readonly socket: ClientSocket;
   readonly reader: FrameReader;

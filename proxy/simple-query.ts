@@ -4,7 +4,7 @@ import { PgError, sqlstate } from '../base/errors.js';
 import type { Plan } from '../planner/plan.js';
 import { emptyQueryResponse, encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
 import { noParameters, send } from '../router/execute/context.js';
-import { locateNow } from '../router/execute/locate-now.js';
+import { canRelay, locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import type { ImmediateEntry } from '../router/transaction/session-transaction.js';
 import { toClientError } from './report-error.js';
@@ -17,7 +17,7 @@ export function findRelay(scope: SessionScope, planned: readonly PlannedStatemen
   const [only] = planned;
   if (only === undefined || planned.length > 1) return undefined;
   const { plan } = only;
-  if (plan.kind !== 'pass' || plan.sql !== 'client' || plan.computed.length > 0) return undefined;
+  if (!canRelay(plan)) return undefined;
   if (scope.transaction.isFailed) return undefined;
   const values = new StatementValues({ ...only, parameters: noParameters, resultFormats: [], describe: true });
   const shard = locateNow(scope, plan.routing, values);
@@ -54,7 +54,7 @@ export async function executeSimpleQuery(
 }
 
 /** Tells the client of a failed statement, and lets the transaction fail with it. */
-export async function reportFailure(scope: SessionScope, error: unknown): Promise<void> {
+async function reportFailure(scope: SessionScope, error: unknown): Promise<void> {
   const { transaction } = scope;
   const reported = toClientError(error);
   if (reported.sqlstate === sqlstate.internalError) scope.logDefect(reported);

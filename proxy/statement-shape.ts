@@ -19,34 +19,30 @@ export async function inferShape(
   asked?: BackendConnection,
 ): Promise<StatementShape> {
   const connection = asked ?? (await describingConnection(scope));
-  const oids = connection.oidMap();
-  const sentTypes = typesForShard(parameterTypes, oids);
+  const sentTypes = typesForShard(parameterTypes, connection.oidMap());
   connection.prepared.delete('');
   const exchange = new Exchange(connection);
   exchange.send([encodeParse('', sql, sentTypes), encodeDescribe('statement', ''), syncFrame], 1);
-  let types: readonly number[] = [];
+  return await readShape(connection, exchange);
+}
+
+/** What a server answers to Describe of a statement, up to its last ReadyForQuery. Errors: the server's. */
+export async function readShape(connection: BackendConnection, exchange: Exchange): Promise<StatementShape> {
+  const oids = connection.oidMap();
+  let parameterTypes: readonly number[] = [];
   let rowDescription: Buffer | undefined;
   let failure: PgError | undefined;
   while (connection.outstandingReady > 0) {
     const item = await exchange.next();
     if (item.kind === 'rows') continue;
     if (oids !== undefined && describesTypes(item.type)) describeAsHome(item.frame, oids);
-    switch (item.type) {
-      case backendType.parameterDescription:
-        types = readParameterDescription(item.frame);
-        break;
-      case backendType.rowDescription:
-        rowDescription = Buffer.from(item.frame);
-        break;
-      case backendType.errorResponse:
-        failure = readErrorResponse(item.frame);
-        break;
-      default:
-    }
+    if (item.type === backendType.parameterDescription) parameterTypes = readParameterDescription(item.frame);
+    if (item.type === backendType.rowDescription) rowDescription = Buffer.from(item.frame);
+    if (item.type === backendType.errorResponse) failure = readErrorResponse(item.frame);
   }
   exchange.release();
   if (failure !== undefined) throw failure;
-  return { parameterTypes: types, rowDescription };
+  return { parameterTypes, rowDescription };
 }
 
 /** The home shard; while that is down, any other: what they say of a statement is the same but for oids. */

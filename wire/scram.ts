@@ -14,15 +14,15 @@ import { preparePassword } from './saslprep.js';
 export const scramMechanism = 'SCRAM-SHA-256';
 
 /** A server that asks for more wants our CPU and not a login; PostgreSQL's own default is 4,096. */
-export const maximumScramIterations = 10_000_000;
+const maximumScramIterations = 10_000_000;
 
-export interface ScramStart {
+interface ScramStart {
   /** The client-first message. */
   readonly message: string;
   readonly nonce: string;
 }
 
-export interface ScramChallenge {
+interface ScramChallenge {
   readonly start: ScramStart;
   readonly message: string;
   readonly nonce: string;

@@ -22,7 +22,7 @@ export interface ProtocolVersion {
   readonly minor: number;
 }
 
-export interface Negotiation {
+interface Negotiation {
   /** The minor version to speak from here on. */
   readonly minor: number;
   /** The `_pq_.` options that the client asked for and that do not exist here. */
@@ -31,13 +31,13 @@ export interface Negotiation {
   readonly mustTell: boolean;
 }
 
-export interface StartupIdentity {
+interface StartupIdentity {
   readonly user: string;
   readonly database: string;
 }
 
 export const protocolMajor = 3;
-export const newestProtocolMinor = 2;
+const newestProtocolMinor = 2;
 
 /** The code of a request that is no start-up stands where the version would (pqcomm.h). */
 export const requestCode = { cancel: 80877102, ssl: 80877103, gssenc: 80877104 } as const;

@@ -19,7 +19,7 @@ export interface ProxyProcess {
   close(): Promise<void>;
 }
 
-export interface ProxyProcessOptions {
+interface ProxyProcessOptions {
   /** More of pgring.yaml. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Options of Node. */

@@ -1,6 +1,6 @@
 /** Tables and figures as Markdown, aligned so that the text is readable as it is and prettier leaves it alone. */
 
-export interface TableColumn {
+interface TableColumn {
   readonly title: string;
   readonly align: 'left' | 'right';
 }

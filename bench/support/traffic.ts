@@ -13,7 +13,7 @@ export interface Traffic {
   readonly bytesToServers: number;
 }
 
-export interface CountedAddress {
+interface CountedAddress {
   readonly host: string;
   readonly port: number;
 }

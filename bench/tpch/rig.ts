@@ -15,7 +15,7 @@ const settings = { shared_buffers: '256MB', work_mem: '16MB', max_wal_size: '4GB
 /** A query that takes longer is stopped and counts as wrong. */
 const STATEMENT_TIMEOUT_MS = 300_000;
 
-export interface Rig {
+interface Rig {
   readonly postgres: { readonly host: string; readonly port: number };
   /** The clients for a layout, whose tables are made and filled at the first call. */
   subjects(layout: Layout): Promise<Subjects>;

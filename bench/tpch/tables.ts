@@ -1,6 +1,6 @@
 /** TPC-H's eight tables (specification, 1.4), and where their rows go. */
 
-export interface TpchTable {
+interface TpchTable {
   readonly name: string;
   /** What stands between the parentheses of CREATE TABLE. */
   readonly definition: string;

@@ -12,7 +12,7 @@ import { Failure, exitCode, messageOf, systemErrorCode } from '../failure.js';
 import { type Account, identityOf } from './account.js';
 import type { Binaries } from './binaries.js';
 
-export interface InitializeOptions {
+interface InitializeOptions {
   readonly binaries: Binaries;
   readonly account: Account | undefined;
   /** Whether the new folder is forced to disk before it counts as made. */
@@ -23,7 +23,7 @@ export interface InitializeOptions {
 const BUILTIN_PROVIDER_SINCE = 17;
 
 /** The major version that made the data folder, or undefined where there is none. */
-export async function majorVersionOf(dataFolder: string): Promise<number | undefined> {
+async function majorVersionOf(dataFolder: string): Promise<number | undefined> {
   try {
     return Number((await readFile(join(dataFolder, 'PG_VERSION'), 'utf8')).trim());
   } catch (error) {

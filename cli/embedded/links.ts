@@ -8,7 +8,7 @@ import { basename, dirname, join, normalize, sep } from 'node:path';
 import { systemErrorCode } from '../failure.js';
 
 /** A link of the package: where it is, below `native`, and the name in the same folder that it points to. */
-export interface LibraryLink {
+interface LibraryLink {
   readonly path: string;
   readonly pointsTo: string;
 }

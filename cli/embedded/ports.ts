@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { Failure, exitCode } from '../failure.js';
 
 /** Ports to choose from, both ends included. */
-export interface PortRange {
+interface PortRange {
   readonly first: number;
   readonly last: number;
 }

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { systemErrorCode } from '../failure.js';
 
-export interface PostmasterFile {
+interface PostmasterFile {
   readonly pid: number;
   readonly port: number | undefined;
   /** `starting`, `stopping`, `ready` or `standby`. */

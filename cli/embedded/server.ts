@@ -13,7 +13,7 @@ import { isPortFree } from './ports.js';
 import { childrenOf, isPostmasterOf, isRunning, readPostmasterFile, signal, waitForExit } from './postmaster.js';
 import { type Settings, configurationFile, socketDirectoryOf } from './settings.js';
 
-export interface ServerOptions {
+interface ServerOptions {
   readonly name: string;
   readonly binaries: Binaries;
   readonly account: Account | undefined;

@@ -7,7 +7,7 @@ export type Settings = Readonly<Record<string, string | number>>;
 /** Client connections that an embedded server takes. */
 export const maximumConnections = 300;
 
-export interface ServerSettings {
+interface ServerSettings {
   readonly name: string;
   readonly dataFolder: string;
   readonly port: number;

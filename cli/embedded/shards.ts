@@ -15,7 +15,7 @@ import { signal } from './postmaster.js';
 import { type FolderRecord, readRecord, writeRecord } from './record.js';
 import { EmbeddedServer, stopLeftover } from './server.js';
 
-export interface ShardsOptions {
+interface ShardsOptions {
   /** pgring's data folder; undefined for one that is removed at the end. */
   readonly folder: string | undefined;
   /** Undefined: as many as the folder has, or DEFAULT_COUNT. */
@@ -38,7 +38,7 @@ export interface Shards {
   close(options?: { readonly hurry?: boolean }): Promise<void>;
 }
 
-export const DEFAULT_COUNT = 3;
+const DEFAULT_COUNT = 3;
 const TEMPORARY = 'pgring-ephemeral-';
 
 /** Opens the folder and starts its servers. When it fails, nothing is left running and the folder is free. */

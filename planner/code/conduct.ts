@@ -18,13 +18,15 @@ export interface Conduct {
   /** It reads the catalog, or names a relation that the catalog has not: a temporary table, which is at home. */
   readonly readsCatalog: boolean;
   readonly depends: Dependence;
+  /** It makes or drops temporary tables, or was declared and may. */
+  readonly changesTemporary: boolean;
   /** Why nothing certain can be said, as the object of "because of"; undefined when all was read. */
   readonly unread: string | undefined;
 }
 
 const order: readonly Dependence[] = ['plain', 'time', 'random', 'server'];
 
-export function worse(left: Dependence, right: Dependence): Dependence {
+function worse(left: Dependence, right: Dependence): Dependence {
   return order.indexOf(left) > order.indexOf(right) ? left : right;
 }
 
@@ -33,6 +35,7 @@ export class ConductBuilder implements Conduct {
   readonly reads = new Set<Relation>();
   readonly writes = new Set<Relation>();
   readsCatalog = false;
+  changesTemporary = false;
   depends: Dependence = 'plain';
   unread: string | undefined;
 
@@ -48,6 +51,7 @@ export class ConductBuilder implements Conduct {
     for (const relation of other.reads) this.reads.add(relation);
     for (const relation of other.writes) this.writes.add(relation);
     this.readsCatalog ||= other.readsCatalog;
+    this.changesTemporary ||= other.changesTemporary;
     this.dependsOn(other.depends);
     this.unread ??= other.unread;
   }
@@ -69,7 +73,7 @@ export function touchedOf(conduct: Conduct, placement: Relation['placement']['ki
  * - `at home`: only on the home shard
  * - `nowhere`: its tables lie on several shards, or it cannot be read
  */
-export type Reachable = 'anywhere' | 'with copies' | 'at home' | 'nowhere';
+type Reachable = 'anywhere' | 'with copies' | 'at home' | 'nowhere';
 
 export function reachableOf(conduct: Conduct): Reachable {
   if (conduct.unread !== undefined || touchedOf(conduct, 'sharded') !== undefined) return 'nowhere';

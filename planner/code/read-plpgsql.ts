@@ -12,7 +12,7 @@ import { selectOf } from '../tree.js';
 export type Tree = Readonly<Record<string, unknown>>;
 
 /** A piece of SQL in the body, as a statement: an expression is written as SELECT. */
-export interface Fragment {
+interface Fragment {
   readonly sql: string;
   /** An expression of PL/pgSQL's, or a statement of SQL. */
   readonly kind: 'expression' | 'statement';

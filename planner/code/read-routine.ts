@@ -84,6 +84,8 @@ function readRoutine({ routine, searchPath }: Callee, catalog: CatalogSnapshot):
   const { declaration, extension, language, kind, volatility } = routine;
   if (routine.searchPath?.includes('$user') === true) conduct.cannotRead('"$user" in its search path');
   if (declaration !== undefined) {
+    // It is not read, because it cannot be; what makes temporary tables has to name them so.
+    conduct.changesTemporary = volatility === 'volatile' && /temp/i.test(routine.source ?? '');
     if (declaration.kind === 'by argument') conduct.cannotRead('its declaration for one shard key');
     else conduct.dependsOn(volatility === 'volatile' ? 'random' : volatility === 'stable' ? 'time' : 'plain');
     return { conduct, callees: [] };

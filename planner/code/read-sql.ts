@@ -6,6 +6,7 @@
 import type { FuncCall, Node, RangeVar } from 'libpg-query';
 
 import type { Routine } from '../../catalog/code.js';
+import { temporarySchema } from '../../catalog/temporary.js';
 import type { Relation } from '../../catalog/schema.js';
 import { usesSequence } from '../insert-defaults.js';
 import { parseStatements } from '../parse/parser.js';
@@ -42,7 +43,7 @@ const serverStatements: ReadonlySet<string> = new Set([
  * What is read: a client's `statement`, whose own defaults, triggers and policies are judged for themselves; the body of
  * a `trigger`, of which the same holds but for defaults; or other `code`, with all that follows from it.
  */
-export type ReadAs = 'statement' | 'trigger' | 'code';
+type ReadAs = 'statement' | 'trigger' | 'code';
 
 export class SqlReader extends ConductBuilder {
   /** Called by name. */
@@ -174,6 +175,7 @@ export class SqlReader extends ConductBuilder {
     }
     if (this.#isTemporary(node)) {
       this.dependsOn('server');
+      this.changesTemporary = true;
       if ('CreateTableAsStmt' in node) this.read(node.CreateTableAsStmt.query, common);
       return;
     }
@@ -188,7 +190,8 @@ export class SqlReader extends ConductBuilder {
       return (node.DropStmt.objects ?? []).every((object) => {
         const parts = 'List' in object ? nameParts(object.List.items) : [];
         const name = { schema: parts.at(-2), name: parts.at(-1) ?? '' };
-        return resolveRelation(name, this.#context) === undefined;
+        const found = resolveRelation(name, this.#context);
+        return found === undefined || (found !== 'catalog' && found.schema === temporarySchema);
       });
     }
     return false;
@@ -331,7 +334,7 @@ function columnNames(cols: readonly Node[] | undefined): readonly Node[] {
   return (cols ?? []).flatMap((node) => ('ResTarget' in node ? [{ String: { sval: node.ResTarget.name ?? '' } }] : []));
 }
 
-export function statementWords(tag: string): string {
+function statementWords(tag: string): string {
   return tag
     .replace(/Stmt$/, '')
     .replaceAll(/([a-z])([A-Z])/g, '$1 $2')

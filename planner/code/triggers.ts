@@ -14,7 +14,7 @@ import { readPlpgsql, splitAssignment, type PlpgsqlBody, type Tree } from './rea
 import { conductOf, conductOfAll, readFragments } from './read-routine.js';
 import { SqlReader } from './read-sql.js';
 
-export interface TriggerProblem {
+interface TriggerProblem {
   /** What it does, as a verb phrase. */
   readonly why: string;
   readonly hint: string;

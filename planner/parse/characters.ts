@@ -2,7 +2,7 @@
 
 export const SPACE = 1;
 export const NEWLINE = 2;
-export const DIGIT = 4;
+const DIGIT = 4;
 /** ident_start */
 export const NAME_START = 8;
 /** ident_cont */
@@ -38,7 +38,7 @@ function build(): Uint8Array {
   return table;
 }
 
-export const characterClass: Uint8Array = build();
+const characterClass: Uint8Array = build();
 
 /** The byte's class set; 0 for undefined (past the end). */
 export function classOf(byte: number | undefined): number {

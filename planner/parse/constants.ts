@@ -4,7 +4,7 @@ import * as scan from './scanner.js';
 import type { Slot } from './tokenizer.js';
 
 /** A literal by its number among the statement's slots; `negative` when the tree's value is that of the literal negated. */
-export interface ConstantSlot {
+interface ConstantSlot {
   readonly slot: number;
   readonly negative: boolean;
 }

@@ -57,7 +57,7 @@ const words = [
   'zone',
 ] as const;
 
-export type KeywordText = (typeof words)[number];
+type KeywordText = (typeof words)[number];
 
 /** The number of a keyword in this module's table; 0 stands for every other word. */
 export function keyword(text: KeywordText): number {

@@ -4,7 +4,7 @@ import { PgError, sqlstate } from '../../base/errors.js';
 import { digitValue } from './characters.js';
 import type { Slot, SlotKind } from './tokenizer.js';
 
-export interface Literal {
+interface Literal {
   readonly kind: SlotKind;
   readonly text: string;
 }

@@ -10,7 +10,7 @@ import { parseStatements } from './parser.js';
 import { factsOfTree, givenValues, type Equality, type RoutingFacts } from './routing-facts.js';
 import { tokens, type Token } from './tokens.js';
 
-export interface CrossCheck {
+interface CrossCheck {
   /** `rejected`: the second parser cannot read the statement, though PostgreSQL can. */
   readonly verdict: 'agree' | 'differ' | 'outside guard' | 'rejected';
   readonly detail: string;

@@ -4,7 +4,7 @@ import { PgError, sqlstate } from '../../base/errors.js';
 import { quotedNameText } from './literal.js';
 import * as scan from './scanner.js';
 
-export type TokenKind = 'word' | 'quoted name' | 'integer' | 'float' | 'string' | 'bit' | 'parameter' | 'symbol';
+type TokenKind = 'word' | 'quoted name' | 'integer' | 'float' | 'string' | 'bit' | 'parameter' | 'symbol';
 
 /** Byte offsets, end exclusive. */
 export interface Token {

@@ -16,7 +16,7 @@ const HEADER_BYTES = 5;
 /** PostgreSQL's own bound of a message (MaxAllocSize). */
 const MAXIMUM_FRAME_BYTES = 0x3fffffff;
 
-export type Item =
+type Item =
   | { readonly kind: 'rows'; readonly run: RowRun }
   | { readonly kind: 'message'; readonly type: number; readonly frame: Buffer };
 

@@ -52,7 +52,7 @@ export class Carry {
       const grown = Buffer.allocUnsafeSlow(Math.max(smallestBytes, size > keptBytes ? size * 2 : size));
       this.bytes.copy(grown, 0, this.start, this.end);
       this.#own = grown;
-    } else {
+    } else if (this.bytes !== this.#own || this.start > 0) {
       this.bytes.copy(this.#own, 0, this.start, this.end);
     }
     this.bytes = this.#own;

@@ -29,7 +29,7 @@ const ARRAY_BYTES = 64 * 1024;
 const ANALYZED_ROWS = 1_000;
 
 /** What is to run over the shipped rows. */
-export interface CombinedStatement {
+interface CombinedStatement {
   readonly shipments: readonly Shipment[];
   readonly sql: readonly SqlPiece[];
   readonly computed: readonly ComputedExpression[];
@@ -52,7 +52,7 @@ export interface CombineSession {
 }
 
 /** What the statement needs besides the rows. */
-export interface CombineNeeds {
+interface CombineNeeds {
   /** Of one more temporary table, which the statement knows as the last relation. */
   readonly definition?: string;
   /**

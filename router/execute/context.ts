@@ -43,7 +43,7 @@ export interface StatementShape {
 }
 
 /** A statement with its plan. */
-export type PlannedQuery = Pick<BoundStatement, 'sql' | 'slots' | 'expanded'> & { readonly plan: Plan };
+type PlannedQuery = Pick<BoundStatement, 'sql' | 'slots' | 'expanded'> & { readonly plan: Plan };
 
 /** The session, as an execution sees it. */
 export interface ExecutionContext {

@@ -12,7 +12,7 @@ import type { ExecutionContext } from './context.js';
 /** Rows that are converted by one message. */
 const PIPELINED_ROWS = 200;
 
-export interface Conversion {
+interface Conversion {
   /** RowDescription of the rows. */
   readonly description: Buffer;
   readonly from: readonly number[];

@@ -33,7 +33,7 @@ export type CopyTarget = Pick<CopyFromPlan, 'format' | 'key' | 'relation' | 'col
 };
 
 /** Who gives the rows. */
-export interface CopyRows {
+interface CopyRows {
   /** The shards are ready: what the first of them said. */
   ready(response: Buffer): Promise<void>;
   /** The next CopyData, CopyDone or CopyFail. */

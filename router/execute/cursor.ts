@@ -27,9 +27,9 @@ import { SpilledBlocks } from './spilled-blocks.js';
 const FIRST_BATCH_ROWS = 64;
 
 /** How far back a cursor can go: nowhere, as far as memory remembers, or to its first row. */
-export type Memory = 'none' | 'some' | 'all';
+type Memory = 'none' | 'some' | 'all';
 
-export interface CursorOpening {
+interface CursorOpening {
   /** As the client knows it. */
   readonly name: string;
   /** The name of the shards' portals; unnamed where they need not outlive the statement. */
@@ -74,6 +74,7 @@ export class Cursor implements IndexedRows {
 
   /** True for plans whose rows can be fetched in pieces; others give all their rows at once. */
   static canOpen(plan: Plan): boolean {
+    if (plan.changesTemporary === true) return false;
     return plan.kind === 'scatter' || plan.kind === 'pass' || plan.kind === 'combine';
   }
 

@@ -10,12 +10,12 @@ import type { ExplainPlan, ShardExplanation } from './explanation.js';
 import { ShardRows } from './shard-rows.js';
 
 /** What a plan's top node says it does. */
-export interface Estimate {
+interface Estimate {
   readonly rows: number;
   readonly bytes: number;
 }
 
-export interface ExplainQuery {
+interface ExplainQuery {
   readonly sql: string;
   readonly parameters: BoundParameters;
 }

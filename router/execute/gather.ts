@@ -43,7 +43,7 @@ export interface Gathered {
   readonly locked?: LockedRows;
 }
 
-export interface LockedRows {
+interface LockedRows {
   /** So many rows are wanted next: no more than these are locked (of an ordered answer, one more on each shard). */
   want(rows: number): void;
   /** Where the row is that came last, and by which portal it was read. */

@@ -19,12 +19,12 @@ import { TupleFrames } from './tuple-frames.js';
 const MEMORY_BYTES = 4 * 1024 * 1024;
 
 /** Rows that were read to their end. Whoever holds them must end them. */
-export interface HeldRows {
+interface HeldRows {
   readonly rows: RowStream;
   end(): Promise<void>;
 }
 
-export interface RowShape {
+interface RowShape {
   /** The columns, as CREATE TABLE takes them. */
   readonly definition: string;
   readonly format: 'text' | 'binary';

@@ -2,11 +2,16 @@
 
 import { PgError } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Routing } from '../../planner/plan.js';
+import type { Plan, Routing } from '../../planner/plan.js';
 import { locate, type LocateResult } from '../ring/locate.js';
 import type { ShardMap } from '../ring/shard-map.js';
 import type { ExecutionContext } from './context.js';
 import type { StatementValues } from './values.js';
+
+/** Whether a server may be sent the statement in the client's own messages, and nothing is left to do afterwards. */
+export function canRelay(plan: Plan): plan is Extract<Plan, { readonly kind: 'pass' }> {
+  return plan.kind === 'pass' && plan.sql === 'client' && plan.computed.length === 0 && plan.changesTemporary !== true;
+}
 
 /** Undefined: more than one shard, or a value that a server must read first. */
 export function locateNow(

@@ -18,7 +18,7 @@ import type { BoundParameters, BoundStatement, ExecutionContext } from './contex
 import { deliverExchange } from './deliver.js';
 import { bindValues, parametersFor, renderSql, routeStatement } from './route.js';
 
-export type PassPlan = Extract<Plan, { readonly kind: 'pass' }>;
+type PassPlan = Extract<Plan, { readonly kind: 'pass' }>;
 
 export async function executePass(context: ExecutionContext, statement: BoundStatement, plan: PassPlan): Promise<void> {
   const values = await bindValues(context, statement, plan.computed);

@@ -17,7 +17,7 @@ const reading: Head = { kind: 'reading' };
 const idle: Head = { kind: 'idle' };
 const ended: Head = { kind: 'ended' };
 
-export interface IntakeOptions {
+interface IntakeOptions {
   /** Hears of each stream that has a run or has ended, in the order of arrival. */
   readonly onReady?: (index: number) => void;
   /** False: a stream is read only when its next run is asked for, so that nothing is under way between two runs. */

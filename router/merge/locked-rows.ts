@@ -239,7 +239,7 @@ class RowReader {
 }
 
 /** What is read of rows in order, of which as few as possible are locked. */
-export interface LockedInOrder extends RowsOfMany {
+interface LockedInOrder extends RowsOfMany {
   end(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@
 import { assert } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 
-export type Numeric =
+type Numeric =
   /** unscaled / 10^scale, shown with `scale` digits after the point. */
   | { readonly kind: 'finite'; readonly unscaled: bigint; readonly scale: number }
   | { readonly kind: 'NaN' | 'Infinity' | '-Infinity' };

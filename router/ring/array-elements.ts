@@ -126,7 +126,7 @@ export function parseArray(text: Buffer): (Buffer | null)[] | undefined {
   }
 }
 
-export interface BinaryArray {
+interface BinaryArray {
   readonly elementType: number;
   readonly elements: readonly (Buffer | null)[];
 }

@@ -6,7 +6,7 @@
 /** Microseconds of a day, and of a second. */
 const daySeconds = 86_400;
 
-export interface TimeWithZone {
+interface TimeWithZone {
   readonly microseconds: number;
   /** Seconds west of Greenwich, as PostgreSQL keeps them. */
   readonly zone: number;

@@ -1,8 +1,5 @@
 /** The input functions of the integer types (src/backend/utils/adt/numutils.c of PostgreSQL 16 and later). */
 
-/** Why a text is no value of a type, as its input function would say. */
-export type InputError = 'malformed' | 'outOfRange';
-
 /** What foldInteger returns for a text that is no integer. Real results are 0 or more. */
 export const notAnInteger = -1;
 export const integerOutOfRange = -2;

@@ -5,7 +5,7 @@ import { refuse } from '../../base/errors.js';
 import { ARC_COUNT } from '../../catalog/topology.js';
 import { explainUnhashable, keyTypeOf } from './key-types.js';
 
-export interface KeyExpression {
+interface KeyExpression {
   /** A column or expression, quoted as needed; it is repeated in the result. */
   readonly sql: string;
   /** Base type oid, below any domain. */

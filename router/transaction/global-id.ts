@@ -8,7 +8,7 @@ import type { ShardId } from '../../catalog/topology.js';
 const PREFIX = 'pgring';
 const RADIX = 36;
 
-export interface GlobalId {
+interface GlobalId {
   readonly unique: string;
   readonly participants: readonly ShardId[];
 }

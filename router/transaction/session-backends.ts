@@ -10,7 +10,7 @@ import type { BackendPool } from '../backend/pool.js';
 import { SessionSettings } from './settings.js';
 
 /** What a session wants to hear from its connections at any time. */
-export interface SessionListener {
+interface SessionListener {
   onParameter(connection: BackendConnection, name: string, value: string): void;
   onNotification(frame: Buffer): void;
 }

@@ -21,7 +21,7 @@ import {
 } from './two-phase-commit.js';
 
 /** `explicit`: the client said BEGIN. `implicit`: pgring needs one for a statement, a pipeline or several statements. */
-export type TransactionOrigin = 'explicit' | 'implicit';
+type TransactionOrigin = 'explicit' | 'implicit';
 
 type LogEntry =
   | { readonly kind: 'savepoint'; readonly name: string; readonly id: number }

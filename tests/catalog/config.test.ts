@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, loadConfig, makeConfig, parseConfig, type ConfigProblem } from '../../catalog/config.js';
+import { ConfigError, loadConfig, makeConfig, parseConfig } from '../../catalog/config.js';
+import type { ConfigProblem } from '../../catalog/config-error.js';
 import { limitNames, limitRanges, snakeCase } from '../../catalog/config-limits.js';
 
 const minimal = 'shards: [{name: s1}]\n';

@@ -182,14 +182,14 @@ describe('loadSnapshot', () => {
     expect(relation('sales', 'orders').reads).toEqual([]);
   });
 
-  it('tells triggers, rules and row security', () => {
+  it('tells rules and row security', () => {
     const traits = (name: string) => {
-      const { hasTriggers, hasRules, hasRowSecurity } = relation('public', name);
-      return { hasTriggers, hasRules, hasRowSecurity };
+      const { hasRules, hasRowSecurity } = relation('public', name);
+      return { hasRules, hasRowSecurity };
     };
-    expect(traits('countries')).toEqual({ hasTriggers: true, hasRules: false, hasRowSecurity: false });
-    expect(traits('audit')).toEqual({ hasTriggers: false, hasRules: true, hasRowSecurity: true });
-    expect(traits('v2')).toEqual({ hasTriggers: false, hasRules: false, hasRowSecurity: false });
+    expect(traits('countries')).toEqual({ hasRules: false, hasRowSecurity: false });
+    expect(traits('audit')).toEqual({ hasRules: true, hasRowSecurity: true });
+    expect(traits('v2')).toEqual({ hasRules: false, hasRowSecurity: false });
   });
 
   it('tells the kinds of relations', () => {

@@ -1,5 +1,6 @@
 /** Writes the tables of docs/configuration.md from the schema and the limits of the configuration. */
 
+import { present } from '../../base/assert.js';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -47,7 +48,7 @@ export function formatLimits(): string {
   const comments = readComments(readDocument('catalog/config-limits.ts'));
   const rows = limitNames.map((name) => {
     const { default: value, minimum, maximum } = limitRanges[name];
-    const about = comments.get(name) ?? 'plans kept for statements that differ only in their literals';
+    const about = present(comments.get(name), `a comment above ${name} in catalog/config-limits.ts`);
     const unused = isUsed(name) ? '' : ' **No effect yet.**';
     return `| \`${snakeCase(name)}\` | ${value} | ${minimum} to ${maximum} | ${about}${unused} |`;
   });

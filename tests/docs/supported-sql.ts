@@ -30,6 +30,7 @@ export function formatSupportedSql(files: readonly GoldenFile[]): string {
 
 function placements(): string {
   const lines = [...catalog.relations()]
+    .filter(({ schema }) => schema !== 'pg_catalog')
     .filter((relation) => relation.kind === 'table')
     .map((relation) => {
       const name = relation.schema === 'public' ? relation.name : `${relation.schema}.${relation.name}`;

@@ -17,7 +17,7 @@ import { backendType } from '../../wire/frame.js';
 import { readCopyData } from '../../wire/frontend.js';
 
 /** One thing that the server said. Rows and copied lines that follow one another are one part. */
-export type Part =
+type Part =
   | { readonly kind: 'said'; readonly text: string }
   | { readonly kind: 'rows'; readonly rows: string[] }
   | {

@@ -6,7 +6,7 @@ import type { ShardId, Topology } from '../../catalog/topology.js';
 import { ShardMap } from '../../router/ring/shard-map.js';
 import { ownedBy } from '../../router/ring/sql-hash.js';
 
-export interface ShardClient {
+interface ShardClient {
   readonly id: ShardId;
   readonly client: Client;
 }

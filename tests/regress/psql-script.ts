@@ -4,7 +4,7 @@
  * script is read, so they are told by the reader's own `\set` and `\getenv`.
  */
 
-export type ScriptItem =
+type ScriptItem =
   | { readonly kind: 'statement'; readonly line: number; readonly sql: string; readonly copy: Buffer | undefined }
   | { readonly kind: 'meta'; readonly line: number; readonly command: string };
 

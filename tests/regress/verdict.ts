@@ -14,7 +14,7 @@ export type Verdict =
   | { readonly kind: 'consequence' }
   | { readonly kind: 'different'; readonly text: string };
 
-export interface Answers {
+interface Answers {
   readonly sql: string;
   readonly pgring: Answer;
   readonly whole: Answer;

@@ -34,7 +34,7 @@ export interface TestServers {
   close(): Promise<void>;
 }
 
-export interface TestServerOptions {
+interface TestServerOptions {
   readonly count: number;
   /** Off unless a test needs it. */
   readonly fsync?: boolean;

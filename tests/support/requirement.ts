@@ -22,7 +22,7 @@ const tools = {
   setpriv: { probe: ['setpriv', '--version'], install: 'apt-get install util-linux' },
 } as const;
 
-export type Tool = keyof typeof tools;
+type Tool = keyof typeof tools;
 
 /** True when the tool works. Where it does not: throws in CI, else says what to install and returns false. */
 export function requireTool(name: Tool): boolean {

@@ -13,7 +13,7 @@ import { reapAtExit } from './reaper.js';
 import type { SharedServers } from './shared-servers.js';
 
 /** The environment variable that tells test files where the keeper listens. */
-export const keeperVariable = 'PGRING_TEST_SERVERS';
+const keeperVariable = 'PGRING_TEST_SERVERS';
 
 const SHARDS = 4;
 

@@ -23,7 +23,7 @@ export interface SharedServers {
 let answer: Promise<SharedServers> | undefined;
 
 /** The shared servers; the first call of a run starts them. */
-export async function sharedServers(): Promise<SharedServers> {
+async function sharedServers(): Promise<SharedServers> {
   answer ??= askKeeper();
   return await answer;
 }

@@ -6,7 +6,7 @@
 import * as frontend from '../../wire/frontend.js';
 import { buildFrame } from './support.js';
 
-export interface MalformedMessage {
+interface MalformedMessage {
   readonly title: string;
   readonly frame: Buffer;
   readonly read: (frame: Buffer) => unknown;

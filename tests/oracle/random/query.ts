@@ -8,7 +8,7 @@ import { windowCalls } from './windows.js';
 import type { TestTable, TypedColumn } from './tables.js';
 import { hasMaximum, isComparable, type ColumnType } from './types.js';
 
-export interface RandomQuery {
+interface RandomQuery {
   readonly sql: string;
   readonly parameters: readonly ParameterValue[];
   /** The order of all rows is given. */

@@ -96,7 +96,7 @@ const exotics = {
   span: type('c', '[1.5,2.5)', 'empty'),
 } as const;
 
-export type ExoticType = keyof typeof exotics;
+type ExoticType = keyof typeof exotics;
 export type ColumnType = RichType | ExoticType;
 
 /** Types of users' own, as each schema makes them. */
@@ -135,7 +135,7 @@ export function uuidOf(number: number): string {
   return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
-export function quote(text: string): string {
+function quote(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 

@@ -3,7 +3,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
-export interface CorpusStatement {
+interface CorpusStatement {
   readonly source: string;
   readonly sql: string;
 }

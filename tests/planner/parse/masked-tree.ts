@@ -5,14 +5,14 @@ import { parseStatements } from '../../../planner/parse/parser.js';
 import type { Normalized } from '../../../planner/parse/tokenizer.js';
 
 /** A constant of the tree and the slot it was found in, undefined when it has none. */
-export interface FoundConstant {
+interface FoundConstant {
   readonly constant: Readonly<Record<string, unknown>>;
   readonly location: number;
   readonly slot: number | undefined;
   readonly negative: boolean;
 }
 
-export interface MaskedTree {
+interface MaskedTree {
   readonly text: string;
   readonly constants: readonly FoundConstant[];
 }

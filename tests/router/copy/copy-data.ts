@@ -23,7 +23,7 @@ export async function copyFrom(client: Client, sql: string, data: Buffer): Promi
   await pipeline(Readable.from(data.length === 0 ? [] : [data]), client.query(copyStreams.from(sql)));
 }
 
-export interface Found {
+interface Found {
   readonly rows: readonly { readonly raw: Buffer; readonly key: readonly (Buffer | null)[] }[];
   /** What goes to every shard before the first row and after the last. */
   readonly before: Buffer;

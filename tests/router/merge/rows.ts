@@ -6,7 +6,7 @@ export type Value = Buffer | null;
 export type Row = readonly Value[];
 
 /** One DataRow frame. */
-export function dataRow(row: Row): Buffer {
+function dataRow(row: Row): Buffer {
   const parts: Buffer[] = [];
   const head = Buffer.alloc(7);
   head.write('D');

@@ -1,10 +1,10 @@
-import { resolveRelation } from '../../catalog/resolve.js';
 import type { CatalogSnapshot } from '../../catalog/schema.js';
 import { loadSnapshot } from '../../catalog/load.js';
+import { resolveRelation } from '../../planner/scope.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../support/shared-servers.js';
-import { connectAsText, type TextConnection } from './server.js';
+import { connectAsText, type TextConnection } from '../catalog/server.js';
 
-const database = 'catalog_resolve';
+const database = 'planner_scope';
 
 let connection: TextConnection;
 let snapshot: CatalogSnapshot;
@@ -37,22 +37,32 @@ describe('resolveRelation', () => {
     ['a', 'pg_temp'],
     ['pg_catalog', 'a', 'pg_temp'],
     ['pg_temp', 'pg_catalog'],
+    ['information_schema'],
   ];
   const names = ['t', 'T', 'pg_class', 'pg_type', 'only_b', 'scratch', 'tables', 'none'];
 
   it.each(paths.map((path) => [path] as const))('agrees with the server under the path %j', async (path) => {
     await connection.query(`SELECT set_config('search_path', '${path.map((each) => `"${each}"`).join(', ')}', false)`);
     for (const name of names) {
-      const [row] = await connection.query(`SELECT to_regclass('"${name}"')::oid::text AS oid`);
-      const found = resolveRelation(snapshot, path, undefined, name);
-      expect([name, found?.oid]).toEqual([name, row?.['oid'] === null ? undefined : Number(row?.['oid'])]);
+      const [row] = await connection.query(
+        `SELECT to_regclass('"${name}"')::oid::text AS oid, (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = to_regclass('"${name}"'))
+           IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AS system`,
+      );
+      const found = resolveRelation({ schema: undefined, name }, { catalog: snapshot, searchPath: path });
+      const oid = typeof found === 'object' ? String(found.oid) : null;
+      expect([name, found === 'catalog' ? 'catalog' : oid]).toEqual([
+        name,
+        row?.['system'] === 't' ? 'catalog' : row?.['oid'],
+      ]);
     }
   });
 
   it('takes a schema at its word', () => {
-    expect(resolveRelation(snapshot, ['a'], 'b', 't')).toBe(snapshot.relation('b', 't'));
-    expect(resolveRelation(snapshot, ['a'], 'information_schema', 'tables')?.kind).toBe('view');
-    expect(resolveRelation(snapshot, ['a'], 'pg_temp', 'scratch')?.isTemporary).toBe(true);
-    expect(resolveRelation(snapshot, ['a'], 'none', 't')).toBeUndefined();
+    const meaning = (schema: string, name: string): unknown =>
+      resolveRelation({ schema, name }, { catalog: snapshot, searchPath: ['a'] });
+    expect(meaning('b', 't')).toBe(snapshot.relation('b', 't'));
+    expect(meaning('information_schema', 'tables')).toBe('catalog');
+    expect(meaning('pg_temp', 'scratch')).toMatchObject({ isTemporary: true });
+    expect(meaning('none', 't')).toBeUndefined();
   });
 });
