@@ -46,7 +46,7 @@ function refuseWhenLost(...[round, replies, decider]: Parameters<typeof protocol
 }
 
 /** Minutes of search; run when the protocol or the model changes: PGRING_TEST_LARGE_SEARCH=1. */
-const large: readonly (readonly [Omit<Setting, 'decisions'>, number])[] =
+const large: readonly [Omit<Setting, 'decisions'>, number][] =
   process.env['PGRING_TEST_LARGE_SEARCH'] === undefined
     ? []
     : [
