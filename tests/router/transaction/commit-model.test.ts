@@ -45,23 +45,40 @@ function refuseWhenLost(...[round, replies, decider]: Parameters<typeof protocol
   return protocol.afterRound(round, taken, decider);
 }
 
+/** Minutes of search; run when the protocol or the model changes: PGRING_TEST_LARGE_SEARCH=1. */
+const large: readonly [Omit<Setting, 'decisions'>, number][] =
+  process.env['PGRING_TEST_LARGE_SEARCH'] === undefined
+    ? []
+    : [
+        [{ participants: 2, decider: undefined, recoverers: 2, cleaning: true }, 574_659],
+        [{ participants: 3, decider: undefined, recoverers: 1, cleaning: false }, 217_105],
+        [{ participants: 3, decider: 0, recoverers: 2, cleaning: false }, 430_920],
+        [{ participants: 3, decider: undefined, recoverers: 1, cleaning: true }, 2_907_112],
+      ];
+const LARGE_TIMEOUT_MS = 900_000;
+
 describe('a commit over several shards, in every order of events', () => {
   // The numbers of states are kept so that a change of the protocol or of the model is seen.
   it.each<[Omit<Setting, 'decisions'>, number]>([
-    [{ participants: 2, decider: undefined, recoverers: 1, cleaning: false }, 7475],
-    [{ participants: 2, decider: 0, recoverers: 1, cleaning: true }, 21476],
-    [{ participants: 2, decider: undefined, recoverers: 'crowd', cleaning: true }, 2853],
+    [{ participants: 2, decider: undefined, recoverers: 1, cleaning: false }, 7_475],
+    [{ participants: 2, decider: 0, recoverers: 1, cleaning: true }, 21_476],
+    [{ participants: 2, decider: undefined, recoverers: 'crowd', cleaning: true }, 2_853],
     [{ participants: 2, decider: 0, recoverers: 'crowd', cleaning: true }, 948],
-    [{ participants: 3, decider: undefined, recoverers: 'crowd', cleaning: true }, 61313],
-    [{ participants: 3, decider: 0, recoverers: 'crowd', cleaning: true }, 9151],
-    [{ participants: 3, decider: 2, recoverers: 'crowd', cleaning: true }, 28214],
-  ])('is atomic, answered truly and always ended: %j, %i states', (setting, states) => {
-    const result = search({ ...setting, decisions });
-    expect(result.breach).toBeUndefined();
-    expect(result.states).toBe(states);
-    expect([...result.answers].sort()).toEqual(['committed', 'none', 'rolled back', 'unknown']);
-    expect([...result.ends].sort()).toEqual(['aborted', 'committed']);
-  });
+    [{ participants: 3, decider: undefined, recoverers: 'crowd', cleaning: true }, 61_313],
+    [{ participants: 3, decider: 0, recoverers: 'crowd', cleaning: true }, 9_151],
+    [{ participants: 3, decider: 2, recoverers: 'crowd', cleaning: true }, 28_214],
+    ...large,
+  ])(
+    'is atomic, answered truly and always ended: %j, %i states',
+    (setting, states) => {
+      const result = search({ ...setting, decisions });
+      expect(result.breach).toBeUndefined();
+      expect(result.states).toBe(states);
+      expect([...result.answers].sort()).toEqual(['committed', 'none', 'rolled back', 'unknown']);
+      expect([...result.ends].sort()).toEqual(['aborted', 'committed']);
+    },
+    LARGE_TIMEOUT_MS,
+  );
 
   it.each(wrong)('would be seen to break if %s', (_what, broken) => {
     const breaches = [undefined, 0].map(
