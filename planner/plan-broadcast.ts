@@ -7,6 +7,7 @@ import type { SelectStmt } from 'libpg-query';
 
 import { PgError, sqlstate } from '../base/errors.js';
 import { qualifiedName, type CatalogSnapshot, type Relation } from '../catalog/schema.js';
+import { requireAlike } from './alike.js';
 import { Binder } from './bind.js';
 import { checkCalls } from './checks.js';
 import { ComputedList } from './computed.js';
@@ -74,6 +75,7 @@ function planBroadcast(
   if (spread.home || spread.sharded.length === 0) return undefined;
   try {
     const { ungrouped, anchors } = new DistributionCheck(everywhere, text).check(query);
+    requireAlike([select], query, binder);
     checkCalls([select], 'several shards', everywhere, text);
     const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
     const edits = shipmentEdits([{ SelectStmt: select }], qualifiedName(relation), shipment, spread, text);

@@ -7,6 +7,7 @@ import type { MergeStmt, MergeWhenClause } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
+import { requireAlike } from './alike.js';
 import type { Binder } from './bind.js';
 import { DistributionCheck, isSharded } from './distribution.js';
 import { Classes } from './facts.js';
@@ -14,7 +15,7 @@ import { usesSequence } from './insert-defaults.js';
 import { insideFacts, occurrencesOf, yieldedFacts, type Occurrence } from './pins.js';
 import type { Routing } from './plan.js';
 import type { Entry, FromNode, Query } from './query.js';
-import { scatterRouting } from './routing.js';
+import { pinnedRouting, scatterRouting } from './routing.js';
 import type { Spread } from './spread.js';
 import { changesOnAssignment } from './values.js';
 
@@ -28,6 +29,7 @@ export function mergeRouting(merge: MergeStmt, query: Query, target: Entry, spre
     throw refuse('a WITH query that writes, over several shards', 'Run it as a statement of its own.');
   }
   const { anchors } = new DistributionCheck(binder.context, binder.text).check(query);
+  if (pinnedRouting(spread.sharded, binder.text) === undefined) requireAlike(merge, query, binder);
   const clauses = (merge.mergeWhenClauses ?? []).flatMap((node) =>
     'MergeWhenClause' in node ? [node.MergeWhenClause] : [],
   );

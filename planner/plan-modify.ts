@@ -4,6 +4,7 @@ import type { Node } from 'libpg-query';
 
 import { refuse } from '../base/errors.js';
 import type { Relation } from '../catalog/schema.js';
+import { requireAlike, requireOneMatch } from './alike.js';
 import type { Binder } from './bind.js';
 import { assignedColumns } from './bind-modify.js';
 import { checkImplied } from './check-implied.js';
@@ -22,7 +23,7 @@ import { refuseMixture } from './plan-select.js';
 import { sizeEdits } from './sizes.js';
 import { spreadOf, type Spread } from './spread.js';
 import { pinnedRouting, scatterRouting } from './routing.js';
-import type { Entry, FromNode } from './query.js';
+import type { Entry, FromNode, Query } from './query.js';
 import { checkSystemColumns } from './system-columns.js';
 import { walkNodes } from './tree.js';
 
@@ -170,11 +171,12 @@ export function planModify(node: Node, binder: Binder): Plan {
       'Run it as a statement of its own in the same transaction.',
     );
   }
-  if (target?.kind === 'reference') return planReferenceModify(node, spread, binder);
+  if (target?.kind === 'reference') return planReferenceModify(node, query, spread, binder);
   const anchor = spread.sharded.find(({ entry }) => entry === target);
   if (anchor === undefined)
     throw refuse('a write with tables of different placement', 'Write to one sharded table at a time.');
   const { anchors } = new DistributionCheck(context, text).check(query);
+  requireAlike(root, query, binder);
   checkSystemColumns(root, text, spread);
   checkCalls(root, 'several shards', context, text);
   const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
@@ -183,7 +185,7 @@ export function planModify(node: Node, binder: Binder): Plan {
 }
 
 /** Every shard has a copy, so every shard must do the same to it. */
-function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
+function planReferenceModify(node: Node, query: Query, spread: Spread, binder: Binder): Plan {
   if (spread.sharded.length > 0 || spread.home) {
     throw refuse(
       'a write to a reference table that reads tables that are not',
@@ -201,6 +203,8 @@ function planReferenceModify(node: Node, spread: Spread, binder: Binder): Plan {
       },
     );
   }
+  requireAlike(node, query, binder);
+  requireOneMatch(node, query, binder.text);
   checkSystemColumns([node], binder.text);
   checkImplied([node], 'several shards', binder.context, binder.text);
   const oneShard = 'every shard has a copy of the reference table';

@@ -3,6 +3,7 @@
 import type { SelectStmt } from 'libpg-query';
 
 import { refuse, refusedConstruct } from '../base/errors.js';
+import { requireAlike } from './alike.js';
 import type { Binder } from './bind.js';
 import { runsAnywhere } from './check-implied.js';
 import { checkCalls } from './checks.js';
@@ -132,6 +133,7 @@ function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Bi
   const root = [select];
   try {
     const { ungrouped, anchors } = new DistributionCheck(context, text).check(query);
+    requireAlike(root, query, binder);
     checkSystemColumns(root, text, spread);
     checkCalls(root, 'several shards', context, text);
     const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));

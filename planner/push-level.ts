@@ -7,6 +7,7 @@ import type { Node, SelectStmt } from 'libpg-query';
 
 import { PgError, sqlstate } from '../base/errors.js';
 import { quoteIdentifier } from '../catalog/schema.js';
+import { requireAlike } from './alike.js';
 import type { Binder } from './bind.js';
 import { DistributionCheck } from './distribution.js';
 import { callsOf, functionTraits } from './functions.js';
@@ -109,12 +110,18 @@ export function rowsRouting(level: Level): Routing | undefined {
   const outside = outsideSubqueries(level).flatMap((subquery) => occurrencesOf(subquery.query));
   const isRead = ({ entry }: Occurrence): boolean => !outside.some((other) => other.entry === entry);
   const within = (subquery: Subquery): boolean => isInside(level, subquery);
-  return routingBy(level, level.occurrences.filter(isRead), (check) => check.checkRows(level.query, within));
+  return routingBy(level, level.occurrences.filter(isRead), (check) => {
+    requireAlike(level.select, level.query, level.binder, within);
+    return check.checkRows(level.query, within);
+  });
 }
 
 /** Where the whole answer is, when it is the union of the shards' answers; undefined otherwise. */
 export function resultRouting(level: Level): Routing | undefined {
-  return routingBy(level, level.occurrences, (check) => check.checkPart(level.query));
+  return routingBy(level, level.occurrences, (check) => {
+    requireAlike(level.select, level.query, level.binder);
+    return check.checkPart(level.query);
+  });
 }
 
 function routingBy(

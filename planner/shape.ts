@@ -51,7 +51,7 @@ export function isAggregate(call: FuncCall, context: PlanContext): boolean {
 }
 
 /** A window with what it takes over from the WINDOW clause. */
-function windowOf(over: WindowDef, select: SelectStmt, depth = 0): WindowDef {
+export function windowOf(over: WindowDef, select: SelectStmt, depth = 0): WindowDef {
   const base = over.refname ?? (over.partitionClause === undefined ? over.name : undefined);
   if (base === undefined || depth > 32) return over;
   for (const node of select.windowClause ?? []) {

@@ -6,10 +6,13 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
+import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { Logger } from '../../base/log.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { Shard, ShardId, Topology } from '../../catalog/topology.js';
+import { cleanCommitLog } from './commit-log.js';
+import { judge, type Resolution, type Sight } from './commit-protocol.js';
 import { parseGlobalId } from './global-id.js';
 import type { TransactionResolver } from './two-phase-commit.js';
 
@@ -20,14 +23,11 @@ export interface ControlAccess {
   readonly controlDatabase: string;
 }
 
-type Outcome = 'committed' | 'aborted';
+type Outcome = Exclude<Resolution, 'unknown'>;
 
-/** What one participant knows of a transaction. */
-interface Knowledge {
-  readonly shard: Shard;
+/** What one participant knows of a transaction, and how to reach it. */
+interface Knowledge extends Sight {
   readonly client: Client;
-  readonly logged: 'commit' | 'abort' | undefined;
-  readonly prepared: boolean;
 }
 
 /** An owner that lives has finished long before; a younger transaction is left alone. */
@@ -37,8 +37,6 @@ const SWEEP_INTERVAL_MS = 5_000;
 const FENCE_TIMEOUT_MS = 200;
 const RESOLVE_ATTEMPTS = 20;
 const RESOLVE_PAUSE_MS = 100;
-/** Rows of the commit log that nobody can need any more are removed after that time. */
-const LOG_RETENTION_MINUTES = 10;
 const SWEEPS_PER_CLEANING = 60;
 
 export class Recovery implements TransactionResolver {
@@ -64,7 +62,7 @@ export class Recovery implements TransactionResolver {
     await this.#running;
   }
 
-  async resolve(globalId: string, database: string): Promise<Outcome | 'unknown'> {
+  async resolve(globalId: string, database: string): Promise<Resolution> {
     for (let attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt += 1) {
       if (attempt > 0) await sleep(RESOLVE_PAUSE_MS);
       try {
@@ -88,7 +86,7 @@ export class Recovery implements TransactionResolver {
       for (const shard of shards) {
         const client = await this.#access.connect(shard, database);
         clients.push(client);
-        knowledge.push(await ask(shard, client, globalId));
+        knowledge.push(await ask(client, globalId));
       }
       const outcome = await decide(knowledge, globalId);
       if (outcome === undefined) return undefined;
@@ -138,33 +136,11 @@ export class Recovery implements TransactionResolver {
     }
   }
 
-  /** Removes old rows of the commit log, when no shard has anything of ours prepared. */
+  /** Removes rows of the commit log that nobody can need any more. */
   async clean(): Promise<void> {
-    const databases = new Set<string>();
-    for (const shard of this.#topology().shards) {
-      const client = await this.#access.connect(shard, this.#access.controlDatabase);
-      try {
-        const prepared = await client.query("SELECT FROM pg_prepared_xacts WHERE gid LIKE 'pgring:%'");
-        if (prepared.rowCount !== 0) return;
-        const { rows } = await client.query<{ datname: string }>('SELECT datname FROM pg_database WHERE datallowconn');
-        for (const row of rows) databases.add(row.datname);
-      } finally {
-        await client.end();
-      }
-    }
-    for (const shard of this.#topology().shards) {
-      for (const database of databases) {
-        await this.#withControl(shard, database, async (client) => {
-          const { rows } = await client.query(
-            "SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'pgring' AND tablename = 'commit_log'",
-          );
-          if (rows.length === 0) return;
-          await client.query(
-            `DELETE FROM pgring.commit_log WHERE at < now() - make_interval(mins => ${LOG_RETENTION_MINUTES})`,
-          );
-        });
-      }
-    }
+    await cleanCommitLog(this.#topology().shards, this.#access.controlDatabase, async (shard, database, work) => {
+      await this.#withControl(shard, database, work);
+    });
   }
 
   /** Runs the work on a control connection; a shard that cannot be reached is left for the next time. */
@@ -184,22 +160,22 @@ export class Recovery implements TransactionResolver {
   }
 }
 
-async function ask(shard: Shard, client: Client, globalId: string): Promise<Knowledge> {
+async function ask(client: Client, globalId: string): Promise<Knowledge> {
   const { rows } = await client.query<{ logged: 'commit' | 'abort' | null; prepared: boolean }>(
     `SELECT (SELECT state FROM pgring.commit_log WHERE gid = $1) AS logged,
             EXISTS (SELECT FROM pg_prepared_xacts WHERE gid = $1 AND database = current_database()) AS prepared`,
     [globalId],
   );
   const [row] = rows;
-  return { shard, client, logged: row?.logged ?? undefined, prepared: row?.prepared ?? false };
+  return { client, logged: row?.logged ?? undefined, prepared: row?.prepared ?? false };
 }
 
-/** A visible row anywhere, or everybody prepared, decides; else the one that is not prepared is fenced by an abort. */
+/** Undefined: the row of the one that was to be fenced is there or being written; look again. */
 async function decide(knowledge: readonly Knowledge[], globalId: string): Promise<Outcome | undefined> {
-  if (knowledge.some(({ logged }) => logged === 'commit')) return 'committed';
-  if (knowledge.some(({ logged }) => logged === 'abort')) return 'aborted';
-  const missing = knowledge.find(({ prepared }) => !prepared);
-  if (missing === undefined) return 'committed';
+  const verdict = judge(knowledge);
+  if (verdict.kind !== 'fence') return verdict.kind;
+  const missing = knowledge[verdict.participant];
+  assert(missing !== undefined, 'a participant that was not asked is to be fenced');
   try {
     await missing.client.query(
       `BEGIN; SET LOCAL lock_timeout = ${FENCE_TIMEOUT_MS};

@@ -4,16 +4,32 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { faultPoint } from '../../base/fault-point.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
+import { LOG_RETENTION_MINUTES } from './commit-log.js';
+import {
+  afterResolve,
+  afterRound,
+  beginCommit,
+  type Order,
+  type OwnerStep,
+  type Resolution,
+  type Round,
+} from './commit-protocol.js';
 import { formatGlobalId } from './global-id.js';
 
 const GLOBAL_ID_BYTES = 12;
 const UNIQUE_VIOLATION = '23505';
+/**
+ * So long after its beginning all rows of a commit are still in the commit log: half of what they are kept for, so that
+ * clocks may differ. The computer's clock, for it also counts while the computer sleeps.
+ */
+const CERTAIN_MS = (LOG_RETENTION_MINUTES * 60_000) / 2;
 
 /** A shard on which the transaction is open. */
 export interface Participant {
@@ -25,7 +41,7 @@ export interface Participant {
 /** Finds out, and brings about, one outcome of a prepared transaction whose owner lost sight of a participant. */
 export interface TransactionResolver {
   /** `unknown` when a participant cannot be reached; it goes on trying in the background. */
-  resolve(globalId: string, database: string): Promise<'committed' | 'aborted' | 'unknown'>;
+  resolve(globalId: string, database: string): Promise<Resolution>;
 }
 
 type Answer = { readonly kind: 'done' } | { readonly kind: 'refused' | 'lost'; readonly error: PgError };
@@ -45,8 +61,8 @@ export async function commitEverywhere(
   const [first, ...others] = writers;
   try {
     if (others.length > 0) {
-      const decider = writers.find((writer) => writer === unpreparable);
-      await commitInTwoPhases(writers, decider, database, resolver);
+      const decider = writers.findIndex((writer) => writer === unpreparable);
+      await commitInTwoPhases(writers, decider < 0 ? undefined : decider, database, resolver);
     } else if (first !== undefined) await commitOne(first);
   } catch (error) {
     await rollbackEverywhere(readers);
@@ -73,7 +89,7 @@ async function commitOne(writer: Participant): Promise<void> {
  */
 async function commitInTwoPhases(
   writers: readonly Participant[],
-  decider: Participant | undefined,
+  decider: number | undefined,
   database: string,
   resolver: TransactionResolver,
 ): Promise<void> {
@@ -81,62 +97,78 @@ async function commitInTwoPhases(
     randomBytes(GLOBAL_ID_BYTES).toString('hex'),
     writers.map((writer) => writer.shard),
   );
-  const name = quoteLiteral(globalId);
-  const record = `INSERT INTO pgring.commit_log (gid) VALUES (${name})`;
-  const prepare = `${record}; PREPARE TRANSACTION ${name}`;
-  const preparing = writers.filter((writer) => writer !== decider);
-  const answers = await Promise.all(
-    preparing.map(async (writer, index) => {
-      if (index === 1) faultPoint('first prepare sent');
-      const answer = await tell(writer, prepare);
-      faultPoint('first prepared');
+  const startedAt = Date.now();
+  const errors: { refusal?: PgError; loss?: PgError } = {};
+  let step: OwnerStep = beginCommit(writers.length, decider);
+  while (step.kind !== 'finished') {
+    if (step.kind === 'resolve') {
+      const resolution = await resolver.resolve(globalId, database);
+      const late = Date.now() - startedAt > CERTAIN_MS;
+      step = { kind: 'finished', answer: afterResolve(step.answer, resolution, late) };
+      continue;
+    }
+    const answers = await tellRound(writers, step, globalId);
+    const { phase } = step;
+    for (const answer of phase === 'prepare' || phase === 'decide' ? answers : []) {
+      if (answer?.kind === 'refused') errors.refusal ??= answer.error;
+      if (answer?.kind === 'lost') errors.loss ??= answer.error;
+    }
+    step = afterRound(
+      step,
+      answers.map((answer) => answer?.kind),
+      decider,
+    );
+    passFaultPoint(phase, step);
+  }
+  if (step.answer === 'committed') return;
+  const error = errors.refusal ?? errors.loss;
+  assert(error !== undefined, 'a commit failed without an error');
+  if (step.answer === 'unknown') throw unknownOutcome(error);
+  throw isFenced(error) ? fenced() : error;
+}
+
+/** Gives each participant its order, all at once. */
+async function tellRound(
+  writers: readonly Participant[],
+  { phase, orders }: Round,
+  globalId: string,
+): Promise<readonly (Answer | undefined)[]> {
+  let told = 0;
+  return await Promise.all(
+    writers.map(async (writer, index) => {
+      const order = orders[index];
+      if (order === undefined) return undefined;
+      told += 1;
+      if (told === 2 && phase === 'prepare') faultPoint('first prepare sent');
+      if (told === 2 && phase === 'commit') faultPoint('first commit sent');
+      const answer = await tell(writer, orderSql(order, quoteLiteral(globalId)));
+      if (phase === 'prepare') faultPoint('first prepared');
+      if (phase === 'commit') faultPoint('first committed');
       return answer;
     }),
   );
-  const refusal = answers.find((answer) => answer.kind === 'refused');
-  const loss = answers.find((answer) => answer.kind === 'lost');
-  if (refusal?.kind === 'refused') {
-    await Promise.all(
-      preparing.map(async (writer, index) => {
-        const prepared = answers[index]?.kind === 'done';
-        await tell(writer, prepared ? `ROLLBACK PREPARED ${name}` : 'ROLLBACK');
-      }),
-    );
-    if (decider !== undefined) await tell(decider, 'ROLLBACK');
-    if (loss !== undefined) await resolver.resolve(globalId, database);
-    throw isFenced(refusal.error) ? fenced() : refusal.error;
+}
+
+function passFaultPoint(phase: Round['phase'], next: OwnerStep): void {
+  if (phase === 'prepare' && next.kind === 'round' && next.phase !== 'roll back') faultPoint('all prepared');
+  if (phase === 'decide') faultPoint('decided');
+  if (phase === 'commit') faultPoint('all committed');
+}
+
+function orderSql(order: Exclude<Order, undefined>, name: string): string {
+  const record = `INSERT INTO pgring.commit_log (gid) VALUES (${name})`;
+  switch (order) {
+    case 'record and prepare':
+      return `${record}; PREPARE TRANSACTION ${name}`;
+    case 'record and commit':
+      return `${record}; COMMIT`;
+    case 'commit prepared':
+      return `COMMIT PREPARED ${name}`;
+    case 'rollback':
+      return 'ROLLBACK';
+    case 'rollback prepared':
+      return `ROLLBACK PREPARED ${name}`;
   }
-  if (loss?.kind === 'lost') {
-    if (decider !== undefined) await tell(decider, 'ROLLBACK');
-    const outcome = await resolver.resolve(globalId, database);
-    if (outcome === 'committed') return;
-    throw outcome === 'aborted' ? loss.error : unknownOutcome(loss.error);
-  }
-  faultPoint('all prepared');
-  if (decider !== undefined) {
-    const decision = await tell(decider, `${record}; COMMIT`);
-    faultPoint('decided');
-    if (decision.kind === 'refused') {
-      await tell(decider, 'ROLLBACK');
-      await Promise.all(preparing.map(async (writer) => await tell(writer, `ROLLBACK PREPARED ${name}`)));
-      throw isFenced(decision.error) ? fenced() : decision.error;
-    }
-    if (decision.kind === 'lost') {
-      const outcome = await resolver.resolve(globalId, database);
-      if (outcome === 'committed') return;
-      throw outcome === 'aborted' ? decision.error : unknownOutcome(decision.error);
-    }
-  }
-  const outcomes = await Promise.all(
-    preparing.map(async (writer, index) => {
-      if (index === 1) faultPoint('first commit sent');
-      const outcome = await tell(writer, `COMMIT PREPARED ${name}`);
-      faultPoint('first committed');
-      return outcome;
-    }),
-  );
-  faultPoint('all committed');
-  if (outcomes.some((outcome) => outcome.kind !== 'done')) await resolver.resolve(globalId, database);
 }
 
 async function tell(participant: Participant, sql: string): Promise<Answer> {

@@ -73,16 +73,18 @@ describe('a combined statement that is torn apart', () => {
   }
 
   const overFew = 'SELECT g, count(DISTINCT x) AS n FROM few GROUP BY g ORDER BY g';
-  const overMany = 'SELECT a.g, count(DISTINCT a.x) AS n FROM many a JOIN few b ON a.g = b.g GROUP BY a.g ORDER BY a.g';
+  // Of a full join nothing can be left to the shards.
+  const overMany =
+    'SELECT a.g, count(DISTINCT a.x) AS n FROM many a FULL JOIN few b ON a.g = b.g GROUP BY a.g ORDER BY a.g';
   const endless = 'SELECT count(DISTINCT a.id + b.id + c.id + d.id) FROM many a, many b, many c, many d';
   const endlessArrays =
     'SELECT count(DISTINCT a.id + b.id + c.id + d.id + e.id + f.id + g.id) FROM few a, few b, few c, few d, few e, few f, few g';
 
   const steps = [
-    ['while a shard is read', overFew, 'few', 'second', 'FROM "public"."few"'],
-    ['while rows are loaded', overMany, 'many', 'second', 'FROM "public"."many"'],
+    ['while a shard is read', overFew, 'few', 'second', '^SELECT .* FROM "?(public"[.]")?few'],
+    ['while rows are loaded', overMany, 'many', 'second', '^SELECT .* FROM "?(public"[.]")?many'],
     ['where rows are loaded', overMany, 'many', 'home', '^BEGIN.*COPY pg_temp'],
-    ['where tables are finished', endless, undefined, 'home', 'pgring_shipped_0'],
+    ['where tables are finished', endless, undefined, 'home', '^SELECT .* pg_temp[.]pgring_shipped'],
     ['where arrays are finished', endlessArrays, undefined, 'home', 'AS pgring_shipped'],
   ] as const;
 

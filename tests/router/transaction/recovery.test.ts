@@ -5,6 +5,7 @@ import type { Shard, Topology } from '../../../catalog/topology.js';
 import { installSql } from '../../../catalog/pgring-schema.js';
 import { openLog } from '../../../base/log.js';
 import { formatGlobalId } from '../../../router/transaction/global-id.js';
+import { cleanCommitLog } from '../../../router/transaction/commit-log.js';
 import { Recovery, type ControlAccess } from '../../../router/transaction/recovery.js';
 import { chooseFreePort } from '../../support/ports.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../../support/shared-servers.js';
@@ -170,27 +171,54 @@ describe('the recovery of prepared transactions', () => {
     await client.query(`ROLLBACK PREPARED '${globalId}'`);
   });
 
-  it('removes old rows of the commit log, but only when nothing is prepared', async () => {
+  it('removes rows of the commit log that are old, of transactions that no participant has prepared', async () => {
+    const [first, second] = shards;
+    if (first === undefined || second === undefined) throw new Error('two shards');
+    const [pending, over, young] = [newGlobalId([first, second]), newGlobalId([first, second]), newGlobalId([first])];
+    const client = await connect(first);
+    const logged = async (): Promise<readonly string[]> => {
+      const { rows } = await client.query<{ gid: string }>(
+        'SELECT gid FROM pgring.commit_log WHERE gid = ANY ($1) ORDER BY gid',
+        [[pending, over, young]],
+      );
+      return rows.map(({ gid }) => gid);
+    };
+    await client.query(
+      `INSERT INTO pgring.commit_log (gid, at) VALUES
+        ('${pending}', now() - interval '1 day'), ('${over}', now() - interval '1 day'), ('${young}', now())`,
+    );
+    await advance(await connect(second), pending, 'prepared');
+    await recovery.clean();
+    expect(await logged()).toEqual([pending, young]);
+    // Who cannot ask the other participant leaves the row alone.
+    await newRecovery([first]).clean();
+    expect(await logged()).toEqual([pending, young]);
+    expect(await recovery.resolve(pending, DATABASE)).toBe('committed');
+    await recovery.clean();
+    expect(await logged()).toEqual([young]);
+  });
+
+  it('keeps an abort row as long as the transaction lives that it keeps from preparing', async () => {
     const [first] = shards;
     if (first === undefined) throw new Error('a shard');
+    const globalId = newGlobalId(shards.slice(0, 2));
+    const owner = await connect(first);
+    await advance(owner, globalId, 'begun');
     const client = await connect(first);
-    const logged = async (): Promise<unknown[]> =>
-      (
-        await client.query<{ gid: string }>(
-          "SELECT gid FROM pgring.commit_log WHERE gid IN ('old', 'new') ORDER BY gid",
-        )
-      ).rows;
-    await client.query(
-      "INSERT INTO pgring.commit_log (gid, at) VALUES ('old', now() - interval '1 day'), ('new', now())",
-    );
-    const globalId = newGlobalId([first]);
-    await advance(await connect(first), globalId, 'prepared');
-    await recovery.clean();
-    expect(await logged()).toEqual([{ gid: 'new' }, { gid: 'old' }]);
-    await client.query(`COMMIT PREPARED '${globalId}'`);
-    // Another test file may have something prepared on the same servers for a moment.
-    do await recovery.clean();
-    while ((await logged()).length > 1);
-    expect(await logged()).toEqual([{ gid: 'new' }]);
+    await client.query(`INSERT INTO pgring.commit_log (gid, state) VALUES ('${globalId}', 'abort')`);
+    const cleaned = async (): Promise<number> => {
+      await cleanCommitLog(
+        [first],
+        DATABASE,
+        async (shard, _database, work) => {
+          await work(await connect(shard));
+        },
+        0,
+      );
+      return (await client.query('SELECT FROM pgring.commit_log WHERE gid = $1', [globalId])).rowCount ?? 0;
+    };
+    expect(await cleaned()).toBe(1);
+    await owner.query('ROLLBACK');
+    expect(await cleaned()).toBe(0);
   });
 });
