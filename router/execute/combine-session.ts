@@ -13,14 +13,14 @@ import { arrayRelation, encodeArrays, fitsArrays } from './array-parameters.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import { expandFormats } from './describe.js';
 import type { ExecutionReport } from './execution-report.js';
-import { endCombineSession, Finisher } from './finisher.js';
+import { Finisher } from './finisher.js';
 import { bindValues } from './route.js';
 import { Shipping, type ChosenShipment, type ShippedRows } from './shipping.js';
 import type { StatementValues } from './values.js';
 
 const BINARY = 1;
 /** The table that a statement stores its rows in. */
-const RESULT_NAME = 'pgring_result';
+export const RESULT_NAME = 'pgring_result';
 export const RESULT_TABLE = `pg_temp.${RESULT_NAME}`;
 /** A relation up to that size travels as array parameters. */
 export const ARRAY_ROWS = 1_000;
@@ -101,7 +101,7 @@ export async function openCombineSession(
       report: shipping.report,
       shardsFree,
       end: async () => {
-        await (needsTransaction ? endCombineSession(context, connection) : ended.end());
+        await (needsTransaction ? ended.endCleaned() : ended.end());
       },
     };
   } catch (error) {

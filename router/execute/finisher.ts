@@ -13,9 +13,14 @@ import { Exchange } from '../backend/exchange.js';
 import type { Shipment } from '../../planner/plan.js';
 import type { RowStream } from '../merge/stream.js';
 import type { ExecutionContext } from './context.js';
-import type { ShippedRows } from './shipping.js';
 import { TextLines } from './text-lines.js';
 import { TupleFrames } from './tuple-frames.js';
+
+/** The columns of a temporary table, and how the rows for it come. */
+interface Loaded {
+  readonly shipment: Pick<Shipment, 'definition' | 'primaryKey'>;
+  readonly binary: boolean;
+}
 
 export class Finisher {
   readonly connection: BackendConnection;
@@ -68,7 +73,7 @@ export class Finisher {
   }
 
   /** Loads rows into the temporary table of that name, which it makes if need be. Gives their number. */
-  async load(name: string, { shipment, binary }: ShippedRows, rows: RowStream): Promise<number> {
+  async load(name: string, { shipment, binary }: Loaded, rows: RowStream): Promise<number> {
     const commands = [
       ...this.#opening(),
       ...(this.#tables.has(name) ? [] : [creation(name, shipment)]),
@@ -89,6 +94,12 @@ export class Finisher {
   async end(): Promise<void> {
     await rollBack(this.connection);
     await this.#context.backends.keepForLater(this.connection);
+  }
+
+  /** Ends its transaction, and all else that the session holds: the client may have left something in it. */
+  async endCleaned(): Promise<void> {
+    await rollBack(this.connection);
+    await this.#context.backends.giveBack(this.connection);
   }
 
   /** Rows as PostgreSQL sends them in binary are tuples of its binary COPY format, but for the frames around them. */
@@ -121,12 +132,6 @@ export class Finisher {
     // READ WRITE once more: SET TRANSACTION READ ONLY may be among the settings, and temporary tables are made here.
     return this.#began ? [] : ['BEGIN', ...this.#settings, 'SET TRANSACTION READ WRITE'];
   }
-}
-
-/** Ends its transaction, and all else that the session holds; one in the middle of something is given up. */
-export async function endCombineSession(context: ExecutionContext, connection: BackendConnection): Promise<void> {
-  await rollBack(connection);
-  await context.backends.giveBack(connection);
 }
 
 /** Ends its transaction, and the temporary tables with it; a session in the middle of something is given up. */

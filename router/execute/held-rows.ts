@@ -3,18 +3,12 @@
  * A few stay in memory, more of them in a temporary table of a session of its own.
  */
 
-import { encodeQuery, copyDoneFrame } from '../../wire/encode-frontend.js';
-import { runCommand } from '../backend/command.js';
-import type { BackendConnection } from '../backend/connection.js';
-import { Exchange } from '../backend/exchange.js';
 import type { RowRun } from '../backend/row-run.js';
 import type { RowStream } from '../merge/stream.js';
-import { RESULT_TABLE } from './combine-session.js';
-import { endCombineSession } from './finisher.js';
+import { RESULT_NAME, RESULT_TABLE } from './combine-session.js';
 import { noParameters, type ExecutionContext } from './context.js';
+import { Finisher } from './finisher.js';
 import { ShardRows } from './shard-rows.js';
-import { TextLines } from './text-lines.js';
-import { TupleFrames } from './tuple-frames.js';
 
 const MEMORY_BYTES = 4 * 1024 * 1024;
 
@@ -54,18 +48,16 @@ function chain(first: RowRun[], rest: RowStream | undefined): RowStream {
 }
 
 async function spill(context: ExecutionContext, rows: RowStream, { definition, format }: RowShape): Promise<HeldRows> {
-  const connection = await context.backends.borrow(context.topology.home);
+  const finisher = await Finisher.open(context);
   const end = async (): Promise<void> => {
-    await endCombineSession(context, connection);
+    await finisher.end();
   };
   try {
-    const opening = ['BEGIN', ...context.transaction.settings, 'SET TRANSACTION READ WRITE'];
-    const creation = `CREATE TEMPORARY TABLE pgring_result (${definition}) ON COMMIT DROP`;
-    await runCommand(connection, [...opening, creation].join(';'));
-    await fillTable(connection, rows, format);
+    const binary = format === 'binary';
+    await finisher.load(RESULT_NAME, { shipment: { definition, primaryKey: [] }, binary }, rows);
     const stored = ShardRows.send(
-      connection,
-      { sql: `TABLE ${RESULT_TABLE}`, parameters: noParameters, resultFormats: [format === 'binary' ? 1 : 0] },
+      finisher.connection,
+      { sql: `TABLE ${RESULT_TABLE}`, parameters: noParameters, resultFormats: [binary ? 1 : 0] },
       { portal: '', batchRows: 0 },
     );
     return { rows: stored, end };
@@ -73,17 +65,4 @@ async function spill(context: ExecutionContext, rows: RowStream, { definition, f
     await end();
     throw error;
   }
-}
-
-async function fillTable(connection: BackendConnection, rows: RowStream, format: 'text' | 'binary'): Promise<void> {
-  const exchange = new Exchange(connection);
-  exchange.send([encodeQuery(`COPY ${RESULT_TABLE} FROM STDIN (FORMAT ${format})`)], 1);
-  const frames = format === 'binary' ? new TupleFrames() : new TextLines();
-  for (let run = await rows.next(); run !== undefined; run = await rows.next()) {
-    const messages = frames.add(run);
-    if (messages.length > 0 && !exchange.send(messages, 0)) await connection.drained();
-  }
-  exchange.send([...frames.end(), copyDoneFrame], 0);
-  const error = await exchange.finish();
-  if (error !== undefined) throw error;
 }
