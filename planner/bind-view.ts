@@ -10,7 +10,7 @@ import { normalize } from './parse/tokenizer.js';
 import type { Query } from './query.js';
 import { StatementText } from './text.js';
 
-export interface BoundView {
+interface BoundView {
   readonly root: Node;
   readonly query: Query;
   readonly binder: Binder;

@@ -140,7 +140,7 @@ export interface Broadcast {
   readonly scatter: ScatterPlan;
 }
 
-export type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
+export type { CopyFormat, PlacementChange } from './command-plan.js';
 
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
 export type Plan = (ServerPlan | SessionPlan) & {

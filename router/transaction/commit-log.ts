@@ -15,7 +15,7 @@ export const LOG_RETENTION_MINUTES = 10;
 const BATCH_ROWS = 10_000;
 
 /** Runs the work on a connection of pgring's own role; does nothing when the shard cannot be reached. */
-export type WithControl = (shard: Shard, database: string, work: (client: Client) => Promise<void>) => Promise<void>;
+type WithControl = (shard: Shard, database: string, work: (client: Client) => Promise<void>) => Promise<void>;
 
 /** Removes them from every database of every server that can be reached. */
 export async function cleanCommitLog(

@@ -3,7 +3,7 @@
 import { begin, breach, recoverUndisturbed, settled, successors } from './commit-model.js';
 import { answerOf, type Server, type Setting, type World } from './commit-world.js';
 
-export interface SearchResult {
+interface SearchResult {
   readonly states: number;
   /** The first that was found, and the way there. */
   readonly breach: { readonly what: string; readonly way: readonly World[] } | undefined;

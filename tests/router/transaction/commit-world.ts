@@ -21,7 +21,7 @@ export interface Server {
   readonly cut: boolean;
 }
 
-export type Owner =
+type Owner =
   | { readonly kind: 'dead' }
   | { readonly kind: 'at'; readonly step: OwnerStep; readonly replies: readonly (Reply | undefined)[] };
 
@@ -31,7 +31,7 @@ export type Recoverer =
   | { readonly kind: 'fencing'; readonly participant: number; readonly prepared: readonly boolean[] }
   | { readonly kind: 'finishing'; readonly outcome: 'committed' | 'aborted'; readonly prepared: readonly boolean[] };
 
-export type Cleaner =
+type Cleaner =
   | { readonly kind: 'idle' }
   | { readonly kind: 'asking'; readonly listed: readonly boolean[]; readonly prepared: readonly boolean[] }
   | { readonly kind: 'removing'; readonly listed: readonly boolean[] };
