@@ -9,6 +9,9 @@ interface Cause {
 
 const arrivalOrder = 'The rows have no order of their own, and the answer depends on it: ';
 
+const temporaryBody =
+  'A false error: the body of an SQL function names a temporary table, which the other shards, where the function is made too, do not have.';
+
 const causes: readonly Cause[] = [
   {
     file: 'create_index',
@@ -43,7 +46,44 @@ const causes: readonly Cause[] = [
   {
     file: 'portals',
     mark: /pg_cursors/,
-    cause: "pg_cursors is the home shard's: it shows the portals that pgring has opened there.",
+    cause:
+      'pg_cursors is made of what pgring knows of its portals: the columns come from no table; or the cursor was not made, see below.',
+  },
+  {
+    file: 'portals',
+    mark: /current_check/,
+    cause: `${arrivalOrder}a cursor whose query has no ORDER BY gives the shards' rows in another order.`,
+  },
+  {
+    file: 'portals',
+    mark: /count_tt1|\btt1\b|\bc2\b|^commit$/i,
+    cause: temporaryBody,
+  },
+  {
+    file: 'rangefuncs',
+    mark: /rngfunc|insert_tt|\btt\b|\btt_log|noticetrigger|tnoticetrigger/,
+    cause: temporaryBody,
+  },
+  {
+    file: 'join',
+    mark: /limit 1\) as ss1/,
+    cause: `${arrivalOrder}LIMIT 1 without ORDER BY.`,
+  },
+  {
+    file: 'subselect',
+    mark: /tattle\(/,
+    cause: `${arrivalOrder}the NOTICEs of a function that is called for each row come in the order of the rows.`,
+  },
+  {
+    file: 'subselect',
+    mark: /inner_text|bogus_int8_text_eq/,
+    cause:
+      'A false error: an operator that the open transaction has made is not known to the session that finishes the statement.',
+  },
+  {
+    file: 'with',
+    mark: /v_cycle2/,
+    cause: 'A false error: a cast in the CYCLE clause of a view is read wrongly where the view is expanded.',
   },
 ];
 
