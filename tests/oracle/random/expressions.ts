@@ -33,6 +33,10 @@ export interface Subqueries {
   parameter(value: ParameterValue): string | undefined;
 }
 
+function isArray(type: ColumnType): boolean {
+  return type.endsWith('[]') || type.endsWith('vector');
+}
+
 export class Expressions {
   readonly #choices: Choices;
   readonly #queries: Subqueries;
@@ -145,7 +149,8 @@ export class Expressions {
           ? pick([
               () => `nullif(${inner(type)}, ${inner(type)})`,
               () => `greatest(${inner(type)}, ${inner(type)})`,
-              () => `(ARRAY[${inner(type)}, ${inner(type)}])[2]`,
+              // Arrays of different sizes are no array together.
+              () => (isArray(type) ? inner(type) : `(ARRAY[${inner(type)}, ${inner(type)}])[2]`),
             ])()
           : `coalesce(${inner(type)}, ${inner(type)})`;
     }
