@@ -11,7 +11,7 @@ const headerBytes = signature.length + 8;
 /** What every shard gets: the header without an extension, which PostgreSQL ignores. */
 const plainHeader = Buffer.concat([signature, Buffer.alloc(8)]);
 const missingLength = 'invalid COPY file header (missing length)';
-const trailer = Buffer.from([0xff, 0xff]);
+export const trailer = Buffer.from([0xff, 0xff]);
 
 type State = 'header' | 'extension' | 'rows' | 'ended';
 
@@ -36,6 +36,11 @@ export class BinarySplitter implements CopySplitter {
 
   get line(): number {
     return this.#line;
+  }
+
+  /** Nothing stands for a default in binary. */
+  get defaulted(): number {
+    return -1;
   }
 
   push(chunk: Buffer, sink: CopySink): void {
@@ -64,7 +69,7 @@ export class BinarySplitter implements CopySplitter {
       throw this.#error('unexpected EOF in COPY data', this.#source.columns[this.#fields]);
     }
     this.#state = 'ended';
-    sink.broadcast(trailer, 0, trailer.length);
+    sink.broadcast(trailer, 0, trailer.length, trailer.length);
   }
 
   /** What is wrong with the signature and flags, of which `length` bytes have arrived. PostgreSQL gives no CONTEXT here. */
@@ -90,7 +95,7 @@ export class BinarySplitter implements CopySplitter {
     if (this.#extensionBytes < 0) throw badCopyFormat(missingLength);
     this.#carry.start += headerBytes;
     this.#state = 'extension';
-    sink.broadcast(plainHeader, 0, plainHeader.length);
+    sink.broadcast(plainHeader, 0, plainHeader.length, plainHeader.length);
     return true;
   }
 
@@ -137,7 +142,7 @@ export class BinarySplitter implements CopySplitter {
     }
     carry.start += this.#checked;
     this.#checked = 0;
-    sink.row(bytes, start, carry.start, this.#key);
+    sink.row(bytes, start, carry.start, this.#key, carry.start);
     this.#line++;
     return true;
   }
