@@ -82,6 +82,10 @@ function copyProblem(conduct: Conduct): TriggerProblem | undefined {
   return other === undefined ? undefined : { why: `touches the table "${other.name}"`, hint: COPY_HINT };
 }
 
+function stay(why: string): TriggerProblem {
+  return { why, hint: STAY_HINT };
+}
+
 function shardedProblem(
   relation: Relation,
   trigger: Trigger,
@@ -89,7 +93,6 @@ function shardedProblem(
   context: PlanContext,
   seen: Set<string>,
 ): TriggerProblem | undefined {
-  const stay = (why: string): TriggerProblem => ({ why, hint: STAY_HINT });
   if (trigger.timing === 'instead of') return stay('stands instead of the write');
   if (routine.declaration?.kind === 'anywhere') return undefined;
   if (routine.language !== 'plpgsql') return stay(`cannot be read because of its language, ${routine.language}`);
@@ -119,7 +122,6 @@ function bodyProblem(
   context: PlanContext,
   seen: Set<string>,
 ): TriggerProblem | undefined {
-  const stay = (why: string): TriggerProblem => ({ why, hint: STAY_HINT });
   const { catalog } = context;
   const reader = new SqlReader(context, 'trigger');
   readFragments(body, reader);

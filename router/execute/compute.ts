@@ -1,7 +1,7 @@
 /** Values that only a server can give, asked for on the home shard before a statement is routed. */
 
 import { present } from '../../base/assert.js';
-import { PgError, sqlstate } from '../../base/errors.js';
+import { PgError, sqlstate, withoutPosition } from '../../base/errors.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { ComputedExpression, ValueSource } from '../../planner/plan/plan.js';
@@ -35,7 +35,7 @@ export async function computeValues(
   };
   const sql = `SELECT ${outer} FROM (SELECT ${inner} OFFSET 0) AS computed`;
   const row = await queryHomeRow(context, sql, parameters).catch((error: unknown) => {
-    throw withoutPosition(error);
+    throw error instanceof PgError ? withoutPosition(error) : error;
   });
   values.setComputed(
     expressions.map((expression, index): ComputedValue => {
@@ -51,13 +51,6 @@ export async function computeValues(
 
 function jsonText(json: string): string {
   return `${quoteLiteral(json)}::pg_catalog.jsonb`;
-}
-
-/** A position in SQL of ours is none in the client's. */
-function withoutPosition(error: unknown): unknown {
-  if (!(error instanceof PgError)) return error;
-  const { position: _position, ...fields } = error.fields;
-  return new PgError(error.sqlstate, error.message, fields);
 }
 
 /** Has the home shard read values whose text pgring does not read itself, under the session's own settings. */
