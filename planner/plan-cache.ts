@@ -1,8 +1,8 @@
 /** Plans by the normalised statement and all else that they depend on: the least recently used go first. */
 
-import type { PlanContext } from './context.js';
-import type { Expansion } from './expansion.js';
-import type { Plan } from './plan.js';
+import type { PlanContext } from './tree/context.js';
+import type { Expansion } from './tree/expansion.js';
+import type { Plan } from './plan/plan.js';
 
 interface PlanCacheBounds {
   readonly maxEntries: number;

@@ -6,8 +6,8 @@
 import { assert, present } from '../base/assert.js';
 import { PgError, refuse, sqlstate } from '../base/errors.js';
 import { quoteIdentifier } from '../catalog/schema.js';
-import type { Plan } from '../planner/plan.js';
-import type { CursorOptions, SessionPlan } from '../planner/session-plan.js';
+import type { Plan } from '../planner/plan/plan.js';
+import type { CursorOptions, SessionPlan } from '../planner/plan/session-plan.js';
 import { encodeClose, encodeDescribe, syncFrame } from '../wire/encode-frontend.js';
 import { readErrorResponse, readRowDescription } from '../wire/backend.js';
 import { backendType } from '../wire/frame.js';

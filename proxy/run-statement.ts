@@ -3,7 +3,7 @@
 import { unreachable } from '../base/assert.js';
 import { PgError } from '../base/errors.js';
 import { fill } from '../planner/parse/splice.js';
-import type { Plan } from '../planner/plan.js';
+import type { Plan } from '../planner/plan/plan.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { noParameters, type BoundParameters, type BoundStatement } from '../router/execute/context.js';
 import { executePlan } from '../router/execute/execute.js';

@@ -22,7 +22,7 @@ import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
 import { contextKey } from '../planner/plan-cache.js';
-import type { SessionView } from '../planner/session-plan.js';
+import type { SessionView } from '../planner/plan/session-plan.js';
 import type { Databases } from './databases.js';
 import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';

@@ -7,7 +7,7 @@ import type { Routine } from '../../catalog/code.js';
 import { quoteIdentifier } from '../../catalog/schema.js';
 import { parsePlpgsql, parseStatements } from '../parse/parser.js';
 import { tokens } from '../parse/tokens.js';
-import { selectOf } from '../tree.js';
+import { selectOf } from '../tree/tree.js';
 
 export type Tree = Readonly<Record<string, unknown>>;
 

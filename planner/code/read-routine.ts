@@ -3,10 +3,10 @@
 import type { Routine } from '../../catalog/code.js';
 import type { CatalogSnapshot } from '../../catalog/schema.js';
 import { PgError } from '../../base/errors.js';
-import { quotedParts } from '../ddl-rules.js';
-import { harmlessExtensions } from '../function-names.js';
+import { quotedParts } from '../../catalog/names.js';
+import { harmlessExtensions } from '../postgres/function-names.js';
 import { parseStatements } from '../parse/parser.js';
-import type { NamingContext } from '../scope.js';
+import type { NamingContext } from '../tree/scope.js';
 import { ConductBuilder, type Conduct } from './conduct.js';
 import { readPlpgsql, type PlpgsqlBody } from './read-plpgsql.js';
 import { SqlReader } from './read-sql.js';

@@ -7,10 +7,10 @@ import type { FuncCall, Node, RangeVar } from 'libpg-query';
 
 import { temporarySchema } from '../../catalog/temporary.js';
 import type { Relation } from '../../catalog/schema.js';
-import { usesSequence } from '../insert-defaults.js';
+import { usesSequence } from './column-defaults.js';
 import { parseStatements } from '../parse/parser.js';
-import { resolveRelation, type NamingContext } from '../scope.js';
-import { functionName, nameParts, rangeVarName, stringValue, type QualifiedName } from '../tree.js';
+import { resolveRelation, type NamingContext } from '../tree/scope.js';
+import { functionName, nameParts, rangeVarName, stringValue, type QualifiedName } from '../tree/tree.js';
 import { builtinDependence, readsNamedTables, nodeDependence } from './builtins.js';
 import { ConductBuilder } from './conduct.js';
 import { routinesNamed, type Callee } from './routines.js';

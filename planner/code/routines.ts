@@ -1,8 +1,8 @@
 /** Which functions of the user's a call may mean. */
 
 import type { Routine } from '../../catalog/code.js';
-import type { NamingContext } from '../scope.js';
-import type { QualifiedName } from '../tree.js';
+import type { NamingContext } from '../tree/scope.js';
+import type { QualifiedName } from '../tree/tree.js';
 
 /** A function that is called, with the search path at the call. */
 export interface Callee {

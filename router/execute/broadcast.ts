@@ -5,7 +5,7 @@
 
 import { present } from '../../base/assert.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
-import type { Broadcast, Plan, ScatterPlan, Shipment, SqlPiece } from '../../planner/plan.js';
+import type { Broadcast, Plan, ScatterPlan, Shipment, SqlPiece } from '../../planner/plan/plan.js';
 import type { RowRun } from '../merge/stream.js';
 import { arrayRelation, encodeArrays, fitsArrays } from './array-parameters.js';
 import { ARRAY_ROWS, holdFew } from './combine-session.js';

@@ -5,7 +5,7 @@
  * shipped is read on the transaction's own connections, so it sees its own writes.
  */
 
-import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan.js';
+import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { BackendConnection } from '../backend/connection.js';
 import type { RowRun, RowStream } from '../merge/stream.js';

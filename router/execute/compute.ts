@@ -4,7 +4,7 @@ import { present } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
-import type { ComputedExpression, ValueSource } from '../../planner/plan.js';
+import type { ComputedExpression, ValueSource } from '../../planner/plan/plan.js';
 import type { UndecidedSource } from '../ring/locate.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { queryHomeRow } from './query-row.js';

@@ -3,7 +3,7 @@
 import { present } from '../../base/assert.js';
 import { PgError, refuse } from '../../base/errors.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { readDataRow, readErrorResponse, readRowDescription, type FieldDescription } from '../../wire/backend.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { copyDone, encodeCopyData } from '../../wire/encode-backend.js';

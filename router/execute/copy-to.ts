@@ -3,7 +3,7 @@
 import { refuse, type PgError } from '../../base/errors.js';
 import { present } from '../../base/assert.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { readErrorResponse } from '../../wire/backend.js';
 import { formatTag, readTagRows } from '../../wire/command-tag.js';
 import { readCommandComplete } from '../../wire/backend.js';

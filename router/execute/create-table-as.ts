@@ -8,7 +8,7 @@ import { PgError } from '../../base/errors.js';
 import { readDerivedColumns, type DerivedColumn } from '../../catalog/derived-columns.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
 import { qualifiedName, quoteIdentifier } from '../../catalog/schema.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { readNoticeResponse } from '../../wire/backend.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';

@@ -3,7 +3,7 @@
 import { present } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan, ScatterPlan } from '../../planner/plan.js';
+import type { Plan, ScatterPlan } from '../../planner/plan/plan.js';
 import { formatTag, readTagCommand } from '../../wire/command-tag.js';
 import { readRowDescription } from '../../wire/backend.js';
 import { encodeDescribe, encodeParse, syncFrame } from '../../wire/encode-frontend.js';

@@ -2,7 +2,7 @@
 
 import { unreachable } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
-import type { LocalCommand } from '../../planner/command-plan.js';
+import type { LocalCommand } from '../../planner/plan/command-plan.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
 import { runCommand } from '../backend/command.js';

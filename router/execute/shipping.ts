@@ -4,7 +4,7 @@ import { present } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Shipment } from '../../planner/plan.js';
+import type { Shipment } from '../../planner/plan/plan.js';
 import { concatenate } from '../merge/concatenate.js';
 import type { RowRun, RowStream } from '../merge/stream.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
