@@ -13,6 +13,7 @@ import { changesNothing } from './code/conduct.js';
 import { callsOf, isOfSession, userConduct, userRoutines } from './functions.js';
 
 import { pinObstacle } from './obstacles.js';
+import { ownSchemaEdits } from './own-schema.js';
 import type { Obstacles, Plan, Routing } from './plan.js';
 import type { Query } from './query.js';
 import { pinnedRouting } from './routing.js';
@@ -98,7 +99,7 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     checkCalls(root, 'home', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     const computed = new ComputedList();
-    const own = sessionViewEdits(root, context, text, computed);
+    const own = [...sessionViewEdits(root, context, text, computed), ...ownSchemaEdits(root, context, text)];
     const sql = text.template([...own, ...sizeEdits(root, context, text, computed)]);
     return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }
