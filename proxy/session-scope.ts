@@ -94,7 +94,13 @@ export class SessionScope implements ExecutionContext {
   #searchPath: readonly string[] = ['public'];
   #searchPathChanged = false;
   #keyed:
-    { readonly catalog: CatalogSnapshot; readonly searchPath: readonly string[]; readonly key: string } | undefined;
+    | {
+        readonly catalog: CatalogSnapshot;
+        readonly searchPath: readonly string[];
+        readonly isDump: boolean;
+        readonly key: string;
+      }
+    | undefined;
   #copied = false;
   #portalNumber = 0;
 
@@ -161,14 +167,21 @@ export class SessionScope implements ExecutionContext {
   get contextKey(): string {
     this.#takeNewestCatalog();
     const known = this.#keyed;
-    const { catalog } = this;
-    if (known?.catalog === catalog && known.searchPath === this.#searchPath) return known.key;
-    this.#keyed = { catalog, searchPath: this.#searchPath, key: contextKey(this) };
+    const { catalog, isDump } = this;
+    if (known?.catalog === catalog && known.searchPath === this.#searchPath && known.isDump === isDump) {
+      return known.key;
+    }
+    this.#keyed = { catalog, searchPath: this.#searchPath, isDump, key: contextKey(this) };
     return this.#keyed.key;
   }
 
   get searchPath(): readonly string[] {
     return this.#searchPath;
+  }
+
+  /** The client says that it is pg_dump: pgring's own schema is no part of a dump (planner/own-schema.ts). */
+  get isDump(): boolean {
+    return this.parameters.get('application_name') === 'pg_dump';
   }
 
   /** A name for portals on servers, which no other portal of the session has. */
