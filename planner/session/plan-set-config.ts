@@ -6,6 +6,7 @@ import type { Binder } from '../bind/bind.js';
 import { literalArgument, loneCall } from '../bind/lone-call.js';
 import type { Plan } from '../plan/plan.js';
 import { functionName } from '../tree/tree.js';
+import { checkOwnSetting } from './plan-local.js';
 
 export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefined {
   const lone = loneCall(select);
@@ -15,6 +16,7 @@ export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefi
   const [setting, value, isLocal] = (lone.call.args ?? []).map(literalArgument);
   if (setting === undefined || value === undefined || isLocal === undefined) return undefined;
   binder.text.dependsOnLiterals = true;
+  checkOwnSetting(setting.toLowerCase(), [value]);
   const scope = isLocal === 'true' || isLocal === 't' || isLocal === 'on' ? 'transaction' : 'session';
   return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting.toLowerCase() } };
 }
