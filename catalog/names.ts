@@ -25,3 +25,9 @@ function unquote(text: string): string {
   if (text.startsWith('"')) return text.slice(1, -1).replaceAll('""', '"');
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
+
+/** The parts of a name as SQL writes it: `"A"."b"`. Unquoted parts are folded. */
+export function quotedParts(text: string): string[] {
+  const parts = text.match(/"(?:[^"]|"")*"|[^."]+/g) ?? [];
+  return parts.map((part) => unquote(part.trim()));
+}

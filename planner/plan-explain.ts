@@ -3,10 +3,10 @@
 import type { ExplainStmt, Node } from 'libpg-query';
 
 import { PgError, refuse, sqlstate } from '../base/errors.js';
-import { declaredStart } from './plan-session.js';
-import type { Plan } from './plan.js';
-import type { StatementText } from './text.js';
-import { stringValue } from './tree.js';
+import { declaredStart } from './session/plan-session.js';
+import type { Plan } from './plan/plan.js';
+import type { StatementText } from './tree/text.js';
+import { stringValue } from './tree/tree.js';
 
 const formats = ['text', 'json', 'xml', 'yaml'] as const;
 

@@ -2,30 +2,30 @@
 
 import type { Node, SelectStmt } from 'libpg-query';
 
-import { PgError, refuse } from '../base/errors.js';
-import { Binder } from './bind.js';
-import { changesTemporary } from './check-implied.js';
-import type { PlanInput } from './context.js';
-import { planDeclaredCall } from './declared-call.js';
-import { expandTable } from './expand-table.js';
-import { expandView, MAX_EXPANSIONS, ViewFound } from './expand-view.js';
-import { makeExpansion, spliceOrigins, type Expansion, type SlotOrigins } from './expansion.js';
-import { planCall } from './plan-call.js';
-import { planCopy } from './plan-copy.js';
-import { planSelectInto } from './plan-create-as.js';
-import { planDdl } from './plan-ddl.js';
-import { planDeclaration } from './plan-declaration.js';
+import { PgError, refuse, withoutPosition } from '../base/errors.js';
+import { Binder } from './bind/bind.js';
+import { changesTemporary } from './checks/check-implied.js';
+import type { PlanInput } from './tree/context.js';
+import { planDeclaredCall } from './routine/declared-call.js';
+import { expandTable } from './tree/expand-table.js';
+import { expandView, MAX_EXPANSIONS, ViewFound } from './bind/expand-view.js';
+import { makeExpansion, spliceOrigins, type Expansion, type SlotOrigins } from './tree/expansion.js';
+import { planCall } from './routine/plan-call.js';
+import { planCopy } from './copy/plan-copy.js';
+import { planSelectInto } from './ddl/plan-create-as.js';
+import { planDdl } from './ddl/plan-ddl.js';
+import { planDeclaration } from './routine/plan-declaration.js';
 import { planExplain } from './plan-explain.js';
-import { planInsert } from './plan-insert.js';
-import { planLocal } from './plan-local.js';
-import { planModify } from './plan-modify.js';
-import { planPlacementCall } from './plan-placement.js';
-import { planSelect } from './plan-select.js';
-import { planSession } from './plan-session.js';
-import { planSetConfig } from './plan-set-config.js';
-import type { Plan } from './plan.js';
+import { planInsert } from './write/plan-insert.js';
+import { planLocal } from './session/plan-local.js';
+import { planModify } from './write/plan-modify.js';
+import { planPlacementCall } from './ddl/plan-placement.js';
+import { planSelect } from './select/plan-select.js';
+import { planSession } from './session/plan-session.js';
+import { planSetConfig } from './session/plan-set-config.js';
+import type { Plan } from './plan/plan.js';
 import type { Slot } from './parse/tokenizer.js';
-import { StatementText } from './text.js';
+import { StatementText } from './tree/text.js';
 
 export interface PlannedStatement {
   readonly plan: Plan;
@@ -91,11 +91,6 @@ function noteTemporary(plan: Plan, { statement, context }: PlanInput): Plan {
     'a cursor over a function that makes temporary tables',
     'Call the function before, and declare the cursor over its tables.',
   );
-}
-
-function withoutPosition(error: PgError): PgError {
-  const { position: _position, ...fields } = error.fields;
-  return new PgError(error.sqlstate, error.message, fields);
 }
 
 function planNode(node: Node, input: PlanInput, text: StatementText): Plan {

@@ -2,7 +2,7 @@
 
 import { PgError, refuse, sqlstate } from '../base/errors.js';
 import { quoteIdentifier } from '../catalog/schema.js';
-import type { SessionPlan } from '../planner/session-plan.js';
+import type { SessionPlan } from '../planner/plan/session-plan.js';
 import type { BoundStatement } from '../router/execute/context.js';
 import { passTo } from '../router/execute/pass.js';
 import type { SessionScope } from './session-scope.js';

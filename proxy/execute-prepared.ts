@@ -3,8 +3,8 @@
 import { PgError, sqlstate } from '../base/errors.js';
 import { typeOid } from '../catalog/type-oid.js';
 import { parseStatements } from '../planner/parse/parser.js';
-import type { Plan } from '../planner/plan.js';
-import type { ExecuteLiteral, ExecutePlan } from '../planner/session-plan.js';
+import type { Plan } from '../planner/plan/plan.js';
+import type { ExecuteLiteral, ExecutePlan } from '../planner/plan/session-plan.js';
 import { readDataRow, readErrorResponse } from '../wire/backend.js';
 import { encodeBind, encodeClose, encodeExecute, encodeParse, syncFrame } from '../wire/encode-frontend.js';
 import { backendType } from '../wire/frame.js';

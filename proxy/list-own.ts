@@ -1,7 +1,7 @@
 /** What pg_prepared_statements and pg_cursors tell of a client's session. */
 
 import { quoteLiteral } from '../catalog/schema.js';
-import type { SessionView } from '../planner/session-plan.js';
+import type { SessionView } from '../planner/plan/session-plan.js';
 import { readRowDescription } from '../wire/backend.js';
 import { queryRows } from '../router/backend/command.js';
 import { serverOf } from './cursors.js';

@@ -2,7 +2,7 @@
 
 import { PgError, sqlstate } from '../base/errors.js';
 import type { ShardId } from '../catalog/topology.js';
-import type { CursorOptions } from '../planner/session-plan.js';
+import type { CursorOptions } from '../planner/plan/session-plan.js';
 import { runCommand } from '../router/backend/command.js';
 import type { CombineSession } from '../router/execute/combine-session.js';
 import type { BoundParameters } from '../router/execute/context.js';

@@ -1,6 +1,6 @@
 /** PREPARE as SQL. Its statements share their names with those of Parse messages, as in PostgreSQL. */
 
-import type { SessionPlan } from '../planner/session-plan.js';
+import type { SessionPlan } from '../planner/plan/session-plan.js';
 import {
   encodeBind,
   encodeClose,

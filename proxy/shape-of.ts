@@ -1,8 +1,8 @@
 /** What a prepared statement takes and gives, by its plan: most is inferred by a server, and some needs none. */
 
 import { PgError, sqlstate } from '../base/errors.js';
-import type { LocalCommand } from '../planner/command-plan.js';
-import type { Plan } from '../planner/plan.js';
+import type { LocalCommand } from '../planner/plan/command-plan.js';
+import type { Plan } from '../planner/plan/plan.js';
 import { readRowDescription } from '../wire/backend.js';
 import { encodeRowDescription } from '../wire/encode-backend.js';
 import type { StatementShape } from '../router/execute/context.js';

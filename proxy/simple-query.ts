@@ -1,8 +1,8 @@
 /** The simple query protocol: one message, any number of statements, one ReadyForQuery. */
 
 import { PgError, sqlstate } from '../base/errors.js';
+import type { Plan } from '../planner/plan/plan.js';
 import { faultPoint } from '../base/fault-point.js';
-import type { Plan } from '../planner/plan.js';
 import { emptyQueryResponse, encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
 import { noParameters, send } from '../router/execute/context.js';
 import { canRelay, locateNow } from '../router/execute/locate-now.js';

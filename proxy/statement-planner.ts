@@ -6,19 +6,20 @@ import type { Logger } from '../base/log.js';
 import type { Config, CrossCheck, PlacementRules } from '../catalog/config.js';
 import { ruleFor } from '../catalog/config-rules.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
-import { applyExpansion } from '../planner/expansion.js';
+import { applyExpansion } from '../planner/tree/expansion.js';
 import { parseStatements, type ParsedStatement } from '../planner/parse/parser.js';
 import { crossCheck } from '../planner/parse/second-opinion.js';
 import { normalize, type Slot } from '../planner/parse/tokenizer.js';
 import { PlanCache } from '../planner/plan-cache.js';
 import { planReusable, type PlannedStatement as ReusablePlan } from '../planner/plan-statement.js';
-import type { Plan } from '../planner/plan.js';
+import type { Plan } from '../planner/plan/plan.js';
 
 /** What a plan depends on beside the text. */
 export interface PlanningSession {
   readonly catalog: CatalogSnapshot;
   readonly searchPath: readonly string[];
-  /** contextKey() of the two. */
+  readonly isDump: boolean;
+  /** contextKey() of these. */
   readonly contextKey: string;
 }
 
@@ -141,6 +142,7 @@ export class StatementPlanner {
         context: {
           catalog: session.catalog,
           searchPath: session.searchPath,
+          isDump: session.isDump,
           parameterTypes,
           rules: { ruleFor: (schema, name, columns) => ruleFor(this.#rules, schema, name, columns) },
         },

@@ -3,8 +3,8 @@
 import type { FuncCall, Node } from 'libpg-query';
 
 import type { FunctionTraits } from '../../catalog/schema.js';
-import { localStable, randomFunctions, runsQueries, sequenceFunctions } from '../function-names.js';
-import { isSizeFunction } from '../size-functions.js';
+import { localStable, randomFunctions, runsQueries, sequenceFunctions } from '../postgres/function-names.js';
+import { isSizeFunction } from '../postgres/size-functions.js';
 import type { Dependence } from './conduct.js';
 
 /** The transaction's time. */

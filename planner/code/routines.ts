@@ -1,8 +1,14 @@
 /** Which functions of the user's a call may mean. */
 
 import type { Routine } from '../../catalog/code.js';
-import type { NamingContext } from '../scope.js';
-import type { QualifiedName } from '../tree.js';
+import type { NamingContext } from '../tree/scope.js';
+import type { QualifiedName } from '../tree/tree.js';
+
+/** A function that is called, with the search path at the call. */
+export interface Callee {
+  readonly routine: Routine;
+  readonly searchPath: readonly string[];
+}
 
 /**
  * All that have the name and may take as many arguments: types decide between them, and are not known here. Without a

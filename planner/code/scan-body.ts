@@ -5,7 +5,7 @@
  */
 
 import { tokens, type Token } from '../parse/tokens.js';
-import { resolveRelation, type NamingContext } from '../scope.js';
+import { resolveRelation, type NamingContext } from '../tree/scope.js';
 import type { SqlReader } from './read-sql.js';
 
 const writing: ReadonlySet<string> = new Set(['insert', 'update', 'delete', 'merge', 'truncate']);

@@ -4,7 +4,7 @@
  */
 
 import { assert, unreachable } from '../../base/assert.js';
-import type { SqlPiece } from '../plan.js';
+import type { SqlPiece } from '../plan/plan.js';
 import { NAME_PART, classOf } from './characters.js';
 import type { Slot } from './tokenizer.js';
 

@@ -1,5 +1,6 @@
 /** Small conversations with a server: a command without a result worth reading, or a few rows as text. */
 
+import type { PgError } from '../../base/errors.js';
 import { readDataRow, readErrorResponse, readRowDescription } from '../../wire/backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
@@ -31,31 +32,47 @@ export async function withoutTrace<T>(connection: BackendConnection, work: () =>
   }
 }
 
-/** The rows of a query, by column name, as text. */
-export async function queryRows(
+/** A row by column name, as text. */
+export type TextRow = Readonly<Record<string, string | null>>;
+
+/** The rows of a query. */
+export async function queryRows(connection: BackendConnection, sql: string): Promise<readonly TextRow[]> {
+  const [rows] = await queryEach(connection, [sql]);
+  return rows ?? [];
+}
+
+/**
+ * Sends several statements at once, each a message of its own, and reads the rows of each. Errors: the first that the
+ * server reports, after all have been answered.
+ */
+export async function queryEach(
   connection: BackendConnection,
-  sql: string,
-): Promise<readonly Record<string, string | null>[]> {
+  statements: readonly string[],
+): Promise<readonly (readonly TextRow[])[]> {
   const exchange = new Exchange(connection);
-  exchange.send([encodeQuery(sql)], 1);
-  const rows: Record<string, string | null>[] = [];
-  let columns: readonly string[] = [];
-  while (connection.outstandingReady > 0) {
-    const item = await exchange.next();
-    if (item.kind === 'rows') {
-      const { bytes, start, end } = item.run;
-      for (let position = start; position < end; position += 1 + bytes.readInt32BE(position + 1)) {
-        const values = readDataRow(bytes, position);
-        rows.push(Object.fromEntries(columns.map((name, index) => [name, values[index]?.toString('utf8') ?? null])));
+  exchange.send(statements.map(encodeQuery), statements.length);
+  const answers: TextRow[][] = [];
+  let failure: PgError | undefined;
+  for (let answered = 0; answered < statements.length; answered += 1) {
+    const rows: TextRow[] = [];
+    let columns: readonly string[] = [];
+    for (const left = connection.outstandingReady; connection.outstandingReady === left;) {
+      const item = await exchange.next();
+      if (item.kind === 'rows') {
+        const { bytes, start, end } = item.run;
+        for (let position = start; position < end; position += 1 + bytes.readInt32BE(position + 1)) {
+          const values = readDataRow(bytes, position);
+          rows.push(Object.fromEntries(columns.map((name, index) => [name, values[index]?.toString('utf8') ?? null])));
+        }
+      } else if (item.type === backendType.rowDescription) {
+        columns = readRowDescription(item.frame).map((field) => field.name);
+      } else if (item.type === backendType.errorResponse) {
+        failure ??= readErrorResponse(item.frame);
       }
-    } else if (item.type === backendType.rowDescription) {
-      columns = readRowDescription(item.frame).map((field) => field.name);
-    } else if (item.type === backendType.errorResponse) {
-      const error = readErrorResponse(item.frame);
-      await exchange.finish();
-      throw error;
     }
+    answers.push(rows);
   }
   exchange.release();
-  return rows;
+  if (failure !== undefined) throw failure;
+  return answers;
 }

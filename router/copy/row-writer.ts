@@ -4,7 +4,7 @@
  * character as it came: what is escaped or quoted is ASCII, and no part of another character in UTF-8.
  */
 
-import type { CopyFormat } from '../../planner/plan.js';
+import type { CopyFormat } from '../../planner/plan/plan.js';
 
 /** Makes the data of one row's message of its values; NULL is null. */
 export type RowWriter = (values: readonly (Buffer | null)[]) => Buffer;

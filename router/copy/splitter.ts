@@ -1,6 +1,6 @@
 /** COPY FROM data as a stream, cut into rows whose shard keys are seen. */
 
-import type { CopyFormat } from '../../planner/plan.js';
+import type { CopyFormat } from '../../planner/plan/plan.js';
 
 /** The value of a key column: its text without escapes and quotes, or the binary format's own bytes. */
 export interface KeyField {

@@ -6,7 +6,7 @@
 
 import { present } from '../../base/assert.js';
 import { quoteIdentifier } from '../../catalog/schema.js';
-import type { Shipment } from '../../planner/plan.js';
+import type { Shipment } from '../../planner/plan/plan.js';
 import type { RowRun } from '../backend/row-run.js';
 import { frameEnd } from '../merge/stream.js';
 

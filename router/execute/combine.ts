@@ -1,7 +1,7 @@
 /** Rung 5: a SELECT that is finished by PostgreSQL over shipped rows. */
 
 import { refuse } from '../../base/errors.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { openCombineSession } from './combine-session.js';
 import type { BoundStatement, ExecutionContext } from './context.js';

@@ -2,8 +2,8 @@
 
 import type { CatalogSnapshot } from '../../catalog/schema.js';
 import type { ShardId, Topology } from '../../catalog/topology.js';
-import type { Plan } from '../../planner/plan.js';
-import type { SessionView } from '../../planner/session-plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
+import type { SessionView } from '../../planner/plan/session-plan.js';
 import type { Slot } from '../../planner/parse/tokenizer.js';
 import type { BackendConnection } from '../backend/connection.js';
 import type { ClientOutput } from '../backend/output.js';

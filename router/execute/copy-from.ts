@@ -3,7 +3,7 @@
 import { present } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { readErrorResponse } from '../../wire/backend.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { copyDoneFrame, encodeCopyFail, encodeQuery } from '../../wire/encode-frontend.js';

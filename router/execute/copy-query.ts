@@ -1,9 +1,10 @@
 /** COPY (query) TO STDOUT where the shards cannot just copy out their parts of the answer. */
 
 import { present } from '../../base/assert.js';
-import { PgError, refuse } from '../../base/errors.js';
+import { type PgError, refuse, withoutPosition } from '../../base/errors.js';
+import { plainHeader, trailer } from '../copy/binary-format.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { readDataRow, readErrorResponse, readRowDescription, type FieldDescription } from '../../wire/backend.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { copyDone, encodeCopyData } from '../../wire/encode-backend.js';
@@ -27,8 +28,6 @@ const wholeAnswer = { portal: '', batchRows: 0 } as const;
 /** Type and length of a message. */
 const HEADER_BYTES = 5;
 /** Of the binary format. */
-const FILE_HEADER_BYTES = 19;
-const fileTrailer = Buffer.from('ffff', 'hex');
 
 /** PostgreSQL finishes the query and copies it out, in the session that has the shipped rows. */
 export async function executeCopyCombined(
@@ -99,12 +98,6 @@ async function copyNothing(
   return { response: present(response, 'CopyOutResponse'), data };
 }
 
-/** A position in SQL that pgring has made is none in the client's. */
-function withoutPosition(error: PgError): PgError {
-  const { position: _position, ...fields } = error.fields;
-  return new PgError(error.sqlstate, error.message, fields);
-}
-
 /** Values in binary that hold oids of one shard mean something else to a client, who knows the home shard's. */
 function checkOids(context: ExecutionContext, columns: readonly FieldDescription[]): void {
   if (!columns.some(({ typeOid }) => mayHoldOids(typeOid))) return;
@@ -134,7 +127,7 @@ async function sendRows(context: ExecutionContext, rows: RowStream, write: RowWr
 
 /** The body of a row in binary is a tuple of the format; the file's header comes with the first. */
 async function sendBinary(context: ExecutionContext, header: Buffer, rows: RowStream): Promise<number> {
-  let pending = header.subarray(0, FILE_HEADER_BYTES);
+  let pending = header.subarray(0, plainHeader.length);
   let count = 0;
   for (let run = await rows.next(); run !== undefined; run = await rows.next()) {
     count += run.rows;
@@ -148,7 +141,7 @@ async function sendBinary(context: ExecutionContext, header: Buffer, rows: RowSt
     }
     await send(context.output, Buffer.concat(messages));
   }
-  await send(context.output, encodeCopyData(Buffer.concat([pending, fileTrailer])));
+  await send(context.output, encodeCopyData(Buffer.concat([pending, trailer])));
   return count;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { PgError, sqlstate } from '../../base/errors.js';
-import type { FetchDirection } from '../../planner/session-plan.js';
+import type { FetchDirection } from '../../planner/plan/session-plan.js';
 
 /** Rows by their index, from 0. What is read is handed to the client unless `silent`. */
 export interface IndexedRows {

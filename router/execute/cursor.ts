@@ -7,8 +7,8 @@
 import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { portalSuspended } from '../../wire/encode-backend.js';
-import type { Plan } from '../../planner/plan.js';
-import type { FetchDirection } from '../../planner/session-plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
+import type { FetchDirection } from '../../planner/plan/session-plan.js';
 import type { RowRun } from '../backend/row-run.js';
 import { Portal } from '../merge/portal.js';
 import { openCombine } from './combine.js';

@@ -3,7 +3,7 @@
 import { PgError } from '../../base/errors.js';
 import { placeSql, pruneSql } from '../../catalog/pgring-schema.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { PlacementChange, Plan } from '../../planner/plan.js';
+import type { PlacementChange, Plan } from '../../planner/plan/plan.js';
 import { readCommandComplete, readErrorResponse } from '../../wire/backend.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';

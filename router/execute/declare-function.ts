@@ -1,7 +1,7 @@
 /** create_distributed_function: what a function touches, recorded on every shard. */
 
 import { declareSql } from '../../catalog/pgring-schema.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { runCommand } from '../backend/command.js';
 import { allShards, type BoundStatement, type ExecutionContext } from './context.js';
 import { inTransaction } from './in-transaction.js';

@@ -1,7 +1,7 @@
 /** Runs one plan, whatever its kind, and writes its whole answer (but ReadyForQuery) to the client. */
 
 import { unreachable } from '../../base/assert.js';
-import type { ServerPlan } from '../../planner/plan.js';
+import type { ServerPlan } from '../../planner/plan/plan.js';
 import { emptyQueryResponse } from '../../wire/encode-backend.js';
 import { openBroadcast } from './broadcast.js';
 import { openCombine } from './combine.js';

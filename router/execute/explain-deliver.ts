@@ -1,8 +1,8 @@
 /** What EXPLAIN found, as the client gets it: lines of text, or one document. */
 
-import { describePlan } from '../../planner/explain-text.js';
-import { describeObstacles } from '../../planner/obstacles.js';
-import type { Obstacles, Plan } from '../../planner/plan.js';
+import { describePlan } from '../../planner/plan/explain-text.js';
+import { describeObstacles } from '../../planner/scatter/obstacles.js';
+import type { Obstacles, Plan } from '../../planner/plan/plan.js';
 import { encodeDataRow, encodeRowDescription } from '../../wire/encode-backend.js';
 import { shardOf } from '../transaction/session-backends.js';
 import { send, type BoundStatement, type ExecutionContext } from './context.js';

@@ -5,7 +5,7 @@
 
 import { PgError, refuse } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan, Routing, Shipment, SqlTemplate } from '../../planner/plan.js';
+import type { Plan, Routing, Shipment, SqlTemplate } from '../../planner/plan/plan.js';
 import { openCombineSession } from './combine-session.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import { createTableAs } from './create-table-as.js';

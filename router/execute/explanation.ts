@@ -1,7 +1,7 @@
 /** What EXPLAIN finds out, before it is laid out in a format. */
 
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import type { Properties } from './explain-document.js';
 import type { ExecutionReport } from './execution-report.js';
 import type { StatementValues } from './values.js';

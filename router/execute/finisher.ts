@@ -10,7 +10,7 @@ import { PgError } from '../../base/errors.js';
 import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
 import { Exchange } from '../backend/exchange.js';
-import type { Shipment } from '../../planner/plan.js';
+import type { Shipment } from '../../planner/plan/plan.js';
 import type { RowStream } from '../merge/stream.js';
 import type { ExecutionContext } from './context.js';
 import { TextLines } from './text-lines.js';

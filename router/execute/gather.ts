@@ -3,7 +3,7 @@
 import { present } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan, ScatterPlan } from '../../planner/plan.js';
+import type { Plan, ScatterPlan } from '../../planner/plan/plan.js';
 import { formatTag, readTagCommand } from '../../wire/command-tag.js';
 import { readRowDescription } from '../../wire/backend.js';
 import { encodeDescribe, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
@@ -17,6 +17,7 @@ import { limitRows } from '../merge/limit.js';
 import { lockInOrder, lockInSequence } from '../merge/locked-rows.js';
 import { merge } from '../merge/merge.js';
 import type { RowsOfMany, RowStream } from '../merge/stream.js';
+import { nextReadingPortal, openReading } from './atomic-reading.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import type { ExecutionReport } from './execution-report.js';
 import { describeInFormats, expandFormats } from './describe.js';
@@ -78,8 +79,10 @@ export async function openScatter(
     return await openLimitedLocks(context, statement, plan, demand.batchRows === 0);
   }
   const { shards, query, limit, offset, described } = await bindScatter(context, statement, plan);
-  const parts = await startShards(context, shards, plan.locks, query, demand);
+  const reading = openReading(context, plan.locks ? [] : shards);
+  let parts: readonly ShardRows[] = [];
   try {
+    parts = await startShards(context, shards, plan.locks, query, demand);
     await Promise.all(parts.map(async (part) => await part.describe()));
     const gathered = combine(plan, parts, statement, demand.batchRows === 0);
     return {
@@ -89,14 +92,17 @@ export async function openScatter(
       tag: (rows) => tagOf(parts, rows),
       close: async () => {
         await Promise.all(parts.map(async (part) => await part.close()));
+        await reading.leave('commit');
       },
       abort: async () => {
         await abortAll(parts);
+        await reading.leave('rollback');
       },
       forget: async () => await Promise.resolve(),
     };
   } catch (error) {
     await abortAll(parts);
+    await reading.leave('rollback');
     throw error;
   }
 }
@@ -205,15 +211,29 @@ export async function startShards(
   query: Parameters<typeof ShardRows.send>[1],
   demand: RowDemand,
 ): Promise<readonly ShardRows[]> {
-  const connections = await Promise.all(shards.map(async (shard) => await context.transaction.enter(shard, wrote)));
-  return connections.map((connection) =>
-    ShardRows.send(connection, query, {
-      ...demand,
-      onNotice: (frame) => {
-        context.onNotice(frame);
-      },
-    }),
+  const { transaction } = context;
+  const readers = await Promise.all(
+    shards.map(async (shard) => ({ shard, connection: await transaction.enter(shard, wrote) })),
   );
+  const onNotice = (frame: Buffer): void => {
+    context.onNotice(frame);
+  };
+  if (wrote || shards.length < 2 || !transaction.bindsTogether) {
+    return readers.map(({ connection }) => ShardRows.send(connection, query, { ...demand, onNotice }));
+  }
+  const own = demand.portal === '' ? { portal: nextReadingPortal(), closesPortal: true } : {};
+  const parts = await transaction.bindTogether(
+    readers,
+    async (index) => {
+      const { connection } = present(readers[index], 'a connection for each shard');
+      const part = ShardRows.send(connection, query, { ...demand, ...own, bindOnly: true, onNotice });
+      await part.describe();
+      return part;
+    },
+    async (part) => await part.abort(),
+  );
+  if (demand.bindOnly !== true) for (const part of parts) part.start();
+  return parts;
 }
 
 /** The description of several shards' rows: the home shard's own when it is among them. */

@@ -1,6 +1,6 @@
 /** INSERT … SELECT over shards: PostgreSQL makes the rows in a session of their own, and they are split to their owners. */
 
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { openCombineSession, RESULT_TABLE } from './combine-session.js';
 import { noParameters, type BoundStatement, type ExecutionContext } from './context.js';

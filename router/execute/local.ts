@@ -2,7 +2,7 @@
 
 import { unreachable } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
-import type { LocalCommand } from '../../planner/command-plan.js';
+import type { LocalCommand } from '../../planner/plan/command-plan.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
 import { runCommand } from '../backend/command.js';
@@ -107,7 +107,7 @@ async function executeSet(
   const { transaction, backends } = context;
   const sql = statement.sql.toString('utf8');
   const shards = transaction.shards.length === 0 ? [context.topology.home] : transaction.shards;
-  const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false)));
+  const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false, false)));
   const [first, ...others] = connections;
   if (first === undefined) return;
   const exchange = new Exchange(first);

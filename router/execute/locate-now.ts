@@ -2,7 +2,7 @@
 
 import { PgError } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan, Routing } from '../../planner/plan.js';
+import type { Plan, Routing } from '../../planner/plan/plan.js';
 import { locate, type LocateResult } from '../ring/locate.js';
 import type { ShardMap } from '../ring/shard-map.js';
 import type { ExecutionContext } from './context.js';

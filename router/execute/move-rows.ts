@@ -7,8 +7,8 @@
 
 import { present } from '../../base/assert.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { RowMoves } from '../../planner/moved-rows.js';
-import type { Plan } from '../../planner/plan.js';
+import type { RowMoves } from '../../planner/plan/moved-rows.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { readDataRow, readRowDescription } from '../../wire/backend.js';
 import { formatTag, readTagRows } from '../../wire/command-tag.js';
 import { encodeDataRow } from '../../wire/encode-backend.js';

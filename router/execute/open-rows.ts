@@ -1,7 +1,7 @@
 /** The rows of a query that runs on one shard, or is gathered, or is combined: as one stream, whatever its plan. */
 
 import { refuse } from '../../base/errors.js';
-import type { Plan, ScatterPlan } from '../../planner/plan.js';
+import type { Plan, ScatterPlan } from '../../planner/plan/plan.js';
 import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { openScatter, type Gathered } from './gather.js';

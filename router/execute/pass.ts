@@ -2,7 +2,7 @@
 
 import { present } from '../../base/assert.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import {
   encodeBind,
   encodeDescribe,

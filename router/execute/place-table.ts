@@ -5,7 +5,7 @@ import type { Trigger } from '../../catalog/code.js';
 import { forgetPartitionsSql, placeSql } from '../../catalog/pgring-schema.js';
 import { qualifiedName, quoteIdentifier, type Placement, type Relation } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan } from '../../planner/plan.js';
+import type { Plan } from '../../planner/plan/plan.js';
 import { encodeDataRow, encodeRowDescription } from '../../wire/encode-backend.js';
 import { copyDoneFrame, encodeCopyData, encodeQuery } from '../../wire/encode-frontend.js';
 import { readCopyData } from '../../wire/frontend.js';
@@ -86,7 +86,7 @@ export async function deliverVoid(context: ExecutionContext, statement: BoundSta
 
 /**
  * Every row has one place before (its source) and one or more after; each moves straight from server to server. Rows of
- * partitions move with their table's; a tree of inheritance is not placed anew (planner/plan-placement.ts).
+ * partitions move with their table's; a tree of inheritance is not placed anew (planner/ddl/plan-placement.ts).
  */
 async function moveRows(context: ExecutionContext, relation: Relation, target: Placement): Promise<void> {
   const table = qualifiedName(relation);

@@ -3,7 +3,7 @@
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
-import type { ComputedExpression, Routing, SqlTemplate, ValueSource } from '../../planner/plan.js';
+import type { ComputedExpression, Routing, SqlTemplate, ValueSource } from '../../planner/plan/plan.js';
 import { computeValues, normaliseValues } from './compute.js';
 import { allShards, type BoundParameters, type BoundStatement, type ExecutionContext } from './context.js';
 import { locateOrHome } from './locate-now.js';

@@ -6,13 +6,22 @@
 import { assert } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 import { readErrorResponse, readRowDescription } from '../../wire/backend.js';
-import { encodeBind, encodeDescribe, encodeExecute, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
+import {
+  encodeBind,
+  encodeClose,
+  encodeDescribe,
+  encodeExecute,
+  encodeParse,
+  syncFrame,
+} from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { Exchange } from '../backend/exchange.js';
+import type { BackendConnection } from '../backend/connection.js';
 import type { RowRun } from '../backend/row-run.js';
 import { typesForShard } from '../backend/shard-oids.js';
 import type { RowStream } from '../merge/stream.js';
 import type { ImmediateEntry } from '../transaction/session-transaction.js';
+import { nextReadingPortal } from './atomic-reading.js';
 import type { ShardShipment } from './execution-report.js';
 import type { ShardQuery } from './shard-rows.js';
 
@@ -31,20 +40,22 @@ export class ShardPipeline {
   /** The read that is under way, or the last one. */
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(entry: ImmediateEntry, queries: readonly PipelinedQuery[], onNotice: (frame: Buffer) => void) {
+  /** `portals`: those that bindPortals has bound for the queries. */
+  constructor(
+    entry: ImmediateEntry,
+    queries: readonly PipelinedQuery[],
+    onNotice: (frame: Buffer) => void,
+    portals?: readonly string[],
+  ) {
     const { connection, begin } = entry;
     this.#exchange = new Exchange(connection);
     this.#exchange.onNotice = onNotice;
     this.#beginning = begin !== undefined;
     this.streams = queries.map((query) => new PipelinedRows(async () => await this.#read(query)));
     connection.prepared.delete('');
-    const oids = connection.oidMap();
-    const messages = queries.flatMap(({ sql, parameters, resultFormats, types }) => [
-      encodeParse('', sql, typesForShard(parameters.types, oids)),
-      encodeBind({ parameterFormats: parameters.formats, parameters: parameters.values, resultFormats }),
-      ...(types === undefined ? [] : [encodeDescribe('portal', '')]),
-      encodeExecute('', 0),
-    ]);
+    const messages =
+      portals?.flatMap((portal) => [encodeExecute(portal, 0), encodeClose('portal', portal)]) ??
+      queries.flatMap((query) => [...bindMessages(connection, query, ''), encodeExecute('', 0)]);
     if (begin === undefined) this.#exchange.send([...messages, syncFrame], 1);
     else this.#exchange.send([begin, ...messages, syncFrame], 2);
   }
@@ -89,6 +100,51 @@ export class ShardPipeline {
       else if (item.type === backendType.rowDescription) checkTypes(item.frame, types);
     }
   }
+}
+
+function bindMessages(
+  connection: BackendConnection,
+  { sql, parameters, resultFormats, types }: PipelinedQuery,
+  portal: string,
+): readonly Buffer[] {
+  return [
+    encodeParse('', sql, typesForShard(parameters.types, connection.oidMap())),
+    encodeBind({ portal, parameterFormats: parameters.formats, parameters: parameters.values, resultFormats }),
+    ...(types === undefined ? [] : [encodeDescribe('portal', portal)]),
+  ];
+}
+
+/** Fixes the snapshots of all queries, in an open transaction; returns the names of their portals. */
+export async function bindPortals(
+  connection: BackendConnection,
+  queries: readonly PipelinedQuery[],
+): Promise<readonly string[]> {
+  const exchange = new Exchange(connection);
+  connection.prepared.delete('');
+  const portals = queries.map(() => nextReadingPortal());
+  exchange.send(
+    [...queries.flatMap((query, index) => bindMessages(connection, query, portals[index] ?? '')), syncFrame],
+    1,
+  );
+  const described = queries.filter(({ types }) => types !== undefined).values();
+  let failure: PgError | undefined;
+  while (connection.outstandingReady > 0) {
+    const item = await exchange.next();
+    if (item.kind === 'rows') continue;
+    if (item.type === backendType.rowDescription) checkTypes(item.frame, described.next().value?.types);
+    else if (item.type === backendType.errorResponse) failure ??= readErrorResponse(item.frame);
+  }
+  exchange.release();
+  if (failure !== undefined) throw failure;
+  return portals;
+}
+
+/** Gives up portals that were bound and not executed. */
+export async function closePortals(connection: BackendConnection, portals: readonly string[]): Promise<void> {
+  const exchange = new Exchange(connection);
+  exchange.send([...portals.map((portal) => encodeClose('portal', portal)), syncFrame], 1);
+  const error = await exchange.finish();
+  if (error !== undefined) throw error;
 }
 
 class PipelinedRows implements RowStream {

@@ -37,6 +37,8 @@ export interface RowDemand {
   readonly batchRows: number;
   /** True: the portal is bound, and so has its snapshot, but nothing is executed before rows are asked for. */
   readonly bindOnly?: boolean;
+  /** True: a named portal of this statement alone, to be closed when its rows have been read. */
+  readonly closesPortal?: boolean;
 }
 
 /** What a batch should come to, and its bounds: rows are counted, but memory is meant. */
@@ -114,8 +116,14 @@ export class ShardRows implements LockingRows {
     await runCommand(this.connection, sql);
   }
 
-  /** Reads up to the description of the rows. Errors: the shard's own. */
+  /** Executes a portal that is only bound. */
+  start(): void {
+    if (this.#progress === 'suspended' && this.#exchange === undefined) this.#resume();
+  }
+
+  /** Reads up to the description of the rows, if that was not done before. Errors: the shard's own. */
   async describe(): Promise<void> {
+    if (this.#progress !== 'described') return;
     const exchange = present(this.#exchange, 'a shard was described after its end');
     for (;;) {
       const item = await exchange.next();
@@ -218,7 +226,9 @@ export class ShardRows implements LockingRows {
 
   #resume(): void {
     this.#exchange = new Exchange(this.connection);
-    this.#exchange.send([encodeExecute(this.#demand.portal, this.#batchRows), syncFrame], 1);
+    const { portal, closesPortal } = this.#demand;
+    const ending = closesPortal === true && this.#batchRows === 0 ? [encodeClose('portal', portal)] : [];
+    this.#exchange.send([encodeExecute(portal, this.#batchRows), ...ending, syncFrame], 1);
     this.#progress = 'rows';
   }
 

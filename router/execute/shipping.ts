@@ -4,13 +4,14 @@ import { present } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Shipment } from '../../planner/plan.js';
+import type { Shipment } from '../../planner/plan/plan.js';
+import type { BackendConnection } from '../backend/connection.js';
 import { concatenate } from '../merge/concatenate.js';
 import type { RowRun, RowStream } from '../merge/stream.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import type { ExecutionReport, ShipmentReport } from './execution-report.js';
 import { renderSql, routeStatement } from './route.js';
-import { ShardPipeline, type PipelinedQuery } from './shard-pipeline.js';
+import { bindPortals, closePortals, ShardPipeline, type PipelinedQuery } from './shard-pipeline.js';
 import type { StatementValues } from './values.js';
 
 const TEXT = 0;
@@ -71,26 +72,31 @@ export class Shipping {
       return { index, shipment, route, binary, query, counts };
     });
     const streams = new Map(parts.map((part) => [part, [] as RowStream[]]));
+    const wanted = shards.map((shard) => {
+      const own = parts.filter(({ route }) => route.includes(shard));
+      const queries = own.map(({ query, counts, shipment }): PipelinedQuery => ({
+        ...query,
+        types: shipment.relation === undefined ? shipment.types.map(({ baseTypeOid }) => baseTypeOid) : undefined,
+        counts: present(
+          counts.find((count) => count.shard === shard),
+          'every shard of the route is counted',
+        ),
+      }));
+      return { shard, own, queries };
+    });
+    const bound = await bindAll(context, wanted);
     const pipelines: ShardPipeline[] = [];
     try {
       for (const outcome of await Promise.allSettled(
-        shards.map(async (shard) => {
-          const own = parts.filter(({ route }) => route.includes(shard));
-          const queries = own.map(({ query, counts, shipment }): PipelinedQuery => ({
-            ...query,
-            types: shipment.relation === undefined ? shipment.types.map(({ baseTypeOid }) => baseTypeOid) : undefined,
-            counts: present(
-              counts.find((count) => count.shard === shard),
-              'every shard of the route is counted',
-            ),
-          }));
+        wanted.map(async ({ shard, own, queries }, index) => {
           const entry = context.transaction.enterNow(shard, false) ?? {
             connection: await context.transaction.enter(shard, false),
             begin: undefined,
           };
-          const pipeline = new ShardPipeline(entry, queries, (frame) => {
+          const onNotice = (frame: Buffer): void => {
             context.onNotice(frame);
-          });
+          };
+          const pipeline = new ShardPipeline(entry, queries, onNotice, bound[index]?.portals);
           pipelines.push(pipeline);
           for (const [place, part] of own.entries()) {
             streams.get(part)?.push(present(pipeline.streams[place], 'every query has a stream'));
@@ -122,6 +128,33 @@ export class Shipping {
   async abort(): Promise<void> {
     await Promise.all(this.#pipelines.map(async (pipeline) => await pipeline.abort()));
   }
+}
+
+interface BoundQueries {
+  readonly connection: BackendConnection;
+  readonly portals: readonly string[];
+}
+
+/** Where each statement of the transaction has its own snapshots: makes those of this one agree. Else empty. */
+async function bindAll(
+  { transaction }: ExecutionContext,
+  wanted: readonly { readonly shard: ShardId; readonly queries: readonly PipelinedQuery[] }[],
+): Promise<readonly BoundQueries[]> {
+  if (wanted.length < 2 || !transaction.isOpen) return [];
+  const readers = await Promise.all(
+    wanted.map(async ({ shard }) => ({ shard, connection: await transaction.enter(shard, false) })),
+  );
+  if (!transaction.bindsTogether) return [];
+  return await transaction.bindTogether(
+    readers,
+    async (index) => {
+      const { connection } = present(readers[index], 'a connection for each shard');
+      return { connection, portals: await bindPortals(connection, wanted[index]?.queries ?? []) };
+    },
+    async ({ connection, portals }) => {
+      await closePortals(connection, portals);
+    },
+  );
 }
 
 /**

@@ -1,8 +1,8 @@
-/** What the shards but the home shard measure, for pg_relation_size() and its family (planner/sizes.ts). */
+/** What the shards but the home shard measure, for pg_relation_size() and its family (planner/checks/sizes.ts). */
 
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { SizeFunction } from '../../planner/size-functions.js';
+import type { SizeFunction } from '../../planner/postgres/size-functions.js';
 import { queryRow } from './query-row.js';
 import { allShards, type ExecutionContext } from './context.js';
 

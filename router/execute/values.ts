@@ -3,7 +3,7 @@
 import { assert, present } from '../../base/assert.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import { literalText } from '../../planner/parse/literal.js';
-import type { ValueSource } from '../../planner/plan.js';
+import type { ValueSource } from '../../planner/plan/plan.js';
 import { typeOfNumber, type BoundValue, type BoundValues } from '../ring/bound-value.js';
 import type { BoundStatement } from './context.js';
 

@@ -2,7 +2,7 @@
 
 import { present } from '../../base/assert.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan, ValueSource } from '../../planner/plan.js';
+import type { Plan, ValueSource } from '../../planner/plan/plan.js';
 import { formatTag, readTagRows } from '../../wire/command-tag.js';
 import type { RowRun } from '../backend/row-run.js';
 import { concatenate } from '../merge/concatenate.js';

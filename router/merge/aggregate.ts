@@ -2,7 +2,7 @@
 
 import { assert, present, unreachable } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
-import type { Combination } from '../../planner/plan.js';
+import type { Combination } from '../../planner/plan/plan.js';
 import { KeyOrder, SortKey } from './compare.js';
 import { Intake } from './intake.js';
 import { addNumeric, encodeNumeric, formatNumeric, parseNumeric } from './numeric.js';

@@ -4,7 +4,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import type { OrderKey, OrderType } from '../../planner/plan.js';
+import type { OrderKey, OrderType } from '../../planner/plan/plan.js';
 
 /** The key of one column of one row. */
 export class SortKey {

@@ -5,7 +5,7 @@
  */
 
 import { assert, present } from '../../base/assert.js';
-import type { OrderKey } from '../../planner/plan.js';
+import type { OrderKey } from '../../planner/plan/plan.js';
 import { readDataRow } from '../../wire/backend.js';
 import { encodeDataRow } from '../../wire/encode-backend.js';
 import { KeyOrder, SortKey } from './compare.js';

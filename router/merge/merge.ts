@@ -5,7 +5,7 @@
  */
 
 import { present } from '../../base/assert.js';
-import type { OrderKey } from '../../planner/plan.js';
+import type { OrderKey } from '../../planner/plan/plan.js';
 import { KeyOrder, SortKey } from './compare.js';
 import { copyBytes } from './copy-bytes.js';
 import { Intake } from './intake.js';

@@ -1,6 +1,6 @@
 /** The values of a statement once they are bound: what a ValueSource of the plan stands for. */
 
-import type { ValueSource } from '../../planner/plan.js';
+import type { ValueSource } from '../../planner/plan/plan.js';
 import { foldInteger } from './integer-text.js';
 import { typeOid } from '../../catalog/type-oid.js';
 

@@ -8,7 +8,7 @@
 import { assert, unreachable } from '../../base/assert.js';
 import { PgError, refuse, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { KeySource, Routing, ValueSource } from '../../planner/plan.js';
+import type { KeySource, Routing, ValueSource } from '../../planner/plan/plan.js';
 import { arrayTypeOf, elementTypeOf, parseArray, readArray } from './array-elements.js';
 import type { BoundValue, BoundValues } from './bound-value.js';
 import type { Hash64 } from './hash-bytes.js';

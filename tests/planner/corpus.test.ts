@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import { PgError } from '../../base/errors.js';
 import type { CatalogSnapshot, Relation } from '../../catalog/schema.js';
-import { describePlan } from '../../planner/explain-text.js';
+import { describePlan } from '../../planner/plan/explain-text.js';
 import { loadParser, parseStatements, type ParsedStatement } from '../../planner/parse/parser.js';
 import { normalize } from '../../planner/parse/tokenizer.js';
 import { planReusable } from '../../planner/plan-statement.js';

@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-import { describePlan } from '../../planner/explain-text.js';
+import { describePlan } from '../../planner/plan/explain-text.js';
 import { loadParser } from '../../planner/parse/parser.js';
 import { plan, type PlanSettings } from './fixture/plan.js';
 

@@ -1,6 +1,6 @@
 import { type KeptPlan, PlanCache, contextKey } from '../../planner/plan-cache.js';
 import { loadParser } from '../../planner/parse/parser.js';
-import { applyExpansion } from '../../planner/expansion.js';
+import { applyExpansion } from '../../planner/tree/expansion.js';
 import { normalize, type Slot } from '../../planner/parse/tokenizer.js';
 import { catalog } from './fixture/catalog.js';
 import { plan } from './fixture/plan.js';

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client, Submittable } from 'pg';
-import type { CopyFormat } from '../../../planner/plan.js';
+import type { CopyFormat } from '../../../planner/plan/plan.js';
 import { createSplitter } from '../../../router/copy/create-splitter.js';
 import type { CopySource } from '../../../router/copy/splitter.js';
 

@@ -1,7 +1,7 @@
 /** Formats of COPY that PostgreSQL accepts. */
 
 import * as fc from 'fast-check';
-import type { CopyFormat } from '../../../planner/plan.js';
+import type { CopyFormat } from '../../../planner/plan/plan.js';
 
 const unused = { quote: '"', escape: '"' } as const;
 

@@ -1,4 +1,4 @@
-import type { CopyFormat } from '../../../planner/plan.js';
+import type { CopyFormat } from '../../../planner/plan/plan.js';
 import { createSplitter } from '../../../router/copy/create-splitter.js';
 import type { CopySource } from '../../../router/copy/splitter.js';
 import { countCopiedBytes } from '../../support/copied-bytes.js';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { Client } from 'pg';
 import { PgError } from '../../../base/errors.js';
-import type { CopyFormat } from '../../../planner/plan.js';
+import type { CopyFormat } from '../../../planner/plan/plan.js';
 import type { CopySource } from '../../../router/copy/splitter.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../../support/shared-servers.js';
 import { copyFrom, copyTo, optionsOf, split } from './copy-data.js';

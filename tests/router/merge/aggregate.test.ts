@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { Client } from 'pg';
-import type { Combination } from '../../../planner/plan.js';
+import type { Combination } from '../../../planner/plan/plan.js';
 import { aggregate, combinationFormats } from '../../../router/merge/aggregate.js';
 import { testedMajorVersion } from '../../support/cluster.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../../support/shared-servers.js';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { Client } from 'pg';
-import type { OrderType } from '../../../planner/plan.js';
+import type { OrderType } from '../../../planner/plan/plan.js';
 import { KeyOrder, SortKey } from '../../../router/merge/compare.js';
 import { merge } from '../../../router/merge/merge.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../../support/shared-servers.js';

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { OrderKey } from '../../../planner/plan.js';
+import type { OrderKey } from '../../../planner/plan/plan.js';
 import { merge } from '../../../router/merge/merge.js';
 import { cutIntoRuns, GivenRows, int4, printRows, readAll, runOf, SilentRows, type Row } from './rows.js';
 

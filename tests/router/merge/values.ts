@@ -1,7 +1,7 @@
 /** Values of every type that can be merged, as text that PostgreSQL reads. */
 
 import * as fc from 'fast-check';
-import type { OrderType } from '../../../planner/plan.js';
+import type { OrderType } from '../../../planner/plan/plan.js';
 
 interface TypeUnderTest {
   /** As it is written in a cast. */

@@ -1,6 +1,6 @@
 import { sqlstate } from '../../../base/errors.js';
 import type { Topology } from '../../../catalog/topology.js';
-import type { KeySource, Routing, ValueSource } from '../../../planner/plan.js';
+import type { KeySource, Routing, ValueSource } from '../../../planner/plan/plan.js';
 import { assignArcs } from '../../../router/ring/assign.js';
 import { typeOfNumber, type BoundValue, type BoundValues } from '../../../router/ring/bound-value.js';
 import { newHash } from '../../../router/ring/hash-bytes.js';

@@ -1,0 +1,154 @@
+/**
+ * What a statement runs without naming it: functions behind operators, views, defaults and constraints, the policies of
+ * the tables that it reads, and the triggers and rules of those that it writes.
+ */
+
+import { refuse, type PgReportFields } from '../../base/errors.js';
+import type { Relation } from '../../catalog/schema.js';
+import { copiesProblem, expressionProblem } from './alike-bodies.js';
+import { placementOf, reachableOf, whyNowhere, type Conduct } from '../code/conduct.js';
+import { conductOf, conductOfAll, conductOfReader } from '../code/read-routine.js';
+import { SqlReader } from '../code/read-sql.js';
+import { triggerProblem } from './triggers.js';
+import type { PlanContext } from '../tree/context.js';
+import { isCombined, type Reach } from './reach.js';
+import type { StatementText } from '../tree/text.js';
+
+export function checkImplied(root: unknown, reach: Reach, context: PlanContext, text: StatementText): void {
+  const { catalog } = context;
+  const reader = new SqlReader(context, 'statement');
+  reader.read(root);
+  const where = (): PgReportFields => ({ position: text.position(text.start) });
+  checkHidden(context, where);
+  if (isCombined(reach) && catalog.isUncommitted && reader.implied.length > 0) {
+    throw refuse(
+      'a statement with operators or views that call functions of the user, which several shards cannot answer by themselves, after DDL in the same transaction',
+      'Another session finishes it, which may know other functions: commit first.',
+      where(),
+    );
+  }
+  for (const callee of reader.implied) {
+    const problem = problemOf(conductOf(callee, catalog), reach, context);
+    if (problem === undefined) continue;
+    throw refuse(
+      `the function ${callee.routine.name}(), ${problem} behind an operator, a view, a default or a constraint of this statement`,
+      'Drop what calls it, or run its statements from the client.',
+      where(),
+    );
+  }
+  for (const relation of reader.guarded) {
+    const problem = policyProblem(relation, reach, context);
+    if (problem === undefined) continue;
+    throw refuse(
+      `the row security of the table "${relation.name}", ${problem} in this statement`,
+      'Write its policies over columns of the table, settings and reference tables.',
+      where(),
+    );
+  }
+  for (const relation of reader.changed) checkChange(relation, context, where);
+}
+
+/** Casts and types are used without a trace in the statement, so what is wrong with one is wrong with all of them. */
+function checkHidden(context: PlanContext, where: () => PgReportFields): void {
+  const { catalog, searchPath } = context;
+  for (const oid of catalog.code.hidden) {
+    const routine = catalog.code.routine(oid);
+    if (routine === undefined || routine.extension !== undefined) continue;
+    const conduct = conductOf({ routine, searchPath }, catalog);
+    if (reachableOf(conduct) === 'anywhere') continue;
+    throw refuse(
+      `the function ${routine.name}(), which touches tables or cannot be read, behind a cast or a type,`,
+      'Drop the cast: any statement may use it unseen.',
+      where(),
+    );
+  }
+}
+
+/** Whether functions that the statement calls read tables; all that it calls is known to be allowed. */
+export function callsReadTables(root: unknown, context: PlanContext): boolean {
+  return conductsOf(root, context).some((conduct) => reachableOf(conduct) === 'with copies');
+}
+
+/** Whether what the statement calls may run on any shard. */
+export function runsAnywhere(root: unknown, context: PlanContext): boolean {
+  return conductsOf(root, context).every((conduct) => {
+    const reachable = reachableOf(conduct);
+    return reachable === 'anywhere' || reachable === 'with copies';
+  });
+}
+
+/** Whether code that the statement calls, triggers included, may make or drop temporary tables. */
+export function changesTemporary(root: unknown, context: PlanContext): boolean {
+  const reader = new SqlReader(context, 'code');
+  reader.read(root);
+  return conductOfAll([...reader.calls, ...reader.implied], context.catalog).changesTemporary;
+}
+
+function conductsOf(root: unknown, context: PlanContext): Conduct[] {
+  const reader = new SqlReader(context, 'statement');
+  reader.read(root);
+  return [...reader.calls, ...reader.implied].map((callee) => conductOf(callee, context.catalog));
+}
+
+/** Refuses a change of a table whose triggers or rules would not do what they do on one server. */
+export function checkChange(relation: Relation, context: PlanContext, where: () => PgReportFields): void {
+  const code = context.catalog.code.ofRelation(relation.oid);
+  for (const trigger of code.triggers) {
+    const problem = triggerProblem(relation, trigger, context);
+    if (problem === undefined) continue;
+    throw refuse(
+      `a write to the table "${relation.name}", whose trigger "${trigger.name}" ${problem.why},`,
+      problem.hint,
+      where(),
+    );
+  }
+  for (const rule of code.rules) {
+    const problem = ruleProblem(rule, context);
+    if (problem === undefined) continue;
+    throw refuse(`a write to the table "${relation.name}", which has a rule, ${problem}`, 'Drop the rule.', where());
+  }
+}
+
+/** Why code cannot run at that reach, as a relative clause; undefined when it can. */
+function problemOf(conduct: Conduct, reach: Reach, context: PlanContext): string | undefined {
+  switch (reachableOf(conduct)) {
+    case 'nowhere':
+      return whyNowhere(conduct);
+    case 'at home':
+      return reach === 'home' ? undefined : 'which uses what lies on the home shard,';
+    case 'with copies':
+      if (reach === 'several shards') return copiesProblem(conduct, true, context);
+      return reach === 'combined' ? 'which reads tables,' : undefined;
+    case 'anywhere':
+      return conduct.depends === 'time' && reach !== 'home' && reach !== 'one shard'
+        ? 'which depends on the time of each server,'
+        : undefined;
+  }
+}
+
+function policyProblem(relation: Relation, reach: Reach, context: PlanContext): string | undefined {
+  const { catalog } = context;
+  const reader = new SqlReader({ catalog, searchPath: [] }, 'code');
+  for (const { expressions } of catalog.code.ofRelation(relation.oid).policies) {
+    for (const expression of expressions) reader.readText(`SELECT ${expression}`);
+  }
+  // The rows that are combined were read on the shards, under their policies.
+  const where = isCombined(reach) && placementOf(relation) === 'sharded' ? 'several shards' : reach;
+  const problem = problemOf(conductOfReader(reader, catalog), where, context);
+  if (problem !== undefined || where !== 'several shards') return problem;
+  const unqualified: PlanContext = { ...context, searchPath: [] };
+  for (const { expressions } of catalog.code.ofRelation(relation.oid).policies) {
+    for (const expression of expressions) {
+      const found = expressionProblem(expression, unqualified);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+function ruleProblem(rule: string, context: PlanContext): string | undefined {
+  const { catalog } = context;
+  const reader = new SqlReader({ catalog, searchPath: [] }, 'code');
+  reader.readRule(rule);
+  return problemOf(conductOfReader(reader, catalog), 'home', context);
+}

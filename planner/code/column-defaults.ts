@@ -1,0 +1,46 @@
+/** Defaults of columns, and which of them a shard must not evaluate on its own. */
+
+import { refuse } from '../../base/errors.js';
+import { quoteLiteral, type Column } from '../../catalog/schema.js';
+import { builtinTypeName } from '../postgres/key-family.js';
+
+/** Whether the column's default takes from a sequence, which the home shard keeps. */
+export function usesSequence(column: Column): boolean {
+  return (
+    column.identity !== 'no' || column.sequence !== undefined || /\bnextval\(/.test(column.defaultExpression ?? '')
+  );
+}
+
+/** The expression of a column's default, as SQL; undefined for none. */
+export function defaultSql(column: Column): string | undefined {
+  if (column.generated !== 'no') return undefined;
+  if (column.identity !== 'no' && column.sequence === undefined) {
+    throw refuse(`the identity column "${column.name}" without a known sequence`, 'Give it a value in the INSERT.');
+  }
+  if (column.identity !== 'no' && column.sequence !== undefined) {
+    return `pg_catalog.nextval(${quoteLiteral(column.sequence)}::pg_catalog.regclass)`;
+  }
+  return column.defaultExpression;
+}
+
+/** How a computed value of the column is typed. */
+export function typeNameOf(column: Column): string {
+  return column.typeOid === column.baseTypeOid
+    ? (builtinTypeName(column.baseTypeOid) ?? column.typeName)
+    : column.typeName;
+}
+
+/** Defaults that have one value for a statement, which must be one for all its rows. */
+const statementDefault = /\b(now|statement_timestamp|transaction_timestamp)\(|\b(CURRENT_|LOCALTIME|SESSION_USER)/;
+
+/** Where the rows of an INSERT go: `spread` to the shards that own them, `copied` to all, `single` to one. */
+export type RowReach = 'single' | 'spread' | 'copied';
+
+/** Whether a shard must not evaluate the column's default on its own. */
+export function mustComputeDefault(column: Column, isKey: boolean, reach: RowReach): boolean {
+  const sql = defaultSql(column);
+  if (sql === undefined) return false;
+  if (isKey || usesSequence(column)) return true;
+  if (reach === 'copied') return sql.includes('(') || statementDefault.test(sql);
+  return reach === 'spread' && statementDefault.test(sql);
+}

@@ -1,0 +1,210 @@
+/** DDL and maintenance: on all shards, with what becomes of placements. */
+
+import type { CreateTableAsStmt, Node, RangeVar } from 'libpg-query';
+
+import { refuse } from '../../base/errors.js';
+import { Binder } from '../bind/bind.js';
+import { checkChange } from '../checks/check-implied.js';
+import type { PlanContext } from '../tree/context.js';
+import { ViewFound } from '../bind/expand-view.js';
+import { spreadOf } from '../route/spread.js';
+import { checkAlterTable, checkIndex, namedRelation } from './alter-table.js';
+import { checkCast, checkRule, checkTrigger } from './stored-code.js';
+import { checkTemporaryTable, planCreateTable } from './create-table.js';
+import { planDo } from '../routine/plan-do.js';
+import { planCreateTableAs } from './plan-create-as.js';
+import type { Plan, PlacementChange } from '../plan/plan.js';
+import { isTemporaryRule, planTemporary, temporaryDdl } from '../session/plan-temporary.js';
+import type { StatementText } from '../tree/text.js';
+
+interface DdlOptions {
+  readonly transactional?: boolean;
+  readonly changes?: readonly PlacementChange[];
+  readonly changesCatalog?: boolean;
+}
+
+function everywhere({ transactional = true, changes = [], changesCatalog = true }: DdlOptions = {}): Plan {
+  return { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices: [], changesCatalog };
+}
+
+const prune: readonly PlacementChange[] = [{ kind: 'prune' }];
+
+/** Statements whose parts pgring does not read, by the name of their node. */
+const refused: Readonly<Record<string, readonly [construct: string, hint: string]>> = {
+  CreateEventTrigStmt: ['CREATE EVENT TRIGGER', 'Its function would run on every shard.'],
+  AlterEventTrigStmt: ['ALTER EVENT TRIGGER', 'Its function would run on every shard.'],
+  CreatePublicationStmt: ['CREATE PUBLICATION', 'Create it on each server by hand.'],
+  AlterPublicationStmt: ['ALTER PUBLICATION', 'Change it on each server by hand.'],
+  CreateSubscriptionStmt: ['CREATE SUBSCRIPTION', 'Create it on a server by hand.'],
+  AlterSubscriptionStmt: ['ALTER SUBSCRIPTION', 'Change it on a server by hand.'],
+  DropSubscriptionStmt: ['DROP SUBSCRIPTION', 'Drop it on the server by hand.'],
+  AlterSystemStmt: ['ALTER SYSTEM', 'Change the setting on every server by hand.'],
+  CreateTableSpaceStmt: ['CREATE TABLESPACE', 'Create it on every server by hand.'],
+  DropTableSpaceStmt: ['DROP TABLESPACE', 'Drop it on every server by hand.'],
+  CreateForeignTableStmt: ['CREATE FOREIGN TABLE', 'Create it on the home server by hand.'],
+  ImportForeignSchemaStmt: ['IMPORT FOREIGN SCHEMA', 'Import it on the home server by hand.'],
+  CreateConversionStmt: ['CREATE CONVERSION', 'Create it on every server by hand.'],
+};
+
+/** DDL that every shard runs as it is. */
+const plain: ReadonlySet<string> = new Set([
+  'AlterCollationStmt',
+  'AlterDatabaseSetStmt',
+  'AlterDefaultPrivilegesStmt',
+  'AlterDomainStmt',
+  'AlterExtensionContentsStmt',
+  'AlterExtensionStmt',
+  'AlterFdwStmt',
+  'AlterFunctionStmt',
+  'AlterForeignServerStmt',
+  'AlterObjectDependsStmt',
+  'AlterOpFamilyStmt',
+  'AlterOperatorStmt',
+  'AlterOwnerStmt',
+  'AlterPolicyStmt',
+  'AlterRoleSetStmt',
+  'AlterRoleStmt',
+  'AlterSeqStmt',
+  'AlterStatsStmt',
+  'AlterTSConfigurationStmt',
+  'AlterTSDictionaryStmt',
+  'AlterTypeStmt',
+  'AlterUserMappingStmt',
+  'CommentStmt',
+  'CompositeTypeStmt',
+  'CreateAmStmt',
+  'CreateCastStmt',
+  'CreateDomainStmt',
+  'CreateEnumStmt',
+  'CreateExtensionStmt',
+  'CreateFdwStmt',
+  'CreateFunctionStmt',
+  'CreateForeignServerStmt',
+  'CreateOpClassStmt',
+  'CreateOpFamilyStmt',
+  'CreatePLangStmt',
+  'CreatePolicyStmt',
+  'CreateRangeStmt',
+  'CreateRoleStmt',
+  'CreateSchemaStmt',
+  'CreateSeqStmt',
+  'CreateStatsStmt',
+  'CreateTransformStmt',
+  'CreateTrigStmt',
+  'CreateUserMappingStmt',
+  'DefineStmt',
+  'DropOwnedStmt',
+  'DropRoleStmt',
+  'DropUserMappingStmt',
+  'GrantRoleStmt',
+  'GrantStmt',
+  'ReassignOwnedStmt',
+  'RuleStmt',
+  'SecLabelStmt',
+]);
+
+export function planDdl(node: Node, context: PlanContext, text: StatementText): Plan {
+  const tag = Object.keys(node)[0] ?? '';
+  if ('RuleStmt' in node && isTemporaryRule(node.RuleStmt, context)) return temporaryDdl();
+  const found = refused[tag];
+  if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
+  if ('CreateTrigStmt' in node) checkTrigger(node.CreateTrigStmt, context, text);
+  if ('CreateCastStmt' in node) checkCast(node.CreateCastStmt, context, text);
+  if ('RuleStmt' in node) checkRule(node.RuleStmt, context, text);
+  if ('CreateStmt' in node) checkTemporaryTable(node.CreateStmt, context, text);
+  const temporary = 'CreateTableAsStmt' in node ? undefined : planTemporary(node, context, text);
+  if (temporary !== undefined) return temporary;
+  if ('CreateStmt' in node) return planCreateTable(node.CreateStmt, context, text);
+  if ('CreateTableAsStmt' in node) return planCreateAs(node.CreateTableAsStmt, context, text);
+  if ('AlterTableStmt' in node) {
+    checkAlterTable(node.AlterTableStmt, context, text);
+    const isConcurrent = node.AlterTableStmt.cmds?.some(isConcurrentDetach) === true;
+    return everywhere({ transactional: !isConcurrent });
+  }
+  if ('IndexStmt' in node) {
+    checkIndex(node.IndexStmt, context, text);
+    return everywhere({ transactional: node.IndexStmt.concurrent !== true });
+  }
+  // What was declared of a function is declared of its name.
+  if ('RenameStmt' in node || 'AlterObjectSchemaStmt' in node) return everywhere({ changes: prune });
+  if ('DropStmt' in node) return everywhere({ transactional: node.DropStmt.concurrent !== true, changes: prune });
+  if ('AlterEnumStmt' in node) return everywhere();
+  if ('DoStmt' in node) return planDo(node.DoStmt, context, text, planDdl);
+  // A view over sharded tables is planned as what it stands for, where it is read.
+  if ('ViewStmt' in node) return everywhere();
+  if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
+    return everywhere({ transactional: false });
+  return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
+}
+
+function readsShards(query: Node | undefined, context: PlanContext, text: StatementText): boolean {
+  try {
+    const binder = new Binder(context, text);
+    return query !== undefined && spreadOf(binder.bindNode(query, undefined, new Map())).sharded.length > 0;
+  } catch (error) {
+    if (error instanceof ViewFound) return true;
+    throw error;
+  }
+}
+
+function planCreateAs(create: CreateTableAsStmt, context: PlanContext, text: StatementText): Plan {
+  if (create.objtype === 'OBJECT_TABLE') return planCreateTableAs(create, context, text);
+  if (readsShards(create.query, context, text)) {
+    throw refuse(
+      'a materialized view over sharded tables',
+      'REFRESH on a server sees its own rows alone: use CREATE TABLE … AS, and fill it anew when its rows are to be fresh.',
+      { position: text.position(text.start) },
+    );
+  }
+  // Every shard has it, so that later DDL finds it there; its rows are read on the home shard.
+  return everywhere();
+}
+
+function refuseUnknown(tag: string, text: StatementText): Plan {
+  if (plain.has(tag)) return everywhere();
+  const words = tag
+    .replace(/Stmt$/, '')
+    .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
+    .toUpperCase();
+  throw refuse(`the statement ${words}`, 'Run it on the servers by hand.', { position: text.position(text.start) });
+}
+
+function isConcurrentDetach(node: Node): boolean {
+  if (!('AlterTableCmd' in node) || node.AlterTableCmd.def === undefined || !('PartitionCmd' in node.AlterTableCmd.def))
+    return false;
+  return node.AlterTableCmd.def.PartitionCmd.concurrent === true;
+}
+
+function planMaintenance(node: Node, context: PlanContext, text: StatementText): Plan | undefined {
+  if ('TruncateStmt' in node) {
+    for (const part of node.TruncateStmt.relations ?? []) {
+      const relation = 'RangeVar' in part ? namedRelation(part.RangeVar, context) : undefined;
+      if (relation !== undefined) checkChange(relation, context, () => ({ position: text.position(text.start) }));
+    }
+    return everywhere({ changesCatalog: false });
+  }
+  if ('LockStmt' in node) return everywhere({ changesCatalog: false });
+  if ('VacuumStmt' in node) {
+    const isVacuum = node.VacuumStmt.is_vacuumcmd === true;
+    return everywhere({ transactional: !isVacuum, changesCatalog: false });
+  }
+  if ('CheckPointStmt' in node) return everywhere({ transactional: false, changesCatalog: false });
+  // Of a partitioned table they run outside of transactions only; and what is done on some shards alone does no harm.
+  if ('ClusterStmt' in node || 'ReindexStmt' in node)
+    return everywhere({ transactional: false, changesCatalog: false });
+  if ('RefreshMatViewStmt' in node) return planRefresh(node.RefreshMatViewStmt.relation, context, text);
+  return undefined;
+}
+
+function planRefresh(range: RangeVar | undefined, context: PlanContext, text: StatementText): Plan {
+  const relation = namedRelation(range, context);
+  const reads = relation?.reads.map((oid) => context.catalog.relationByOid(oid)) ?? [];
+  if (reads.some((read) => read?.placement.kind === 'sharded')) {
+    throw refuse(
+      `REFRESH of the materialized view "${relation?.name ?? ''}" over sharded tables`,
+      'Replace it by a table that the client fills.',
+      { position: text.position(text.start) },
+    );
+  }
+  return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
+}

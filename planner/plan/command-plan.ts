@@ -1,0 +1,47 @@
+/** Parts of plans that name no expression and no place: commands of the session, changes of placements, COPY's format. */
+
+import type { Placement } from '../../catalog/schema.js';
+
+/** Session and transaction commands, carried out by the session itself. */
+export type LocalCommand =
+  | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
+  | { readonly kind: 'commit'; readonly chain: boolean }
+  | { readonly kind: 'rollback'; readonly chain: boolean }
+  | { readonly kind: 'savepoint'; readonly name: string }
+  | { readonly kind: 'release'; readonly name: string }
+  | { readonly kind: 'rollback to'; readonly name: string }
+  /** DEALLOCATE of a prepared statement, or of all. */
+  | { readonly kind: 'deallocate'; readonly name: string | undefined }
+  /**
+   * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session.
+   * With the tag SELECT it is a set_config() alone, whose row from the home shard is the answer.
+   */
+  | {
+      readonly kind: 'set';
+      readonly tag: string;
+      /** `session` outlives the transaction, `transaction` ends with it, `discard` forgets all that was set before. */
+      readonly scope: 'session' | 'transaction' | 'discard';
+      /** The setting's name in lower case; undefined for those without one (RESET ALL, SET CONSTRAINTS, DISCARD). */
+      readonly name: string | undefined;
+    };
+
+/** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
+export type PlacementChange =
+  | {
+      readonly kind: 'place';
+      readonly schema: string;
+      readonly name: string;
+      readonly placement: Placement;
+    }
+  /** Rows of pgring.placement whose relation no longer exists are removed. */
+  | { readonly kind: 'prune' };
+
+/** The format of a COPY, as far as pgring must know it to find rows and columns. */
+export interface CopyFormat {
+  readonly kind: 'text' | 'csv' | 'binary';
+  readonly delimiter: string;
+  readonly nullText: string;
+  readonly header: 'no' | 'yes' | 'match';
+  readonly quote: string;
+  readonly escape: string;
+}

@@ -1,0 +1,347 @@
+/**
+ * A plan is frozen data: no closures, no shard ids, no values. The router binds values and turns a Routing into
+ * shards. EXPLAIN prints a plan, and golden tests compare that text.
+ */
+
+import type { Placement } from '../../catalog/schema.js';
+import type { PgError } from '../../base/errors.js';
+import type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
+import type { Gather } from './gather-plan.js';
+import type { RowMoves } from './moved-rows.js';
+import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
+import type { SizeFunction } from '../postgres/size-functions.js';
+
+export type { Combination, Gather, OrderKey, OrderType } from './gather-plan.js';
+
+/**
+ * Where a value of the statement comes from.
+ * - `slot`: the n-th literal of the statement's text, in the tokenizer's numbering (from 0)
+ * - `parameter`: $n of the extended protocol (from 1)
+ * - `computed`: the n-th of the plan's `computed` expressions, evaluated on the home shard before routing
+ * - `null`: the SQL NULL
+ */
+export type ValueSource =
+  | { readonly kind: 'slot'; readonly slot: number; readonly negative: boolean }
+  | { readonly kind: 'parameter'; readonly number: number }
+  | { readonly kind: 'computed'; readonly index: number }
+  | { readonly kind: 'null' };
+
+/** One value for each column of the shard key, or all elements of one array value (only for keys of one column). */
+export type KeySource =
+  | { readonly kind: 'tuple'; readonly values: readonly ValueSource[] }
+  | { readonly kind: 'elements'; readonly array: ValueSource };
+
+export type Routing =
+  /** The owners of these keys. No keys (a contradiction): no shard at all. */
+  | {
+      readonly kind: 'byKey';
+      /** Base type oid of each key column. */
+      readonly keyTypes: readonly number[];
+      /**
+       * Conditions that hold together, one list of alternatives each; a row's owner is in every list. One list of one
+       * tuple is the common case and pins one shard.
+       */
+      readonly alternatives: readonly (readonly KeySource[])[];
+    }
+  /** The owner of a row that is being stored; its key may be NULL. */
+  | {
+      readonly kind: 'byRow';
+      readonly keyTypes: readonly number[];
+      /** pg_attribute.atttypmod of each key column: what is stored may be cut or rounded by it. */
+      readonly keyModifiers: readonly number[];
+      readonly key: readonly ValueSource[];
+    }
+  | { readonly kind: 'all' }
+  /** Any one shard: only reference tables. */
+  | { readonly kind: 'any' }
+  | { readonly kind: 'home' }
+  | { readonly kind: 'none' };
+
+/** A piece of generated SQL. Text is verbatim; the rest is filled in when values are bound. */
+export type SqlPiece =
+  | string
+  /** The client's own literal, as it wrote it. */
+  | { readonly kind: 'slot'; readonly slot: number }
+  /** A computed value as a typed literal. */
+  | { readonly kind: 'computed'; readonly index: number }
+  /** LIMIT + OFFSET of the statement, or the word ALL. */
+  | { readonly kind: 'limit' }
+  /** A shipment of `combine`: its temporary copy where it was shipped, else the relation's own name. */
+  | { readonly kind: 'relation'; readonly shipment: number };
+
+/** SQL to send: `client` is the client's own bytes, unchanged. */
+export type SqlTemplate = 'client' | readonly SqlPiece[];
+
+/** An expression that the home shard evaluates once before the statement is routed (a stable function, a default). */
+export interface ComputedExpression {
+  readonly sql: readonly SqlPiece[];
+  /** How its value is written into SQL: `'value'::typeName`; undefined leaves the type that the server reports. */
+  readonly typeName: string | undefined;
+  /**
+   * Not an expression: what each shard but the home shard measures by this function, summed, as a JSON object. Its keys
+   * are oids of the home shard (with `oid fork` for pg_relation_size), or `oid n` and `name n` of databases and tablespaces.
+   */
+  readonly sizes?: SizeFunction;
+  /** Not an expression: the rows of a view that tells of the client's session, as a JSON array. */
+  readonly view?: SessionView;
+}
+
+export type Access = 'read' | 'write';
+
+/** Why a statement is not on a lower rung of the planner's ladder; EXPLAIN tells it. */
+export interface Obstacles {
+  /** Why no one shard can run it. */
+  readonly oneShard?: string;
+  /** Why its answer is not the union of the shards' answers. */
+  readonly scatter?: string;
+}
+
+/** The type of a shipped column: enough to send its values as the elements of an array. */
+export interface ShippedType {
+  readonly typeOid: number;
+  /** The type below any domain. */
+  readonly baseTypeOid: number;
+  /** As format_type() prints it, with its modifier. */
+  readonly typeName: string;
+  /** The collation, qualified and quoted, where it is not that of the type. */
+  readonly collation: string | undefined;
+}
+
+/** Rows that `combine` brings together on one server: those of a relation, or the result of a query on the shards. */
+export interface Shipment {
+  /** The relation's name, qualified and quoted; undefined for the result of a query, which is always shipped. */
+  readonly relation: string | undefined;
+  /** The columns that are shipped, in the relation's order, quoted. */
+  readonly columns: readonly string[];
+  /**
+   * The columns with their types, as CREATE TABLE takes them: the copy is made without a look at the relation, which
+   * the transaction may have created, changed or locked.
+   */
+  readonly definition: string;
+  /** The types of these columns, on the home shard. */
+  readonly types: readonly ShippedType[];
+  /** Where its rows are: for a sharded relation its owners, else any shard that has them. */
+  readonly routing: Routing;
+  /** The query that each of these shards runs; its rows travel in binary. */
+  readonly sql: readonly SqlPiece[];
+  /** Primary key columns that the copy needs for GROUP BY to know what depends on them; empty when it needs none. */
+  readonly primaryKey: readonly string[];
+  /** Lists of columns by which a subquery looks for its rows again and again: a large copy gets an index on each. */
+  readonly probed: readonly (readonly string[])[];
+  /** False: it is shipped only inside a transaction, whose own writes another session does not see. */
+  readonly always: boolean;
+}
+
+/**
+ * Where one relation turns out to be small, its rows go to all shards, as array parameters, and the rest of the statement
+ * is gathered from there. The shards' SQL names the relation as the shipment.
+ */
+export interface Broadcast {
+  readonly shipment: number;
+  readonly scatter: ScatterPlan;
+}
+
+export type { CopyFormat, PlacementChange } from './command-plan.js';
+
+/** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
+export type Plan = (ServerPlan | SessionPlan) & {
+  /** Functions that it calls may make or drop temporary tables: what the session has must be read again afterwards. */
+  readonly changesTemporary?: true;
+};
+
+/** Rungs 3 and 4: the answer is gathered from several shards. */
+export interface ScatterPlan {
+  readonly kind: 'scatter';
+  readonly routing: Routing;
+  readonly sql: SqlTemplate;
+  readonly computed: readonly ComputedExpression[];
+  readonly gather: Gather;
+  readonly limit: ValueSource | undefined;
+  readonly offset: ValueSource | undefined;
+  /** SELECT … FOR UPDATE and the like. */
+  readonly locks: boolean;
+  /** Where such rows are merged up to a limit: the same query without locks, and whether it is SKIP LOCKED. */
+  readonly lockedInOrder: { readonly unlocked: SqlTemplate; readonly skips: boolean } | undefined;
+  readonly obstacles?: Obstacles;
+}
+
+export type ServerPlan =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'local'; readonly command: LocalCommand }
+  /** Rung 2: one shard runs the statement as it is and its answer passes through as bytes. */
+  | {
+      readonly kind: 'pass';
+      readonly routing: Routing;
+      readonly access: Access;
+      readonly sql: SqlTemplate;
+      readonly computed: readonly ComputedExpression[];
+    }
+  | ScatterPlan
+  /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */
+  | {
+      readonly kind: 'combine';
+      readonly shipments: readonly Shipment[];
+      readonly sql: readonly SqlPiece[];
+      readonly computed: readonly ComputedExpression[];
+      readonly obstacles?: Obstacles;
+      /** What may be done instead, in the order in which it is tried. */
+      readonly broadcasts?: readonly Broadcast[];
+      /** Functions in it read reference tables, as the session that finishes it sees them: not from inside a transaction. */
+      readonly readsOutside: boolean;
+    }
+  /**
+   * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
+   * casts to and fills with defaults; from there the rows are split to their owners.
+   */
+  | {
+      readonly kind: 'insert select';
+      readonly shipments: readonly Shipment[];
+      /** The statement; its target is the piece of the relation behind the last shipment. */
+      readonly sql: readonly SqlPiece[];
+      readonly computed: readonly ComputedExpression[];
+      /** The target's columns with types and defaults, as CREATE TABLE takes them. */
+      readonly definition: string;
+      /** The target, qualified and quoted, and its columns that are stored, quoted. */
+      readonly relation: string;
+      readonly columns: readonly string[];
+      /** Where each key column stands among the columns. */
+      readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
+      readonly target: 'sharded' | 'reference' | 'home';
+    }
+  /**
+   * CREATE TABLE AS and SELECT INTO: the home shard makes the table without rows, and so tells its columns; then it is
+   * placed as any new table, and filled by the query.
+   */
+  | {
+      readonly kind: 'create table as';
+      /** What stands before the query. */
+      readonly head: readonly SqlPiece[];
+      /** The query is that of a prepared statement, which the session puts in its place before this runs. */
+      readonly executed: ExecutePlan | undefined;
+      /** Makes the table on the home shard, WITH NO DATA. */
+      readonly sql: readonly SqlPiece[];
+      /** The query; undefined where its rows are not wanted. */
+      readonly query: readonly SqlPiece[] | undefined;
+      readonly schema: string;
+      readonly name: string;
+      readonly persistence: '' | 'UNLOGGED ' | 'TEMPORARY ';
+      /** pgring's own options as a WITH clause; undefined for a temporary table, which has no placement. */
+      readonly placement: string | undefined;
+      /** What CREATE TABLE says behind the columns. */
+      readonly options: readonly SqlPiece[];
+    }
+  /** VALUES rows grouped by owner; a reference table gets all rows on every shard. */
+  | {
+      readonly kind: 'insert';
+      /** Base type oids of the key; undefined for a reference table. */
+      readonly keyTypes: readonly number[] | undefined;
+      /** Type modifiers of the key columns; empty for a reference table. */
+      readonly keyModifiers: readonly number[];
+      readonly head: readonly SqlPiece[];
+      readonly rows: readonly { readonly sql: readonly SqlPiece[]; readonly key: readonly ValueSource[] }[];
+      readonly tail: readonly SqlPiece[];
+      /** Computed keys hold explicit casts of the client's expressions, which take more than an assignment does. */
+      readonly castsKeys: boolean;
+      readonly computed: readonly ComputedExpression[];
+      readonly returning: boolean;
+    }
+  /** UPDATE, DELETE and MERGE on several shards. `sum`: counts and RETURNING rows add up; `one`: every shard does the same. */
+  | {
+      readonly kind: 'modify';
+      readonly routing: Routing;
+      readonly sql: SqlTemplate;
+      readonly computed: readonly ComputedExpression[];
+      readonly tag: 'UPDATE' | 'DELETE' | 'MERGE';
+      readonly outcome: 'sum' | 'one';
+      readonly returning: boolean;
+      readonly obstacles?: Obstacles;
+      /** Set when it assigns the shard key: rows that then belong to another shard are moved there. */
+      readonly moves: RowMoves | undefined;
+    }
+  /** DDL and maintenance on all shards; `home`: on the session's temporary objects, which are there alone. */
+  | {
+      readonly kind: 'ddl';
+      readonly sql: SqlTemplate;
+      readonly where: 'everywhere' | 'home';
+      /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
+      readonly transactional: boolean;
+      readonly changes: readonly PlacementChange[];
+      /** NOTICE messages for the client, each with a hint. */
+      readonly notices: readonly { readonly message: string; readonly hint: string }[];
+      /** False for VACUUM, ANALYZE and the like, after which the catalog is as before. */
+      readonly changesCatalog: boolean;
+    }
+  | {
+      readonly kind: 'copyFrom';
+      readonly sql: SqlTemplate;
+      readonly format: CopyFormat;
+      /** Where each key column stands among the columns of the data (from 0), and its base type oid. */
+      readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
+      /** For messages: the table's name, and the columns of the data in order. */
+      readonly relation: string;
+      readonly columns: readonly string[];
+      /** `sharded` rows go to their owners, `reference` rows to every shard. */
+      readonly target: 'sharded' | 'reference';
+    }
+  /** Each shard copies its rows out: those of a table, or of a query that is the union of the shards' answers. */
+  | {
+      readonly kind: 'copyTo';
+      readonly sql: SqlTemplate;
+      readonly format: CopyFormat;
+      readonly routing: Routing;
+      readonly access: Access;
+      readonly computed: readonly ComputedExpression[];
+      /** Values in binary may hold oids, which differ between servers. */
+      readonly holdsOids: boolean;
+    }
+  /** COPY of a query whose rows are gathered as for `scatter`, and written here in the format of COPY. */
+  | {
+      readonly kind: 'copyGathered';
+      readonly inner: ScatterPlan;
+      readonly format: CopyFormat;
+      /** CSV: columns whose values are quoted whatever they are. */
+      readonly forceQuote: 'all' | readonly string[];
+      /** The same COPY without rows: the home shard checks its options by it, and gives the header. */
+      readonly empty: readonly SqlPiece[];
+    }
+  /** COPY of a query that PostgreSQL finishes as for `combine`: it copies the rows out, too. */
+  | {
+      readonly kind: 'copyCombined';
+      readonly shipments: readonly Shipment[];
+      /** The whole statement. */
+      readonly sql: readonly SqlPiece[];
+      readonly computed: readonly ComputedExpression[];
+      readonly takesParameters: false;
+    }
+  /** SELECT create_distributed_table(…) and its siblings. */
+  | {
+      readonly kind: 'place table';
+      readonly schema: string;
+      readonly name: string;
+      readonly placement: Placement;
+      /** The function's name: the column of the one row (void) that is the answer. */
+      readonly column: string;
+    }
+  /** SELECT create_distributed_function(…): what a function touches is recorded on every shard. */
+  | {
+      readonly kind: 'declare function';
+      /** Its name, qualified and quoted, with the types of its arguments. */
+      readonly identity: string;
+      /** The number of the argument that is the shard key; 0: it touches no sharded table. */
+      readonly argument: number;
+      readonly column: string;
+    }
+  | {
+      readonly kind: 'explain';
+      readonly inner: Plan;
+      /** The statement without EXPLAIN and its options. */
+      readonly statement: readonly SqlPiece[];
+      /** The options as written, but for FORMAT: `ANALYZE`, `COSTS off`. */
+      readonly options: readonly string[];
+      readonly analyze: boolean;
+      readonly costs: boolean;
+      /** Times of planning and execution. */
+      readonly summary: boolean;
+      readonly format: 'text' | 'json' | 'xml' | 'yaml';
+    }
+  | { readonly kind: 'refuse'; readonly error: PgError };

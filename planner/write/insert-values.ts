@@ -1,0 +1,334 @@
+/**
+ * INSERT … VALUES into a sharded or reference table. What PostgreSQL would evaluate itself and a shard must not
+ * (sequences, keys that are expressions, anything volatile in a reference table) is computed first and spliced in;
+ * columns that are left to such defaults are added to the column list.
+ */
+
+import type { InsertStmt, Node } from 'libpg-query';
+
+import { PgError, refuse, sqlstate, type PgReportFields } from '../../base/errors.js';
+import { quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
+import type { Binder } from '../bind/bind.js';
+import { ComputedList, computeOnce } from '../checks/computed.js';
+import { checkCalls, refuseRoutine } from '../checks/checks.js';
+import { callsOf } from '../code/functions.js';
+import { storedModifier } from '../postgres/key-family.js';
+import { typeOid } from '../../catalog/type-oid.js';
+import { defaultSql, mustComputeDefault, typeNameOf, type RowReach } from '../code/column-defaults.js';
+import { locateRows, type Extent, type RowText, type ValuesText } from '../tree/insert-text.js';
+import type { Plan, SqlPiece, ValueSource } from '../plan/plan.js';
+import { keyColumns } from '../route/routing.js';
+import type { Edit } from '../parse/splice.js';
+import { changesOnAssignment, storedValue } from '../tree/values.js';
+import { leftmostLocation, someNode } from '../tree/tree.js';
+
+interface Cell {
+  readonly sql: readonly SqlPiece[];
+  /** The value as a key; undefined for columns that are none. */
+  readonly key: ValueSource | undefined;
+  readonly changed: boolean;
+}
+
+class ValuesPlanner {
+  readonly #relation: Relation;
+  readonly #binder: Binder;
+  readonly #computed = new ComputedList();
+  readonly #isReference: boolean;
+  readonly #reach: RowReach;
+  readonly #keys: readonly Column[];
+  #castsKeys = false;
+
+  constructor(relation: Relation, binder: Binder, rows: number) {
+    this.#relation = relation;
+    this.#binder = binder;
+    this.#isReference = relation.placement.kind === 'reference';
+    this.#reach = this.#isReference ? 'copied' : rows > 1 ? 'spread' : 'single';
+    this.#keys = keyColumns(relation);
+  }
+
+  plan(insert: InsertStmt, rows: readonly (readonly Node[])[]): Plan {
+    const { text } = this.#binder;
+    const isDefaultValues = insert.selectStmt === undefined;
+    const listed = this.#givenColumns(insert, rows);
+    const added = this.#relation.columns.filter(
+      (column) => !listed.includes(column) && mustComputeDefault(column, this.#keys.includes(column), this.#reach),
+    );
+    // DEFAULT VALUES is written as a row with one DEFAULT, for it must be a row.
+    const given = isDefaultValues && added.length === 0 ? this.#relation.columns.slice(0, 1) : listed;
+    const valuesIndex = this.#valuesIndex(insert);
+    const located = isDefaultValues ? undefined : locateRows(text, valuesIndex);
+    const planned = rows.map((row, index) => this.#row(row, given, added, located?.rows[index]));
+    const returning = insert.returningClause !== undefined;
+    checkCalls([insert.onConflictClause, insert.returningClause], 'one shard', this.#binder.context, text);
+    const isChanged = added.length > 0 || planned.some((row) => row.changed);
+    const only = planned.length === 1 ? planned[0] : undefined;
+    if (!this.#isReference && only !== undefined && !isChanged) {
+      const keyTypes = this.#keys.map((column) => column.baseTypeOid);
+      return {
+        kind: 'pass',
+        routing: { kind: 'byRow', keyTypes, keyModifiers: this.#keys.map(storedModifier), key: only.key },
+        access: 'write',
+        sql: 'client',
+        computed: this.#computed.expressions,
+      };
+    }
+    const tailEdits = this.#tailEdits(insert);
+    const { head, tail } = this.#frame(insert, given, added, located, valuesIndex, tailEdits);
+    return {
+      kind: 'insert',
+      keyTypes: this.#isReference ? undefined : this.#keys.map((column) => column.baseTypeOid),
+      keyModifiers: this.#isReference ? [] : this.#keys.map(storedModifier),
+      head,
+      rows: planned.map(({ sql, key }) => ({ sql, key })),
+      tail,
+      castsKeys: this.#castsKeys,
+      computed: this.#computed.expressions,
+      returning,
+    };
+  }
+
+  #givenColumns(insert: InsertStmt, rows: readonly (readonly Node[])[]): Column[] {
+    const assignable = this.#relation.columns;
+    const cols = insert.cols ?? [];
+    if (cols.length === 0) return assignable.slice(0, Math.max(0, ...rows.map((row) => row.length)));
+    return cols.map((node) => {
+      const target = 'ResTarget' in node ? node.ResTarget : undefined;
+      const column = assignable.find((candidate) => candidate.name === target?.name);
+      if (column === undefined) {
+        throw new PgError(
+          sqlstate.undefinedColumn,
+          `column "${target?.name ?? ''}" of relation "${this.#relation.name}" does not exist`,
+          { position: this.#binder.text.position(target?.location ?? 0) },
+        );
+      }
+      if ((target?.indirection?.length ?? 0) > 0 && this.#keys.includes(column)) {
+        throw refuse('INSERT into a part of a shard key column', 'Insert the whole value.');
+      }
+      return column;
+    });
+  }
+
+  #valuesIndex(insert: InsertStmt): number {
+    const { text } = this.#binder;
+    const start = text.tokenIndexAt(insert.relation?.location ?? text.start);
+    const word = insert.selectStmt === undefined ? 'default' : 'values';
+    return text.findTopLevel(start, (found, index) => found === word && text.word(index - 1) !== '.');
+  }
+
+  #row(
+    row: readonly Node[],
+    given: readonly Column[],
+    added: readonly Column[],
+    located: RowText | undefined,
+  ): { sql: SqlPiece[]; key: ValueSource[]; changed: boolean } {
+    const cells = new Map<Column, Cell>();
+    if (row.length > given.length)
+      throw refuse('a row with more values than columns', 'Give one value for each column.');
+    row.forEach((node, index) => {
+      const column = given[index];
+      const extent = located?.items[index];
+      if (column !== undefined && extent !== undefined) cells.set(column, this.#cell(node, column, extent));
+    });
+    for (const column of added) cells.set(column, this.#defaultCell(column));
+    const sql: SqlPiece[] = ['('];
+    const append = (pieces: readonly SqlPiece[]): void => {
+      for (const piece of pieces) {
+        const last = sql.at(-1);
+        if (typeof piece === 'string' && typeof last === 'string') sql[sql.length - 1] = last + piece;
+        else sql.push(piece);
+      }
+    };
+    // A row that is shorter than the list takes defaults; PostgreSQL accepts it only without a column list.
+    const columns = [...given.slice(0, located === undefined ? given.length : row.length), ...added];
+    columns.forEach((column, index) =>
+      append([...(index === 0 ? [] : [', ']), ...(cells.get(column)?.sql ?? ['DEFAULT'])]),
+    );
+    append([')']);
+    const key = this.#keys.map((column): ValueSource => cells.get(column)?.key ?? { kind: 'null' });
+    return { sql, key, changed: [...cells.values()].some((cell) => cell.changed) };
+  }
+
+  #cell(node: Node, column: Column, extent: Extent): Cell {
+    const { text, context } = this.#binder;
+    const isKey = this.#keys.includes(column);
+    if ('SetToDefault' in node) {
+      return mustComputeDefault(column, isKey, this.#reach)
+        ? this.#defaultCell(column)
+        : { sql: ['DEFAULT'], key: isKey ? { kind: 'null' } : undefined, changed: false };
+    }
+    const written = text.pieces(extent.start, extent.end);
+    if (isKey) {
+      const stored = this.#keyValue(node, column);
+      if (stored !== undefined) return { sql: written, key: stored, changed: false };
+    }
+    if ('A_Const' in node && !isKey) return { sql: written, key: undefined, changed: false };
+    const calls = callsOf([node], context);
+    const effects = calls.map(({ effect }) => effect);
+    // Counting characters is only worth it for an error.
+    const where = (): PgReportFields => ({ position: text.position(leftmostLocation(node) ?? 0) });
+    const nowhere = calls.find(({ effect }) => effect === 'nowhere');
+    if (nowhere !== undefined) throw refuseRoutine(nowhere.call, context, where());
+    if (effects.some((effect) => effect === 'settings' || effect === 'unknown'))
+      throw refuse('an unknown function or set_config() in VALUES', 'Call it in a statement of its own.', where());
+    const needsHome = effects.some((effect) => effect === 'sequence' || effect === 'local' || effect === 'at home');
+    const isTimed = effects.includes('once') || effects.includes('time');
+    const once = isTimed || someNode([node], (part) => 'SQLValueFunction' in part);
+    const varies = once || effects.some((effect) => effect !== 'plain');
+    const mayStay = this.#reach === 'single' || !(this.#reach === 'copied' ? varies : once);
+    if (!isKey && !needsHome && mayStay) return { sql: written, key: undefined, changed: false };
+    if (someNode([node], (part) => 'ParamRef' in part)) {
+      throw refuse(
+        'a parameter inside an expression for a shard key, a sequence or a reference table',
+        'Compute the value first and send it as a parameter of its own.',
+        where(),
+      );
+    }
+    this.#castsKeys ||= isKey;
+    return this.#computedCell(written, column, isKey);
+  }
+
+  /** The value of a key column as it is stored. */
+  #keyValue(node: Node, column: Column): ValueSource | undefined {
+    // Of varchar(n) the router knows what is stored; of the others only a server does.
+    if (column.baseTypeOid === typeOid.varchar && column.typeOid === column.baseTypeOid) {
+      return storedValue(node, { ...column, typeModifier: -1 }, this.#binder.text);
+    }
+    const isChanging = changesOnAssignment(column);
+    if (isChanging && 'ParamRef' in node) {
+      throw refuse(
+        `a parameter for the shard key column "${column.name}" of type ${column.typeName}`,
+        'Storing it may change the value: send it as a literal, or use a key type without precision.',
+      );
+    }
+    return storedValue(node, column, this.#binder.text);
+  }
+
+  #defaultCell(column: Column): Cell {
+    return this.#computedCell([defaultSql(column) ?? 'NULL'], column, this.#keys.includes(column));
+  }
+
+  /** A value computed in the column's own type, so that what routes is what is stored. */
+  #computedCell(expression: readonly SqlPiece[], column: Column, isKey: boolean): Cell {
+    // An explicit cast to varchar(n) would cut what storing refuses.
+    const isBounded = column.baseTypeOid === typeOid.varchar || column.baseTypeOid === typeOid.bpchar;
+    const castType = isBounded ? typeNameOf(column) : column.typeName;
+    const value = isKey
+      ? this.#computed.add(['CAST(', ...expression, ` AS ${castType})`], typeNameOf(column))
+      : this.#computed.addOnce(expression, undefined);
+    return { sql: [value], key: isKey ? value : undefined, changed: true };
+  }
+
+  /** ON CONFLICT and RETURNING on several shards: what has one value for the statement is computed there too. */
+  #tailEdits(insert: InsertStmt): readonly Edit[] {
+    const { context, text } = this.#binder;
+    const nodes = [insert.onConflictClause, insert.returningClause];
+    const calls = callsOf(nodes, context);
+    const varying = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once');
+    if (this.#isReference && varying !== undefined) {
+      throw refuse(
+        'a volatile function in ON CONFLICT or RETURNING of an INSERT into a reference table',
+        'Each shard would make another value: send the value as a parameter.',
+        { position: text.position(varying.call.location ?? 0) },
+      );
+    }
+    return computeOnce(nodes, context, text, this.#computed);
+  }
+
+  #frame(
+    insert: InsertStmt,
+    given: readonly Column[],
+    added: readonly Column[],
+    located: ValuesText | undefined,
+    valuesIndex: number,
+    tailEdits: readonly Edit[],
+  ): { head: SqlPiece[]; tail: SqlPiece[] } {
+    const { text } = this.#binder;
+    const names = [...given, ...added].map((column) => quoteIdentifier(column.name)).join(', ');
+    if (located === undefined) {
+      const beforeDefault = text.pieces(text.start, text.startOf(valuesIndex));
+      const after = text.endOf(valuesIndex + 1);
+      return { head: [...beforeDefault, `(${names}) VALUES `], tail: text.pieces(after, text.end, tailEdits) };
+    }
+    const tail = text.pieces(located.tailStart, text.end, tailEdits);
+    if (added.length === 0) return { head: [...text.pieces(text.start, located.headEnd), 'VALUES '], tail };
+    if ((insert.cols?.length ?? 0) > 0) {
+      const open = text.findTopLevel(
+        text.tokenIndexAt(insert.relation?.location ?? text.start),
+        (word) => word === '(',
+      );
+      const close = text.startOf(text.closingIndex(open));
+      const more = added.map((column) => `, ${quoteIdentifier(column.name)}`).join('');
+      const pieces = text.pieces(text.start, located.headEnd, [{ start: close, end: close, pieces: [more] }]);
+      return { head: [...pieces, 'VALUES '], tail };
+    }
+    const before =
+      insert.override === 'OVERRIDING_NOT_SET' || insert.override === undefined
+        ? located.headEnd
+        : this.#overridingStart(insert);
+    return {
+      head: [...text.pieces(text.start, before), `(${names}) `, ...text.pieces(before, located.headEnd), 'VALUES '],
+      tail,
+    };
+  }
+
+  #overridingStart(insert: InsertStmt): number {
+    const { text } = this.#binder;
+    const start = text.tokenIndexAt(insert.relation?.location ?? text.start);
+    return text.startOf(text.findTopLevel(start, (word) => word === 'overriding'));
+  }
+}
+
+export function planValues(
+  insert: InsertStmt,
+  rows: readonly (readonly Node[])[],
+  relation: Relation,
+  binder: Binder,
+): Plan {
+  checkLengths(rows);
+  if (
+    relation.columns.some((column) => column.identity === 'always') &&
+    insert.override !== 'OVERRIDING_SYSTEM_VALUE'
+  ) {
+    return planIdentityAlways(insert, rows, relation, binder);
+  }
+  return new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
+}
+
+/** The shards see other lists than the client has written, so a server has to tell what is wrong with these. */
+function checkLengths(rows: readonly (readonly Node[])[]): void {
+  if (rows.some((row) => row.length !== rows[0]?.length)) {
+    throw refuse('INSERT of VALUES lists that differ in length', 'Give every row the same number of values.');
+  }
+}
+
+/**
+ * Values of GENERATED ALWAYS AS IDENTITY are computed here and so must be written with OVERRIDING SYSTEM VALUE, which
+ * is only right while the statement itself gives none.
+ */
+function planIdentityAlways(
+  insert: InsertStmt,
+  rows: readonly (readonly Node[])[],
+  relation: Relation,
+  binder: Binder,
+): Plan {
+  if (insert.override === 'OVERRIDING_USER_VALUE') {
+    throw refuse('OVERRIDING USER VALUE', 'Leave the identity column out of the list.');
+  }
+  const plan = new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
+  if (plan.kind !== 'insert') return plan;
+  const names = (insert.cols ?? []).flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name ?? ''] : []));
+  const given = names.length > 0 ? names : relation.columns.slice(0, rows[0]?.length ?? 0).map((column) => column.name);
+  const identity = relation.columns.filter((column) => column.identity === 'always');
+  // The client's own value for such a column is an error that the server must raise, unless it is DEFAULT.
+  const ownValue = identity.some((column) => {
+    const index = given.indexOf(column.name);
+    return index >= 0 && rows.some((row) => row[index] !== undefined && !('SetToDefault' in row[index]));
+  });
+  if (ownValue) return plan;
+  const head = [...plan.head];
+  const last = head.pop();
+  return {
+    ...plan,
+    head: [...head, `${typeof last === 'string' ? last.replace(/VALUES $/, '') : ''}OVERRIDING SYSTEM VALUE VALUES `],
+  };
+}

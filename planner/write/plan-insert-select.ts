@@ -1,0 +1,94 @@
+/** INSERT … SELECT whose rows come from several shards, or go to several: it runs combined, and its rows are split. */
+
+import type { InsertStmt, Node } from 'libpg-query';
+
+import { refuse } from '../../base/errors.js';
+import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
+import type { Binder } from '../bind/bind.js';
+import { insertedColumns } from '../bind/bind-modify.js';
+import { defaultSql, usesSequence } from '../code/column-defaults.js';
+import { storedModifier } from '../postgres/key-family.js';
+import { columnDefinition, combineParts } from '../combine/plan-combine.js';
+import type { Plan } from '../plan/plan.js';
+import type { Entry, Query } from '../bind/query.js';
+import { keyColumns } from '../route/routing.js';
+import { occurrencesOf } from '../route/pins.js';
+import { spreadOfOccurrences } from '../route/spread.js';
+import { selectOf, someNode } from '../tree/tree.js';
+
+export function planInsertSelect(
+  insert: InsertStmt,
+  query: Query,
+  target: Entry,
+  relation: Relation,
+  binder: Binder,
+): Plan {
+  const { text } = binder;
+  const select = selectOf(insert.selectStmt);
+  const refused =
+    insert.onConflictClause !== undefined
+      ? 'ON CONFLICT in an INSERT … SELECT over several shards'
+      : insert.returningClause !== undefined
+        ? 'RETURNING of an INSERT … SELECT over several shards'
+        : (insert.override ?? 'OVERRIDING_NOT_SET') !== 'OVERRIDING_NOT_SET'
+          ? 'OVERRIDING in an INSERT … SELECT over several shards'
+          : undefined;
+  if (refused !== undefined || select === undefined) {
+    throw refuse(refused ?? 'this INSERT over several shards', 'Read the rows first and send them as VALUES.');
+  }
+  const roots: Node[] = [{ SelectStmt: select }];
+  if (insert.withClause !== undefined) roots.push({ WithClause: insert.withClause });
+  const read = spreadOfOccurrences(occurrencesOf(query).filter(({ entry }) => entry !== target));
+  const { shipments, edits, computed } = combineParts(roots, query, read, binder);
+  const first = text.tokenIndexAt(target.location);
+  let last = first;
+  while (text.word(last + 1) === '.') last += 2;
+  const place = {
+    start: target.location,
+    end: text.endOf(last),
+    pieces: [{ kind: 'relation', shipment: shipments.length } as const],
+  };
+  const all = relation.columns.filter((column) => column.generated === 'no');
+  const isHome = relation.placement.kind === 'home';
+  // The home shard gives its own rows their defaults, in the session whose sequences these may be.
+  const given = isHome ? givenColumns(insert, query, relation) : undefined;
+  const stored = given ?? all;
+  if (given === undefined && relation.isTemporary && all.some(usesSequence)) {
+    throw refuse('INSERT … SELECT into a temporary table with a sequence', 'Name the columns: INSERT INTO t (…).');
+  }
+  return {
+    kind: 'insert select',
+    shipments,
+    sql: text.pieces(text.start, text.end, [...edits, place]),
+    computed,
+    definition: given?.map(columnDefinition).join(', ') ?? relation.columns.map(withDefault).join(', '),
+    relation: qualifiedName(relation),
+    columns: stored.map(({ name }) => quoteIdentifier(name)),
+    key: keyColumns(relation).map((column) => ({
+      index: stored.indexOf(column),
+      typeOid: column.baseTypeOid,
+      typeModifier: storedModifier(column),
+    })),
+    target: relation.placement.kind,
+  };
+}
+
+/** The columns that the query gives values for; undefined where that cannot be told. */
+function givenColumns(insert: InsertStmt, query: Query, relation: Relation): readonly Column[] | undefined {
+  const { from } = query;
+  const target = from?.kind === 'join' && from.left.kind === 'entry' ? from.left.entry : undefined;
+  const source = from?.kind === 'join' && from.right.kind === 'entry' ? from.right.entry : undefined;
+  if (target === undefined || source === undefined || source.open) return undefined;
+  const names = insertedColumns(insert, target).map(({ name }) => name);
+  const isListed = (insert.cols ?? []).length > 0;
+  // How many columns a star stands for is not always known.
+  if (!isListed && someNode(insert.selectStmt, (node) => 'A_Star' in node)) return undefined;
+  const count = isListed ? names.length : source.columns.length;
+  const given = relation.columns.filter(({ name }) => names.slice(0, count).includes(name));
+  return given.some((column) => column.generated !== 'no') ? undefined : given;
+}
+
+function withDefault(column: Column): string {
+  const sql = defaultSql(column);
+  return sql === undefined ? columnDefinition(column) : `${columnDefinition(column)} DEFAULT ${sql}`;
+}

@@ -1,0 +1,232 @@
+/** UPDATE, DELETE and MERGE. */
+
+import type { Node } from 'libpg-query';
+
+import { targetOf } from '../bind/from-entries.js';
+import { refuse } from '../../base/errors.js';
+import type { Relation } from '../../catalog/schema.js';
+import { requireAlike, requireOneMatch } from '../checks/alike.js';
+import type { Binder } from '../bind/bind.js';
+import { assignedColumns } from '../bind/bind-modify.js';
+import { checkImplied } from '../checks/check-implied.js';
+import { checkCalls, checkWritable } from '../checks/checks.js';
+import { ComputedList, computeOnce } from '../checks/computed.js';
+import { DistributionCheck } from '../route/distribution.js';
+import { callsOf, isOfSession } from '../code/functions.js';
+import { usesSequence } from '../code/column-defaults.js';
+import { pinObstacle } from '../scatter/obstacles.js';
+import type { RowMoves } from '../plan/moved-rows.js';
+import type { Plan, Routing } from '../plan/plan.js';
+import { mergeRouting } from './plan-merge.js';
+import { planCurrentOf } from './plan-current-of.js';
+import { movesOf } from './row-moves.js';
+import { refuseMixture } from '../select/plan-select.js';
+import { sizeEdits } from '../checks/sizes.js';
+import { spreadOf, type Spread } from '../route/spread.js';
+import { pinnedRouting, scatterRouting } from '../route/routing.js';
+import type { Query } from '../bind/query.js';
+import { checkSystemColumns } from '../checks/system-columns.js';
+import { walkNodes } from '../tree/tree.js';
+
+/** The relations that a statement writes to, at every level. */
+export function writtenTables(node: Node): string[] {
+  const names: string[] = [];
+  walkNodes([node], (part) => {
+    const range =
+      'InsertStmt' in part
+        ? part.InsertStmt.relation
+        : 'UpdateStmt' in part
+          ? part.UpdateStmt.relation
+          : 'DeleteStmt' in part
+            ? part.DeleteStmt.relation
+            : 'MergeStmt' in part
+              ? part.MergeStmt.relation
+              : undefined;
+    if (range?.relname !== undefined) names.push(range.relname);
+    return true;
+  });
+  return names;
+}
+
+const MOVE_HINT = 'Delete the row and insert it with its new key, in one transaction.';
+
+/** Every UPDATE of a sharded table in the statement must leave its key alone, but for the one that is `moving`. */
+export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder, moving?: Node): void {
+  walkNodes([node], (part) => {
+    const lists: [string | undefined, readonly Node[] | undefined][] = [];
+    if ('UpdateStmt' in part) lists.push([part.UpdateStmt.relation?.relname, part.UpdateStmt.targetList]);
+    if ('InsertStmt' in part)
+      lists.push([part.InsertStmt.relation?.relname, part.InsertStmt.onConflictClause?.targetList]);
+    if ('MergeStmt' in part) {
+      for (const when of part.MergeStmt.mergeWhenClauses ?? []) {
+        if ('MergeWhenClause' in when && when.MergeWhenClause.commandType === 'CMD_UPDATE') {
+          lists.push([part.MergeStmt.relation?.relname, when.MergeWhenClause.targetList]);
+        }
+      }
+    }
+    for (const [name, targets] of lists) {
+      const relation = spread.sharded.find(({ entry }) => entry.relation?.name === name)?.entry.relation;
+      if (relation?.placement.kind !== 'sharded') continue;
+      checkAssignedDefaults(targets, relation, binder);
+      if (part === moving) continue;
+      const { key } = relation.placement;
+      const assigned = assignedColumns(targets).find((column) => key.includes(column));
+      if (assigned !== undefined) {
+        throw refuse(`an update of the shard key "${relation.name}"."${assigned}"`, MOVE_HINT, {
+          position: binder.text.position(firstAssignment(targets, assigned)),
+        });
+      }
+    }
+    return true;
+  });
+}
+
+/** A shard's own copy of a sequence knows nothing of the numbers that were given out. */
+function checkAssignedDefaults(targets: readonly Node[] | undefined, relation: Relation, binder: Binder): void {
+  for (const node of targets ?? []) {
+    if (!('ResTarget' in node) || node.ResTarget.val === undefined || !('SetToDefault' in node.ResTarget.val)) continue;
+    const { name, location } = node.ResTarget;
+    const column = relation.columns.find((candidate) => candidate.name === name);
+    if (column === undefined || !usesSequence(column)) continue;
+    throw refuse(
+      `an update of "${relation.name}"."${column.name}" to a default from a sequence`,
+      'Call nextval() in a statement of its own, and send its value.',
+      { position: binder.text.position(location ?? 0) },
+    );
+  }
+}
+
+function firstAssignment(targets: readonly Node[] | undefined, name: string): number {
+  for (const node of targets ?? []) {
+    if ('ResTarget' in node && node.ResTarget.name === name) return node.ResTarget.location ?? 0;
+  }
+  return 0;
+}
+
+/** The leftmost of FROM: the target of an UPDATE or DELETE. */
+function isReturning(node: Node): boolean {
+  if ('UpdateStmt' in node) return node.UpdateStmt.returningClause !== undefined;
+  if ('MergeStmt' in node) return node.MergeStmt.returningClause !== undefined;
+  return 'DeleteStmt' in node && node.DeleteStmt.returningClause !== undefined;
+}
+
+/** Occurrences that the statement writes to, by name, must be writable without reading bodies of triggers. */
+export function checkTargets(node: Node, spread: Spread, binder: Binder): void {
+  const names = writtenTables(node);
+  for (const { entry } of spread.all) {
+    if (names.includes(entry.relation?.name ?? '')) checkWritable(entry, binder.text);
+  }
+}
+
+export function planModify(node: Node, binder: Binder): Plan {
+  const { context, text } = binder;
+  const query = binder.bindNode(node, undefined, new Map());
+  const spread = spreadOf(query);
+  const root = [node];
+  refuseMixture(spread, binder);
+  if (spread.sharded.length > 0 || spread.reference) checkTargets(node, spread, binder);
+  const current = planCurrentOf(node, spread, context, text);
+  if (current !== undefined) return current;
+  const target = targetOf(query.from);
+  const moves = movesOf(node, target, binder);
+  checkKeyAssignments(node, spread, binder, moves === undefined ? undefined : node);
+  const writesReference = spread.all.some(
+    ({ entry }) => entry.kind === 'reference' && writtenTables(node).includes(entry.relation?.name ?? ''),
+  );
+  if (spread.sharded.length === 0 && !writesReference) {
+    checkCalls(root, 'home', context, text);
+    const computed = new ComputedList();
+    const sql = text.template(sizeEdits(root, context, text, computed));
+    return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql, computed: computed.expressions };
+  }
+  if ('MergeStmt' in node) {
+    const merged = node.MergeStmt;
+    const into = query.from?.kind === 'join' ? targetOf(query.from.right) : target;
+    if (into === undefined) throw refuse('this MERGE', 'Use INSERT … ON CONFLICT.');
+    const routing = mergeRouting(merged, query, into, spread, binder);
+    checkSystemColumns(root, text, spread);
+    checkCalls(root, 'several shards', context, text);
+    return modifyPlan(node, binder, 'sum', routing, undefined);
+  }
+  // Those are computed on the home shard first, which is done for statements on several shards.
+  const tellsOfSession = callsOf(root, context).some(isOfSession);
+  if (!writesReference && !tellsOfSession) {
+    const pinned = pinnedRouting(spread.sharded, text);
+    if (pinned !== undefined && moves !== undefined) {
+      checkCalls(root, 'several shards', context, text);
+      return modifyPlan(node, binder, 'sum', pinned, moves);
+    }
+    if (pinned !== undefined) {
+      checkCalls(root, 'one shard', context, text);
+      return { kind: 'pass', routing: pinned, access: 'write', sql: 'client', computed: [] };
+    }
+  }
+  if (query.withQueries.some((part) => part.kind === 'modify')) {
+    throw refuse(
+      'a WITH query that writes, over several shards',
+      'Run it as a statement of its own in the same transaction.',
+    );
+  }
+  if (target?.kind === 'reference') return planReferenceModify(node, query, spread, binder);
+  const anchor = spread.sharded.find(({ entry }) => entry === target);
+  if (anchor === undefined)
+    throw refuse('a write with tables of different placement', 'Write to one sharded table at a time.');
+  const { anchors } = new DistributionCheck(context, text).check(query);
+  requireAlike(root, query, binder);
+  checkSystemColumns(root, text, spread);
+  checkCalls(root, 'several shards', context, text);
+  const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
+  const oneShard = tellsOfSession ? 'it asks for what the home shard tells of the session' : pinObstacle(spread);
+  return { ...modifyPlan(node, binder, 'sum', scatterRouting(anchoring, text), moves), obstacles: { oneShard } };
+}
+
+/** Every shard has a copy, so every shard must do the same to it. */
+function planReferenceModify(node: Node, query: Query, spread: Spread, binder: Binder): Plan {
+  if (spread.sharded.length > 0 || spread.home) {
+    throw refuse(
+      'a write to a reference table that reads tables that are not',
+      'Read the values first and send them as parameters.',
+    );
+  }
+  const calls = callsOf([node], binder.context);
+  const unlike = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once');
+  if (unlike !== undefined) {
+    throw refuse(
+      'a write to a reference table with a volatile function',
+      'Each shard would store another value: send the value as a parameter.',
+      {
+        position: binder.text.position(unlike.call.location ?? 0),
+      },
+    );
+  }
+  requireAlike(node, query, binder);
+  requireOneMatch(node, query, binder.text);
+  checkSystemColumns([node], binder.text);
+  checkImplied([node], 'several shards', binder.context, binder.text);
+  const oneShard = 'every shard has a copy of the reference table';
+  return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
+}
+
+function modifyPlan(
+  node: Node,
+  binder: Binder,
+  outcome: 'sum' | 'one',
+  routing: Routing,
+  moves: RowMoves | undefined,
+): Extract<Plan, { kind: 'modify' }> {
+  const { context, text } = binder;
+  const computed = new ComputedList();
+  // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.
+  const edits = computeOnce([node], context, text, computed);
+  return {
+    kind: 'modify',
+    routing,
+    // What is put behind it must not stand behind a semicolon or a comment of the client's.
+    sql: moves === undefined ? text.template(edits) : text.pieces(text.start, text.end, edits),
+    computed: computed.expressions,
+    tag: 'DeleteStmt' in node ? 'DELETE' : 'MergeStmt' in node ? 'MERGE' : 'UPDATE',
+    outcome,
+    returning: isReturning(node),
+    moves,
+  };
+}
