@@ -3,6 +3,7 @@
 import { present } from '../../base/assert.js';
 import { PgError, refuse } from '../../base/errors.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
+import { copiedQuery, COPIED_ROWS } from '../../planner/copy/copied-query.js';
 import type { Plan } from '../../planner/plan/plan.js';
 import { readDataRow, readErrorResponse, readRowDescription, type FieldDescription } from '../../wire/backend.js';
 import { formatTag } from '../../wire/command-tag.js';
@@ -59,11 +60,11 @@ export async function executeCopyGathered(
 ): Promise<void> {
   const values = await bindValues(context, statement, []);
   const home = await context.transaction.enter(context.topology.home, false);
-  const empty = await copyNothing(home, String(renderSql(plan.empty, statement, values)));
+  const empty = await copyNothing(home, String(renderSql(plan.empty, statement, values)), statement.sql);
   await send(context.output, empty.response);
   const isBinary = plan.format.kind === 'binary';
   const bound = { ...statement, resultFormats: [isBinary ? 1 : 0], describe: false };
-  const gathered = await openScatter(context, bound, plan.inner, wholeAnswer);
+  const gathered = await openScatter(context, bound, plan.inner, wholeAnswer).catch(withoutPosition);
   const count = await withGathered(gathered, async () => {
     const columns = readRowDescription(present(gathered.description, 'a query describes its rows'));
     if (isBinary) {
@@ -77,10 +78,11 @@ export async function executeCopyGathered(
   await deliverTag(context.output, formatTag('COPY', count));
 }
 
-/** Runs a COPY without rows. Errors: what PostgreSQL has against its options. */
+/** Runs a COPY without rows. Errors: what PostgreSQL has against the query or the options, where it stands in `own`. */
 async function copyNothing(
   connection: BackendConnection,
   sql: string,
+  own: Buffer,
 ): Promise<{ readonly response: Buffer; readonly data: readonly Buffer[] }> {
   const exchange = new Exchange(connection);
   exchange.send([encodeQuery(sql)], 1);
@@ -95,14 +97,24 @@ async function copyNothing(
     if (item.type === backendType.errorResponse) failure ??= readErrorResponse(item.frame);
   }
   exchange.release();
-  if (failure !== undefined) throw withoutPosition(failure);
+  if (failure !== undefined) throw inOwn(failure, own);
   return { response: present(response, 'CopyOutResponse'), data };
 }
 
-/** A position in SQL that pgring has made is none in the client's. */
-function withoutPosition(error: PgError): PgError {
+/** The error of a COPY whose query is wrapped in another, with its position in the client's. */
+function inOwn(error: PgError, own: Buffer): PgError {
+  const { position, ...fields } = error.fields;
+  if (position === undefined) return error;
+  const before = Array.from(own.toString('utf8', 0, copiedQuery(own).start)).length;
+  const moved = position > COPIED_ROWS.length ? { position: position - COPIED_ROWS.length + before } : {};
+  return new PgError(error.sqlstate, error.message, { ...fields, ...moved });
+}
+
+/** A position in what the shards are sent is none in the client's text: what they check was checked before. */
+function withoutPosition(error: unknown): never {
+  if (!(error instanceof PgError)) throw error;
   const { position: _position, ...fields } = error.fields;
-  return new PgError(error.sqlstate, error.message, fields);
+  throw new PgError(error.sqlstate, error.message, fields);
 }
 
 /** Values in binary that hold oids of one shard mean something else to a client, who knows the home shard's. */
