@@ -88,6 +88,12 @@ export const sqlstate = {
   internalError: 'XX000',
 } as const;
 
+/** A position in SQL of pgring's own is none in the client's. */
+export function withoutPosition(error: PgError): PgError {
+  const { position: _position, ...fields } = error.fields;
+  return new PgError(error.sqlstate, error.message, fields);
+}
+
 const REFUSED = ' is not supported by pgring yet';
 
 /**

@@ -1,7 +1,6 @@
 /** Runs one planned statement, by whichever protocol it came: also what the session keeps by name. */
 
-import { unreachable } from '../base/assert.js';
-import { PgError } from '../base/errors.js';
+import { PgError, sqlstate } from '../base/errors.js';
 import type { Plan } from '../planner/plan/plan.js';
 import type { BoundParameters, BoundStatement } from '../router/execute/context.js';
 import { executePlan } from '../router/execute/execute.js';
@@ -54,7 +53,7 @@ export async function runPlan(scope: SessionScope, statement: BoundStatement, pl
       await closeCursor(scope, plan.name);
       return;
     case 'execute':
-      return unreachable(undefined as never, 'EXECUTE was resolved before');
+      throw new PgError(sqlstate.internalError, 'EXECUTE was not resolved before it ran');
     default:
       await executePlan(scope, statement, plan);
   }

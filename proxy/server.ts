@@ -55,7 +55,16 @@ export async function startProxy(options: {
     queueTimeoutMs: limits.queueTimeoutMs,
     idleTimeoutMs: limits.serverIdleTimeoutMs,
   });
-  const recovery = new Recovery(databases, () => topology, log);
+  const recovery = new Recovery(
+    databases,
+    () => topology,
+    {
+      intervalMs: limits.recoveryIntervalMs,
+      abandonedMs: limits.abandonedAfterMs,
+      retentionMs: limits.commitLogRetentionMs,
+    },
+    log,
+  );
   recovery.start();
   const clients = new Set<Client>();
   const context = {

@@ -85,6 +85,10 @@ function copyProblem(conduct: Conduct, context: PlanContext): TriggerProblem | u
   return unlike === undefined ? undefined : { why: `runs a function ${unlike.replace(/,$/, '')}`, hint: COPY_HINT };
 }
 
+function stay(why: string): TriggerProblem {
+  return { why, hint: STAY_HINT };
+}
+
 function shardedProblem(
   relation: Relation,
   trigger: Trigger,
@@ -92,7 +96,6 @@ function shardedProblem(
   context: PlanContext,
   seen: Set<string>,
 ): TriggerProblem | undefined {
-  const stay = (why: string): TriggerProblem => ({ why, hint: STAY_HINT });
   if (trigger.timing === 'instead of') return stay('stands instead of the write');
   if (routine.declaration?.kind === 'anywhere') return undefined;
   if (routine.language !== 'plpgsql') return stay(`cannot be read because of its language, ${routine.language}`);
@@ -122,7 +125,6 @@ function bodyProblem(
   context: PlanContext,
   seen: Set<string>,
 ): TriggerProblem | undefined {
-  const stay = (why: string): TriggerProblem => ({ why, hint: STAY_HINT });
   const { catalog } = context;
   const reader = new SqlReader(context, 'trigger');
   readFragments(body, reader);

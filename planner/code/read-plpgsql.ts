@@ -111,7 +111,7 @@ function readBody(statement: string): PlpgsqlBody | undefined {
     unknown !== undefined ? `a ${unknown.kind} statement` : dynamic.includes(undefined) ? 'EXECUTE' : undefined;
   return {
     nodes,
-    datums: ((found['datums'] as readonly Tree[] | undefined) ?? []).map((datum) => datum),
+    datums: (found['datums'] as readonly Tree[] | undefined) ?? [],
     fragments,
     unread,
     tells: statements.some(

@@ -1,7 +1,8 @@
 /** COPY (query) TO STDOUT where the shards cannot just copy out their parts of the answer. */
 
 import { present } from '../../base/assert.js';
-import { PgError, refuse } from '../../base/errors.js';
+import { PgError, refuse, withoutPosition } from '../../base/errors.js';
+import { plainHeader, trailer } from '../copy/binary-format.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
 import { copiedQuery, COPIED_ROWS } from '../../planner/copy/copied-query.js';
 import type { Plan } from '../../planner/plan/plan.js';
@@ -28,8 +29,6 @@ const wholeAnswer = { portal: '', batchRows: 0 } as const;
 /** Type and length of a message. */
 const HEADER_BYTES = 5;
 /** Of the binary format. */
-const FILE_HEADER_BYTES = 19;
-const fileTrailer = Buffer.from('ffff', 'hex');
 
 /** PostgreSQL finishes the query and copies it out, in the session that has the shipped rows. */
 export async function executeCopyCombined(
@@ -64,7 +63,10 @@ export async function executeCopyGathered(
   await send(context.output, empty.response);
   const isBinary = plan.format.kind === 'binary';
   const bound = { ...statement, resultFormats: [isBinary ? 1 : 0], describe: false };
-  const gathered = await openScatter(context, bound, plan.inner, wholeAnswer).catch(withoutPosition);
+  const gathered = await openScatter(context, bound, plan.inner, wholeAnswer).catch((error: unknown) => {
+    // What the shards check was checked before, and a position in what they are sent is none in the client's text.
+    throw error instanceof PgError ? withoutPosition(error) : error;
+  });
   const count = await withGathered(gathered, async () => {
     const columns = readRowDescription(present(gathered.description, 'a query describes its rows'));
     if (isBinary) {
@@ -110,13 +112,6 @@ function inOwn(error: PgError, own: Buffer): PgError {
   return new PgError(error.sqlstate, error.message, { ...fields, ...moved });
 }
 
-/** A position in what the shards are sent is none in the client's text: what they check was checked before. */
-function withoutPosition(error: unknown): never {
-  if (!(error instanceof PgError)) throw error;
-  const { position: _position, ...fields } = error.fields;
-  throw new PgError(error.sqlstate, error.message, fields);
-}
-
 /** Values in binary that hold oids of one shard mean something else to a client, who knows the home shard's. */
 function checkOids(context: ExecutionContext, columns: readonly FieldDescription[]): void {
   if (!columns.some(({ typeOid }) => mayHoldOids(typeOid))) return;
@@ -146,7 +141,7 @@ async function sendRows(context: ExecutionContext, rows: RowStream, write: RowWr
 
 /** The body of a row in binary is a tuple of the format; the file's header comes with the first. */
 async function sendBinary(context: ExecutionContext, header: Buffer, rows: RowStream): Promise<number> {
-  let pending = header.subarray(0, FILE_HEADER_BYTES);
+  let pending = header.subarray(0, plainHeader.length);
   let count = 0;
   for (let run = await rows.next(); run !== undefined; run = await rows.next()) {
     count += run.rows;
@@ -160,7 +155,7 @@ async function sendBinary(context: ExecutionContext, header: Buffer, rows: RowSt
     }
     await send(context.output, Buffer.concat(messages));
   }
-  await send(context.output, encodeCopyData(Buffer.concat([pending, fileTrailer])));
+  await send(context.output, encodeCopyData(Buffer.concat([pending, trailer])));
   return count;
 }
 

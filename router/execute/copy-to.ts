@@ -1,6 +1,7 @@
 /** COPY … TO STDOUT over several shards: one stream, with one header and one trailer. */
 
 import { refuse, type PgError } from '../../base/errors.js';
+import { plainHeader, trailer } from '../copy/binary-format.js';
 import { present } from '../../base/assert.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { Plan } from '../../planner/plan/plan.js';
@@ -21,8 +22,6 @@ import { bindValues, renderSql, routeStatement } from './route.js';
 type CopyToPlan = Extract<Plan, { readonly kind: 'copyTo' }>;
 
 /** Of the binary format. */
-const FILE_HEADER_BYTES = 19;
-const fileTrailer = Buffer.from('ffff', 'hex');
 
 export async function executeCopyTo(
   context: ExecutionContext,
@@ -139,15 +138,15 @@ class BinaryParts implements Parts {
   take(frame: Buffer): Buffer | undefined {
     let data = readCopyData(frame);
     if (this.#first) {
-      this.#header ??= Buffer.from(data.subarray(0, FILE_HEADER_BYTES));
-      data = data.subarray(FILE_HEADER_BYTES);
+      this.#header ??= Buffer.from(data.subarray(0, plainHeader.length));
+      data = data.subarray(plainHeader.length);
       this.#first = false;
     }
-    return data.equals(fileTrailer) ? undefined : this.#message(data);
+    return data.equals(trailer) ? undefined : this.#message(data);
   }
 
   end(): Buffer {
-    return this.#message(fileTrailer);
+    return this.#message(trailer);
   }
 
   #message(data: Buffer): Buffer {
