@@ -69,11 +69,13 @@ export const sqlstate = {
   invalidCursorState: '24000',
   invalidCursorName: '34000',
   transactionRollback: '40000',
+  serializationFailure: '40001',
   invalidCatalogName: '3D000',
   savepointException: '3B001',
   syntaxError: '42601',
   undefinedTable: '42P01',
   undefinedColumn: '42703',
+  undefinedObject: '42704',
   wrongObjectType: '42809',
   duplicateCursor: '42P03',
   duplicatePreparedStatement: '42P05',
@@ -87,6 +89,12 @@ export const sqlstate = {
   configFileError: 'F0000',
   internalError: 'XX000',
 } as const;
+
+/** A position in SQL of pgring's own is none in the client's. */
+export function withoutPosition(error: PgError): PgError {
+  const { position: _position, ...fields } = error.fields;
+  return new PgError(error.sqlstate, error.message, fields);
+}
 
 const REFUSED = ' is not supported by pgring yet';
 

@@ -57,6 +57,12 @@ export const limitRanges = {
   planCacheBytes: bytes(64 * mebibyte, 0),
   /** Prepared statements that one client may hold. */
   preparedStatements: count(10_000),
+  /** How often each proxy looks for prepared transactions whose owner is gone. */
+  recoveryIntervalMs: timeMs(5000),
+  /** A transaction that has been prepared for so long is taken for abandoned, and finished by whoever finds it. */
+  abandonedAfterMs: timeMs(10_000),
+  /** How long rows of `pgring.commit_log` are kept; the same for all proxies of a cluster, or the shortest holds. */
+  commitLogRetentionMs: timeMs(600_000),
   /** How long a stopping proxy waits for transactions in progress. */
   drainTimeoutMs: timeMs(30_000),
 } as const satisfies Readonly<Record<string, LimitRange>>;

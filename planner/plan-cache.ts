@@ -25,9 +25,9 @@ interface CachedPlan {
 const PLAN_BYTES = 2048;
 
 /** The part of a cache key that the session and the catalog give. It changes seldom: keep it with the session. */
-export function contextKey(context: Pick<PlanContext, 'catalog' | 'searchPath'>): string {
+export function contextKey(context: Pick<PlanContext, 'catalog' | 'searchPath' | 'isDump'>): string {
   const path = context.searchPath.map((schema) => schema.replaceAll(',', ',,')).join(', ');
-  return `${context.catalog.database}\0${context.catalog.version}\0${path}\0`;
+  return `${context.catalog.database}\0${context.catalog.version}\0${path}\0${context.isDump === true ? 'dump' : ''}\0`;
 }
 
 export class PlanCache {

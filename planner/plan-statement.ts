@@ -2,7 +2,7 @@
 
 import type { Node, SelectStmt } from 'libpg-query';
 
-import { PgError, refuse } from '../base/errors.js';
+import { PgError, refuse, withoutPosition } from '../base/errors.js';
 import { Binder } from './bind/bind.js';
 import { changesTemporary } from './checks/check-implied.js';
 import type { PlanInput } from './tree/context.js';
@@ -91,11 +91,6 @@ function noteTemporary(plan: Plan, { statement, context }: PlanInput): Plan {
     'a cursor over a function that makes temporary tables',
     'Call the function before, and declare the cursor over its tables.',
   );
-}
-
-function withoutPosition(error: PgError): PgError {
-  const { position: _position, ...fields } = error.fields;
-  return new PgError(error.sqlstate, error.message, fields);
 }
 
 function planNode(node: Node, input: PlanInput, text: StatementText): Plan {

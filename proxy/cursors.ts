@@ -4,7 +4,7 @@
  */
 
 import { assert, present } from '../base/assert.js';
-import { PgError, refuse, sqlstate } from '../base/errors.js';
+import { PgError, refuse, sqlstate, withoutPosition } from '../base/errors.js';
 import { quoteIdentifier } from '../catalog/schema.js';
 import type { Plan } from '../planner/plan/plan.js';
 import type { CursorOptions, SessionPlan } from '../planner/plan/session-plan.js';
@@ -223,9 +223,4 @@ async function cursorOf(scope: SessionScope, name: string, portal: ClientPortal)
   const opening = { name, portal: portal.name, maximumRows: 0, memory: 'some' } as const;
   portal.cursor = await Cursor.open(scope, bound, planned.plan, opening);
   return portal.cursor;
-}
-
-function withoutPosition(error: PgError): PgError {
-  const { position: _position, ...fields } = error.fields;
-  return new PgError(error.sqlstate, error.message, fields);
 }

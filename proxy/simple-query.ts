@@ -2,6 +2,7 @@
 
 import { PgError, sqlstate } from '../base/errors.js';
 import type { Plan } from '../planner/plan/plan.js';
+import { faultPoint } from '../base/fault-point.js';
 import { emptyQueryResponse, encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
 import { noParameters, send } from '../router/execute/context.js';
 import { canRelay, locateNow } from '../router/execute/locate-now.js';
@@ -51,6 +52,7 @@ export async function executeSimpleQuery(
   }
   if (!transaction.isExplicit) await scope.portals.forget();
   await send(output, encodeReadyForQuery(scope.status));
+  if (scope.status === 'I') faultPoint('answered');
 }
 
 /** Tells the client of a failed statement, and lets the transaction fail with it. */

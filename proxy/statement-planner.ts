@@ -18,7 +18,8 @@ import type { Plan } from '../planner/plan/plan.js';
 export interface PlanningSession {
   readonly catalog: CatalogSnapshot;
   readonly searchPath: readonly string[];
-  /** contextKey() of the two. */
+  readonly isDump: boolean;
+  /** contextKey() of these. */
   readonly contextKey: string;
 }
 
@@ -141,6 +142,7 @@ export class StatementPlanner {
         context: {
           catalog: session.catalog,
           searchPath: session.searchPath,
+          isDump: session.isDump,
           parameterTypes,
           rules: { ruleFor: (schema, name, columns) => ruleFor(this.#rules, schema, name, columns) },
         },

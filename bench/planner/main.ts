@@ -150,7 +150,12 @@ function newPlanner(planCacheEntries: number): StatementPlanner {
 
 function rowsOf(subject: Subject, catalog: CatalogSnapshot, forMs: number): readonly (readonly string[])[] {
   const searchPath = ['public'];
-  const session: PlanningSession = { catalog, searchPath, contextKey: contextKey({ catalog, searchPath }) };
+  const session: PlanningSession = {
+    catalog,
+    searchPath,
+    isDump: false,
+    contextKey: contextKey({ catalog, searchPath }),
+  };
   const caching = newPlanner(10_000);
   const forgetful = newPlanner(0);
   const queries = Array.from({ length: 256 }, (_, index) => serialize.query(subject.sql(index + 1)));

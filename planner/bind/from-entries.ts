@@ -1,11 +1,36 @@
-/** The entries of a FROM, and how many rows a join of them can have. */
+/** What a FROM and a query hold: entries, queries below, and how many rows a join can have. */
 
 import type { Classes, Fact } from './facts.js';
-import type { Entry, FromNode } from './query.js';
+import type { Entry, FromNode, Query } from './query.js';
 
 export function entriesOf(node: FromNode | undefined): readonly Entry[] {
   if (node === undefined) return [];
   return node.kind === 'entry' ? [node.entry] : [...entriesOf(node.left), ...entriesOf(node.right)];
+}
+
+/** Where an UPDATE, DELETE or MERGE writes: the first entry of its FROM. */
+export function targetOf(node: FromNode | undefined): Entry | undefined {
+  if (node === undefined) return undefined;
+  return node.kind === 'entry' ? node.entry : targetOf(node.left);
+}
+
+/** The queries that stand in a query's FROM. */
+function derivedQueries(query: Query): readonly Query[] {
+  return entriesOf(query.from).flatMap((entry) => entry.query ?? []);
+}
+
+/** The queries directly below a query, but for those in its FROM. */
+export function innerQueries(query: Query): readonly Query[] {
+  return [
+    ...query.subqueries.map((subquery) => subquery.query),
+    ...query.arms.map((arm) => arm.query),
+    ...query.withQueries,
+  ];
+}
+
+/** All queries directly below a query. */
+export function queriesBelow(query: Query): readonly Query[] {
+  return [...innerQueries(query), ...derivedQueries(query)];
 }
 
 /** What all joins say, the outer ones too: for an estimate, not for a proof. */

@@ -5,8 +5,9 @@
 
 import type { SelectStmt } from 'libpg-query';
 
+import { queriesBelow } from './from-entries.js';
 import type { PlanContext } from '../tree/context.js';
-import type { FromNode, Query } from './query.js';
+import type { Query } from './query.js';
 import { isAggregate, shapeOf, walkLevel } from './shape.js';
 import { someNode } from '../tree/tree.js';
 
@@ -23,7 +24,7 @@ export function mayAggregateOutside(query: Query, context: PlanContext): boolean
       ),
     );
   const outOfPlace = select !== undefined && aggregatesOutOfPlace(select, context);
-  return isOutside || outOfPlace || inner(query).some((part) => mayAggregateOutside(part, context));
+  return isOutside || outOfPlace || queriesBelow(query).some((part) => mayAggregateOutside(part, context));
 }
 
 /** In WHERE, ON and GROUP BY a query cannot aggregate its own rows: what stands there is of a level around it. */
@@ -34,19 +35,4 @@ function aggregatesOutOfPlace(select: SelectStmt, context: PlanContext): boolean
     return !('RangeSubselect' in node);
   });
   return found;
-}
-
-function inner(query: Query): readonly Query[] {
-  return [
-    ...query.subqueries.map((subquery) => subquery.query),
-    ...query.arms.map((arm) => arm.query),
-    ...query.withQueries,
-    ...derived(query.from),
-  ];
-}
-
-function derived(node: FromNode | undefined): readonly Query[] {
-  if (node === undefined) return [];
-  if (node.kind === 'join') return [...derived(node.left), ...derived(node.right)];
-  return node.entry.query === undefined ? [] : [node.entry.query];
 }

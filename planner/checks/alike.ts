@@ -24,7 +24,7 @@ const HINT =
   'Make it the same for every copy (ORDER BY a unique key, also within aggregates), or read its rows first and send them as parameters.';
 
 /** What may come out otherwise on another shard. */
-interface Difference {
+export interface Difference {
   readonly construct: string;
   readonly location: number | undefined;
 }
@@ -69,13 +69,18 @@ function sourceDifference(roots: unknown, query: Query, context: PlanContext): D
 }
 
 /** A call whose value is not the same wherever it is evaluated, subqueries left out. */
-function callDifference(nodes: unknown, context: PlanContext): Difference | undefined {
+function callDifference(
+  nodes: unknown,
+  context: PlanContext,
+  isJudged: (call: FuncCall) => boolean = () => false,
+): Difference | undefined {
   let found: Difference | undefined;
   walkLevel(nodes, (node) => {
     if ('SelectStmt' in node) return false;
     if (!('FuncCall' in node)) return true;
     const effect = effectOf(node.FuncCall, context);
-    if (effect !== 'plain' && effect !== 'once') found ??= differenceOf(node.FuncCall, '');
+    if (effect === 'plain' || effect === 'once' || isJudged(node.FuncCall)) return true;
+    found ??= differenceOf(node.FuncCall, '');
     return true;
   });
   return found;
@@ -94,22 +99,26 @@ function viewDifference(view: Relation, location: number, context: PlanContext):
   return found === undefined ? undefined : { construct: `${found.construct} in ${construct},`, location };
 }
 
-function differenceIn(
+/** `isJudged`: calls of functions that read tables whose bodies are judged for themselves. */
+export function differenceIn(
   roots: unknown,
   query: Query,
   context: PlanContext,
   within?: (subquery: Subquery) => boolean,
+  isJudged?: (call: FuncCall) => boolean,
 ): Difference | undefined {
-  return sourceDifference(roots, query, context) ?? new AlikeCheck(roots, context).visit(query, within);
+  return sourceDifference(roots, query, context) ?? new AlikeCheck(roots, context, isJudged).visit(query, within);
 }
 
 class AlikeCheck {
   readonly #context: PlanContext;
+  readonly #isJudged: ((call: FuncCall) => boolean) | undefined;
   /** What EXISTS asks of: how many rows there are, not which. */
   readonly #counted: ReadonlySet<SelectStmt>;
 
-  constructor(roots: unknown, context: PlanContext) {
+  constructor(roots: unknown, context: PlanContext, isJudged: ((call: FuncCall) => boolean) | undefined) {
     this.#context = context;
+    this.#isJudged = isJudged;
     const counted = new Set<SelectStmt>();
     walkNodes(roots, (node) => {
       if (!('SubLink' in node) || node.SubLink.subLinkType !== 'EXISTS_SUBLINK') return true;
@@ -146,7 +155,7 @@ class AlikeCheck {
     const { select } = query;
     if (select === undefined) return undefined;
     if (query.kind !== 'select') return this.#setOperation(query, select);
-    const called = callDifference(select, this.#context);
+    const called = callDifference(select, this.#context, this.#isJudged);
     // Without rows of a table, everything comes in the order in which it is made.
     if (called !== undefined || !readsRows(query)) return called;
     const skips = someNode(

@@ -5,6 +5,7 @@
 
 import { refuse, type PgReportFields } from '../../base/errors.js';
 import type { Relation } from '../../catalog/schema.js';
+import { copiesProblem, expressionProblem } from './alike-bodies.js';
 import { placementOf, reachableOf, whyNowhere, type Conduct } from '../code/conduct.js';
 import { conductOf, conductOfAll, conductOfReader } from '../code/read-routine.js';
 import { SqlReader } from '../code/read-sql.js';
@@ -27,7 +28,7 @@ export function checkImplied(root: unknown, reach: Reach, context: PlanContext, 
     );
   }
   for (const callee of reader.implied) {
-    const problem = problemOf(conductOf(callee, catalog), reach);
+    const problem = problemOf(conductOf(callee, catalog), reach, context);
     if (problem === undefined) continue;
     throw refuse(
       `the function ${callee.routine.name}(), ${problem} behind an operator, a view, a default or a constraint of this statement`,
@@ -109,13 +110,14 @@ export function checkChange(relation: Relation, context: PlanContext, where: () 
 }
 
 /** Why code cannot run at that reach, as a relative clause; undefined when it can. */
-function problemOf(conduct: Conduct, reach: Reach): string | undefined {
+function problemOf(conduct: Conduct, reach: Reach, context: PlanContext): string | undefined {
   switch (reachableOf(conduct)) {
     case 'nowhere':
       return whyNowhere(conduct);
     case 'at home':
       return reach === 'home' ? undefined : 'which uses what lies on the home shard,';
     case 'with copies':
+      if (reach === 'several shards') return copiesProblem(conduct, true, context);
       return reach === 'combined' ? 'which reads tables,' : undefined;
     case 'anywhere':
       return conduct.depends === 'time' && reach !== 'home' && reach !== 'one shard'
@@ -132,12 +134,21 @@ function policyProblem(relation: Relation, reach: Reach, context: PlanContext): 
   }
   // The rows that are combined were read on the shards, under their policies.
   const where = isCombined(reach) && placementOf(relation) === 'sharded' ? 'several shards' : reach;
-  return problemOf(conductOfReader(reader, catalog), where);
+  const problem = problemOf(conductOfReader(reader, catalog), where, context);
+  if (problem !== undefined || where !== 'several shards') return problem;
+  const unqualified: PlanContext = { ...context, searchPath: [] };
+  for (const { expressions } of catalog.code.ofRelation(relation.oid).policies) {
+    for (const expression of expressions) {
+      const found = expressionProblem(expression, unqualified);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
 }
 
 function ruleProblem(rule: string, context: PlanContext): string | undefined {
   const { catalog } = context;
   const reader = new SqlReader({ catalog, searchPath: [] }, 'code');
   reader.readRule(rule);
-  return problemOf(conductOfReader(reader, catalog), 'home');
+  return problemOf(conductOfReader(reader, catalog), 'home', context);
 }

@@ -6,8 +6,9 @@ import { refuse, type PgError, type PgReportFields } from '../../base/errors.js'
 import type { PlanContext } from '../tree/context.js';
 import { waysOut, whyNowhere } from '../code/conduct.js';
 import { signatureOf } from '../code/routines.js';
+import { copiesProblem } from './alike-bodies.js';
 import { checkImplied } from './check-implied.js';
-import { callsOf, userConduct, userRoutines } from '../code/functions.js';
+import { callsOf, functionTraits, userConduct, userRoutines } from '../code/functions.js';
 import type { Entry } from '../bind/query.js';
 import { isCombined, type Reach } from './reach.js';
 import type { StatementText } from '../tree/text.js';
@@ -16,9 +17,16 @@ import { functionName } from '../tree/tree.js';
 /** Built-in volatile functions that leave nothing behind on the server that runs them. */
 const harmless: ReadonlySet<string> = new Set(['pg_sleep', 'pg_sleep_for', 'pg_sleep_until']);
 
+export const COPIES_HINT =
+  'Let its queries give the same for every copy of their tables: ORDER BY a unique key, also within aggregates.';
+
 /** Refuses calls that would not do on these shards what they do on one server. */
 export function checkCalls(root: unknown, reach: Reach, context: PlanContext, text: StatementText): void {
-  for (const { call, effect } of callsOf(root, context)) {
+  const calls = callsOf(root, context);
+  const sets = calls.filter(
+    ({ call }) => functionTraits(functionName(call), context)?.traits.returnsSet !== false,
+  ).length;
+  for (const { call, effect } of calls) {
     const name = functionName(call).name;
     const where = (): PgReportFields => ({ position: text.position(call.location ?? 0) });
     if (isCombined(reach) && context.catalog.isUncommitted && userRoutines(call, context).length > 0) {
@@ -76,6 +84,11 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
           where(),
         );
       case 'with copies':
+        if (reach === 'several shards') {
+          const problem = copiesProblem(userConduct(call, userRoutines(call, context), context), sets > 1, context);
+          if (problem !== undefined)
+            throw refuse(`the function ${name}(), ${problem} in a statement on several shards`, COPIES_HINT, where());
+        }
         if (reach !== 'combined') break;
         throw refuse(
           `${name}(), which reads tables, in a statement that several shards cannot answer by themselves`,

@@ -2,6 +2,7 @@
 
 import type { Node } from 'libpg-query';
 
+import { targetOf } from '../bind/from-entries.js';
 import type { Relation } from '../../catalog/schema.js';
 import { PgError } from '../../base/errors.js';
 import { Binder } from '../bind/bind.js';
@@ -12,7 +13,7 @@ import { keyFamily } from '../postgres/key-family.js';
 import { parseStatements } from '../parse/parser.js';
 import { tokens, type Token } from '../parse/tokens.js';
 import { keyColumns, pinnedRouting } from '../route/routing.js';
-import type { Entry, FromNode, Query } from '../bind/query.js';
+import type { Query } from '../bind/query.js';
 import { spreadOf } from '../route/spread.js';
 import { StatementText } from '../tree/text.js';
 import { selectOf, someNode } from '../tree/tree.js';
@@ -113,11 +114,6 @@ function assignsKey(node: Node, relations: readonly (Relation | undefined)[]): b
           : undefined;
     return assignedColumns(lists).some((column) => names.includes(column));
   });
-}
-
-function targetOf(from: FromNode | undefined): Entry | undefined {
-  if (from === undefined) return undefined;
-  return from.kind === 'entry' ? from.entry : targetOf(from.left);
 }
 
 /** INSERT … VALUES: every row has the trigger's key in its key columns, in their order. */

@@ -5,8 +5,9 @@
 
 import type { ColumnRef, Node, SelectStmt } from 'libpg-query';
 
+import { queriesBelow } from '../bind/from-entries.js';
 import type { Term } from '../bind/facts.js';
-import type { FromNode, Query, Scope, VisibleColumn } from '../bind/query.js';
+import type { Query, Scope, VisibleColumn } from '../bind/query.js';
 import { orderingExpression, targetsOf, type Target } from '../bind/shape.js';
 import { isStar, walkNodes } from '../tree/tree.js';
 
@@ -63,19 +64,7 @@ export function isClosed(query: Query, around: ReadonlySet<Term> = new Set()): b
   if (query.scope.parent === undefined && query.scope.outer === undefined) return true;
   if (query.kind === 'modify') return false;
   const inside = new Set([...around, ...termsOfScope(query.scope)]);
-  const inner = [
-    ...query.subqueries.map((subquery) => subquery.query),
-    ...query.arms.map((arm) => arm.query),
-    ...query.withQueries,
-    ...derivedQueries(query.from),
-  ];
-  return readsOnly(query, inside) && inner.every((each) => isClosed(each, inside));
-}
-
-function derivedQueries(node: FromNode | undefined): readonly Query[] {
-  if (node === undefined) return [];
-  if (node.kind === 'entry') return node.entry.query === undefined ? [] : [node.entry.query];
-  return [...derivedQueries(node.left), ...derivedQueries(node.right)];
+  return readsOnly(query, inside) && queriesBelow(query).every((each) => isClosed(each, inside));
 }
 
 function readsOnly(query: Query, inside: ReadonlySet<Term>): boolean {

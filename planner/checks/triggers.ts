@@ -9,6 +9,7 @@ import type { Relation } from '../../catalog/schema.js';
 import { PgError } from '../../base/errors.js';
 import type { PlanContext } from '../tree/context.js';
 import { placementOf, reachableOf, touchedOf, whyNowhere, type Conduct } from '../code/conduct.js';
+import { copiesProblem } from './alike-bodies.js';
 import { staysWithKey } from './key-statements.js';
 import { readPlpgsql, splitAssignment, type PlpgsqlBody, type Tree } from '../code/read-plpgsql.js';
 import { conductOf, conductOfAll, readFragments } from '../code/read-routine.js';
@@ -63,7 +64,7 @@ function problemOf(
   }
   if (placement === 'reference') {
     const whole = conductOf({ routine, searchPath }, catalog);
-    return copyProblem(whole) ?? copyProblem(condition);
+    return copyProblem(whole, context) ?? copyProblem(condition, context);
   }
   return (
     shardedProblem(relation, trigger, routine, context, seen) ??
@@ -73,13 +74,19 @@ function problemOf(
 
 const HOME_HINT = 'A trigger of a home table may touch home tables and read reference tables.';
 
-function copyProblem(conduct: Conduct): TriggerProblem | undefined {
+function copyProblem(conduct: Conduct, context: PlanContext): TriggerProblem | undefined {
   if (conduct.unread !== undefined) return { why: `cannot be read because of ${conduct.unread}`, hint: COPY_HINT };
   if (conduct.depends !== 'plain' || conduct.readsCatalog) {
     return { why: 'may do something else on every copy', hint: COPY_HINT };
   }
   const other = touchedOf(conduct, 'sharded') ?? touchedOf(conduct, 'home');
-  return other === undefined ? undefined : { why: `touches the table "${other.name}"`, hint: COPY_HINT };
+  if (other !== undefined) return { why: `touches the table "${other.name}"`, hint: COPY_HINT };
+  const unlike = copiesProblem(conduct, true, context);
+  return unlike === undefined ? undefined : { why: `runs a function ${unlike.replace(/,$/, '')}`, hint: COPY_HINT };
+}
+
+function stay(why: string): TriggerProblem {
+  return { why, hint: STAY_HINT };
 }
 
 function shardedProblem(
@@ -89,7 +96,6 @@ function shardedProblem(
   context: PlanContext,
   seen: Set<string>,
 ): TriggerProblem | undefined {
-  const stay = (why: string): TriggerProblem => ({ why, hint: STAY_HINT });
   if (trigger.timing === 'instead of') return stay('stands instead of the write');
   if (routine.declaration?.kind === 'anywhere') return undefined;
   if (routine.language !== 'plpgsql') return stay(`cannot be read because of its language, ${routine.language}`);
@@ -119,7 +125,6 @@ function bodyProblem(
   context: PlanContext,
   seen: Set<string>,
 ): TriggerProblem | undefined {
-  const stay = (why: string): TriggerProblem => ({ why, hint: STAY_HINT });
   const { catalog } = context;
   const reader = new SqlReader(context, 'trigger');
   readFragments(body, reader);

@@ -1,6 +1,7 @@
 /** What a piece of code does beyond computing a value from its arguments. */
 
 import type { Relation } from '../../catalog/schema.js';
+import type { Callee } from './routines.js';
 
 /**
  * What its value depends on beside its arguments, the session's settings and the tables that it reads, in the order of
@@ -15,6 +16,8 @@ export type Dependence = 'plain' | 'time' | 'random' | 'server';
 export interface Conduct {
   readonly reads: ReadonlySet<Relation>;
   readonly writes: ReadonlySet<Relation>;
+  /** The functions among all that are called whose own bodies touch tables. */
+  readonly readers: ReadonlySet<Callee>;
   /** It reads the catalog, or names a relation that the catalog has not: a temporary table, which is at home. */
   readonly readsCatalog: boolean;
   readonly depends: Dependence;
@@ -34,6 +37,7 @@ function worse(left: Dependence, right: Dependence): Dependence {
 export class ConductBuilder implements Conduct {
   readonly reads = new Set<Relation>();
   readonly writes = new Set<Relation>();
+  readonly readers = new Set<Callee>();
   readsCatalog = false;
   changesTemporary = false;
   depends: Dependence = 'plain';
@@ -50,6 +54,7 @@ export class ConductBuilder implements Conduct {
   add(other: Conduct): void {
     for (const relation of other.reads) this.reads.add(relation);
     for (const relation of other.writes) this.writes.add(relation);
+    for (const callee of other.readers) this.readers.add(callee);
     this.readsCatalog ||= other.readsCatalog;
     this.changesTemporary ||= other.changesTemporary;
     this.dependsOn(other.depends);

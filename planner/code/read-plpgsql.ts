@@ -16,6 +16,8 @@ interface Fragment {
   readonly sql: string;
   /** An expression of PL/pgSQL's, or a statement of SQL. */
   readonly kind: 'expression' | 'statement';
+  /** Which of its rows come first may matter: only the first is taken, or they are taken one after the other. */
+  readonly ordered: boolean;
 }
 
 export interface PlpgsqlBody {
@@ -98,13 +100,18 @@ function readBody(statement: string): PlpgsqlBody | undefined {
   );
   const unknown = statements.find(({ kind }) => !knownStatements.has(kind));
   const dynamic = statements.flatMap(({ kind, node }) => dynamicText(kind, node));
-  const fragments = nodes.flatMap(({ tag, node }) => (tag === 'PLpgSQL_expr' ? fragmentsOf(node) : []));
-  fragments.push(...dynamic.flatMap((sql) => (sql === undefined ? [] : [{ sql, kind: 'statement' as const }])));
+  const unordered = new Set(nodes.flatMap(({ tag, node }) => unorderedQuery(tag, node) ?? []));
+  const fragments = nodes.flatMap(({ tag, node }) =>
+    tag === 'PLpgSQL_expr' ? fragmentsOf(node, !unordered.has(node)) : [],
+  );
+  fragments.push(
+    ...dynamic.flatMap((sql) => (sql === undefined ? [] : [{ sql, kind: 'statement' as const, ordered: true }])),
+  );
   const unread =
     unknown !== undefined ? `a ${unknown.kind} statement` : dynamic.includes(undefined) ? 'EXECUTE' : undefined;
   return {
     nodes,
-    datums: ((found['datums'] as readonly Tree[] | undefined) ?? []).map((datum) => datum),
+    datums: (found['datums'] as readonly Tree[] | undefined) ?? [],
     fragments,
     unread,
     tells: statements.some(
@@ -142,15 +149,29 @@ function dynamicText(kind: string, node: Tree): (string | undefined)[] {
   return [value !== undefined && 'A_Const' in value ? value.A_Const.sval?.sval : undefined];
 }
 
-function fragmentsOf(node: Tree): Fragment[] {
+/** A query all of whose rows are taken at once, or of which there may be only one. */
+function unorderedQuery(tag: string, node: Tree): Tree | undefined {
+  const key =
+    tag === 'PLpgSQL_stmt_return_query'
+      ? 'query'
+      : tag === 'PLpgSQL_stmt_perform'
+        ? 'expr'
+        : tag === 'PLpgSQL_stmt_execsql' && node['strict'] === true
+          ? 'sqlstmt'
+          : undefined;
+  const found = key === undefined ? undefined : (node[key] as { readonly PLpgSQL_expr?: Tree } | undefined);
+  return found?.PLpgSQL_expr;
+}
+
+function fragmentsOf(node: Tree, ordered: boolean): Fragment[] {
   const query = String(node['query']);
   const mode = Number(node['parseMode'] ?? STATEMENT_MODE);
-  if (mode === STATEMENT_MODE) return [{ sql: query, kind: 'statement' }];
-  if (mode === EXPRESSION_MODE) return [{ sql: `SELECT ${query}`, kind: 'expression' }];
+  if (mode === STATEMENT_MODE) return [{ sql: query, kind: 'statement', ordered }];
+  if (mode === EXPRESSION_MODE) return [{ sql: `SELECT ${query}`, kind: 'expression', ordered: false }];
   const { target, value } = splitAssignment(query);
   // Subscripts of the target are expressions too; a plain variable needs no reading.
   const expressions = target.includes('[') ? [target, value] : [value];
-  return expressions.map((expression) => ({ sql: `SELECT ${expression}`, kind: 'expression' }));
+  return expressions.map((expression) => ({ sql: `SELECT ${expression}`, kind: 'expression', ordered: false }));
 }
 
 /** `target := value` */

@@ -9,7 +9,8 @@ import { parseStatements } from '../parse/parser.js';
 import type { NamingContext } from '../tree/scope.js';
 import { ConductBuilder, type Conduct } from './conduct.js';
 import { readPlpgsql, type PlpgsqlBody } from './read-plpgsql.js';
-import { SqlReader, type Callee } from './read-sql.js';
+import { SqlReader } from './read-sql.js';
+import type { Callee } from './routines.js';
 import { scanBody } from './scan-body.js';
 
 /** What one body does, without the bodies that it calls. */
@@ -75,7 +76,7 @@ export function conductOfReader(reader: SqlReader, catalog: CatalogSnapshot): Co
 
 function readRoutine({ routine, searchPath }: Callee, catalog: CatalogSnapshot): Reading {
   const conduct = new ConductBuilder();
-  const names = ownPath(routine) ?? searchPath;
+  const names = pathOf({ routine, searchPath });
   const context: NamingContext = { catalog, searchPath: names };
   const callees: Callee[] = routine.uses.flatMap((oid) => {
     const used = catalog.code.routine(oid);
@@ -104,6 +105,7 @@ function readRoutine({ routine, searchPath }: Callee, catalog: CatalogSnapshot):
       reader.cannotRead('its syntax');
     }
     conduct.add(reader);
+    if (reader.reads.size > 0 || reader.writes.size > 0) conduct.readers.add({ routine, searchPath });
     callees.push(...reader.calls, ...reader.implied);
   } else if (volatility !== 'immutable') {
     // To declare a function IMMUTABLE is to say that it looks nothing up in the database.
@@ -112,8 +114,9 @@ function readRoutine({ routine, searchPath }: Callee, catalog: CatalogSnapshot):
   return { conduct, callees };
 }
 
-function ownPath(routine: Routine): readonly string[] | undefined {
-  if (routine.searchPath === undefined) return undefined;
+/** The search path inside of a body, without pg_catalog. */
+export function pathOf({ routine, searchPath }: Callee): readonly string[] {
+  if (routine.searchPath === undefined) return searchPath;
   return routine.searchPath.split(',').flatMap((part) => {
     const [name = ''] = quotedParts(part.trim());
     return name === '' || name === 'pg_catalog' || name === 'pg_temp' ? [] : [name];

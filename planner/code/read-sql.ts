@@ -5,7 +5,6 @@
 
 import type { FuncCall, Node, RangeVar } from 'libpg-query';
 
-import type { Routine } from '../../catalog/code.js';
 import { temporarySchema } from '../../catalog/temporary.js';
 import type { Relation } from '../../catalog/schema.js';
 import { usesSequence } from './column-defaults.js';
@@ -14,15 +13,9 @@ import { resolveRelation, type NamingContext } from '../tree/scope.js';
 import { functionName, nameParts, rangeVarName, stringValue, type QualifiedName } from '../tree/tree.js';
 import { builtinDependence, readsNamedTables, nodeDependence } from './builtins.js';
 import { ConductBuilder } from './conduct.js';
-import { routinesNamed } from './routines.js';
+import { routinesNamed, type Callee } from './routines.js';
 
 type Tagged = Readonly<Record<string, unknown>>;
-
-/** A function that is called, with the search path at the call. */
-export interface Callee {
-  readonly routine: Routine;
-  readonly searchPath: readonly string[];
-}
 
 const noNames: ReadonlySet<string> = new Set();
 

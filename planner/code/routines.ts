@@ -4,6 +4,12 @@ import type { Routine } from '../../catalog/code.js';
 import type { NamingContext } from '../tree/scope.js';
 import type { QualifiedName } from '../tree/tree.js';
 
+/** A function that is called, with the search path at the call. */
+export interface Callee {
+  readonly routine: Routine;
+  readonly searchPath: readonly string[];
+}
+
 /**
  * All that have the name and may take as many arguments: types decide between them, and are not known here. Without a
  * count, all that have the name.

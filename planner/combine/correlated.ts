@@ -3,10 +3,11 @@
  * Over a copy without an index each look would read all of the copy.
  */
 
+import { entriesOf } from '../bind/from-entries.js';
 import type { Column } from '../../catalog/schema.js';
 import type { Term } from '../bind/facts.js';
 import type { PlacedCondition } from './pushdown.js';
-import type { Entry, FromNode, Query } from '../bind/query.js';
+import type { Entry, Query } from '../bind/query.js';
 import { operatorName } from '../tree/tree.js';
 
 /** int8, int2, int4, oid, float4, float8, date, timestamp, timestamptz, uuid: small values with an order of their own. */
@@ -22,7 +23,7 @@ export function outerTerms(query: Query): OuterTerms {
 }
 
 function visit(query: Query, outer: ReadonlySet<Term>, found: Map<Entry, ReadonlySet<Term>>): void {
-  const entries = query.from === undefined ? [] : entriesOf(query.from);
+  const entries = entriesOf(query.from);
   for (const entry of entries) {
     if (entry.query !== undefined) visit(entry.query, outer, found);
     else if (outer.size > 0) found.set(entry, outer);
@@ -31,10 +32,6 @@ function visit(query: Query, outer: ReadonlySet<Term>, found: Map<Entry, Readonl
   for (const { query: inner } of query.subqueries) visit(inner, around, found);
   for (const { query: inner } of query.arms) visit(inner, outer, found);
   for (const inner of query.withQueries) visit(inner, outer, found);
-}
-
-function entriesOf(from: FromNode): readonly Entry[] {
-  return from.kind === 'entry' ? [from.entry] : [...entriesOf(from.left), ...entriesOf(from.right)];
 }
 
 /** The columns of the entry's relation that such conditions compare; none where no index would serve. */

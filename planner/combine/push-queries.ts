@@ -5,7 +5,7 @@
 
 import type { SelectStmt } from 'libpg-query';
 
-import { entriesOf } from '../bind/from-entries.js';
+import { entriesOf, innerQueries, queriesBelow } from '../bind/from-entries.js';
 import { pushAggregates } from './push-aggregates.js';
 import { pushGroups, type StatementParts } from './push-groups.js';
 import { outsideSubqueries, pushableLevel, type PushedQuery } from './push-level.js';
@@ -46,21 +46,12 @@ export function pushQueries(top: Query, parts: StatementParts): readonly PushedQ
   return pushed;
 }
 
-function innerQueries(query: Query): readonly Query[] {
-  return [
-    ...query.subqueries.map((subquery) => subquery.query),
-    ...query.arms.map((arm) => arm.query),
-    ...query.withQueries,
-  ];
-}
-
 /** How often each query is bound: as often as a WITH query is read. */
 function countBindings(top: Query): ReadonlyMap<SelectStmt, number> {
   const counts = new Map<SelectStmt, number>();
   const visit = (query: Query): void => {
     if (query.select !== undefined) counts.set(query.select, (counts.get(query.select) ?? 0) + 1);
-    for (const entry of entriesOf(query.from)) if (entry.query !== undefined) visit(entry.query);
-    for (const inner of innerQueries(query)) visit(inner);
+    for (const below of queriesBelow(query)) visit(below);
   };
   visit(top);
   return counts;

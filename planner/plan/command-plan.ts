@@ -1,5 +1,7 @@
 /** Parts of plans that name no expression and no place: commands of the session, changes of placements, COPY's format. */
 
+import type { Placement } from '../../catalog/schema.js';
+
 /** Session and transaction commands, carried out by the session itself. */
 export type LocalCommand =
   | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
@@ -29,10 +31,7 @@ export type PlacementChange =
       readonly kind: 'place';
       readonly schema: string;
       readonly name: string;
-      readonly placement:
-        | { readonly kind: 'sharded'; readonly key: readonly string[] }
-        | { readonly kind: 'reference' }
-        | { readonly kind: 'home' };
+      readonly placement: Placement;
     }
   /** Rows of pgring.placement whose relation no longer exists are removed. */
   | { readonly kind: 'prune' };

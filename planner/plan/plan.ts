@@ -3,6 +3,7 @@
  * shards. EXPLAIN prints a plan, and golden tests compare that text.
  */
 
+import type { Placement } from '../../catalog/schema.js';
 import type { PgError } from '../../base/errors.js';
 import type { CopyDefault, CopyFormat, CopyIntake, LocalCommand, PlacementChange } from './command-plan.js';
 import type { Gather } from './gather-plan.js';
@@ -325,10 +326,7 @@ export type ServerPlan =
       readonly kind: 'place table';
       readonly schema: string;
       readonly name: string;
-      readonly placement:
-        | { readonly kind: 'sharded'; readonly key: readonly string[] }
-        | { readonly kind: 'reference' }
-        | { readonly kind: 'home' };
+      readonly placement: Placement;
       /** The function's name: the column of the one row (void) that is the answer. */
       readonly column: string;
     }

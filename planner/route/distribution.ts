@@ -12,11 +12,10 @@ import type { PlanContext } from '../tree/context.js';
 import { Classes, type Fact, type Term } from '../bind/facts.js';
 import { insideFacts, occurrencesOf, queryFacts, semiFacts, yieldedFacts, type Occurrence } from './pins.js';
 import { mayAggregateOutside } from '../bind/outer-aggregates.js';
-import { keyColumns } from './routing.js';
+import { keyColumns, sameFamilies } from './routing.js';
 import type { Entry, FromNode, Query, Subquery } from '../bind/query.js';
 import { shapeOf, targetsOf } from '../bind/shape.js';
 import type { StatementText } from '../tree/text.js';
-import { keyFamily } from '../postgres/key-family.js';
 
 /** The key of an occurrence whose rows lie on the shard that evaluates; nullable: or are null-extended there. */
 interface LocalKey {
@@ -324,17 +323,8 @@ function columnsBelow(node: FromNode): readonly object[] {
 
 export function sameKey(left: LocalKey, right: LocalKey, classes: Classes): boolean {
   return (
-    sameFamilies(left.entry, right.entry) &&
+    sameFamilies(left.entry.relation, right.entry.relation) &&
     left.terms.every((term, index) => classes.equal(term, right.terms[index] ?? -1))
-  );
-}
-
-function sameFamilies(left: Entry, right: Entry): boolean {
-  const lefts = keyColumns(left.relation);
-  const rights = keyColumns(right.relation);
-  return (
-    lefts.length === rights.length &&
-    lefts.every((column, index) => keyFamily(column.baseTypeOid) === keyFamily(rights[index]?.baseTypeOid ?? 0))
   );
 }
 

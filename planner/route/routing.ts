@@ -57,7 +57,8 @@ function sameTuple(left: KeySource, right: KeySource, text: StatementText): bool
   );
 }
 
-function sameFamilies(left: Relation | undefined, right: Relation | undefined): boolean {
+/** Whether the keys of both are hashed alike, so that equal keys have one owner. */
+export function sameFamilies(left: Relation | undefined, right: Relation | undefined): boolean {
   const lefts = keyColumns(left);
   const rights = keyColumns(right);
   return (

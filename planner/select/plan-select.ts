@@ -24,6 +24,7 @@ import { sizeEdits } from '../checks/sizes.js';
 import { spreadOf, type Spread } from '../route/spread.js';
 import { checkSystemColumns, namesSystemColumns, readsTableOid } from '../checks/system-columns.js';
 import { someNode } from '../tree/tree.js';
+import { ownSchemaEdits } from '../session/own-schema.js';
 
 /** Sharded tables and those of the home shard in one statement. */
 export function refuseMixture(spread: Spread, binder: Binder): void {
@@ -98,7 +99,7 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     checkCalls(root, 'home', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     const computed = new ComputedList();
-    const own = sessionViewEdits(root, context, text, computed);
+    const own = [...sessionViewEdits(root, context, text, computed), ...ownSchemaEdits(root, context, text)];
     const sql = text.template([...own, ...sizeEdits(root, context, text, computed)]);
     return { kind: 'pass', routing, access, sql, computed: computed.expressions };
   }

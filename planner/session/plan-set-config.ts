@@ -1,20 +1,54 @@
-/** SELECT set_config('name', 'value', is_local): SET as a function, which pg_dump and PostgREST send. */
+/**
+ * SELECT set_config('name', 'value', is_local): SET as a function, which pg_dump and PostgREST send. pg_dump also sends it
+ * over rows of pg_settings, to set what an older server does not know: SELECT set_config(name, 'x', false) FROM pg_settings …
+ */
 
-import type { SelectStmt } from 'libpg-query';
+import type { FuncCall, Node, SelectStmt } from 'libpg-query';
 
 import type { Binder } from '../bind/bind.js';
 import { literalArgument, loneCall } from '../bind/lone-call.js';
 import type { Plan } from '../plan/plan.js';
-import { functionName } from '../tree/tree.js';
+import { functionName, rangeVarName, someNode } from '../tree/tree.js';
+import { checkOwnSetting } from './plan-local.js';
 
 export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefined {
   const lone = loneCall(select);
-  if (lone === undefined) return undefined;
-  const { schema, name } = functionName(lone.call);
+  const call = lone?.call ?? callOverSettings(select);
+  if (call === undefined) return undefined;
+  const { schema, name } = functionName(call);
   if (name !== 'set_config' || (schema !== undefined && schema !== 'pg_catalog')) return undefined;
-  const [setting, value, isLocal] = (lone.call.args ?? []).map(literalArgument);
-  if (setting === undefined || value === undefined || isLocal === undefined) return undefined;
+  const [setting, value, isLocal] = (call.args ?? []).map(literalArgument);
+  if (value === undefined || isLocal === undefined || (setting === undefined) !== (lone === undefined))
+    return undefined;
   binder.text.dependsOnLiterals = true;
+  if (setting !== undefined) checkOwnSetting(setting.toLowerCase(), [value]);
   const scope = isLocal === 'true' || isLocal === 't' || isLocal === 'on' ? 'transaction' : 'session';
-  return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting.toLowerCase() } };
+  return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting?.toLowerCase() } };
+}
+
+/** The call of a query over pg_settings alone, which says the same on every server: it can be repeated on each. */
+function callOverSettings(select: SelectStmt): FuncCall | undefined {
+  const { targetList, fromClause, whereClause, ...others } = select;
+  const [target, ...moreTargets] = targetList ?? [];
+  const [from, ...moreFrom] = fromClause ?? [];
+  if (target === undefined || !('ResTarget' in target) || moreTargets.length > 0) return undefined;
+  if (from === undefined || !('RangeVar' in from) || moreFrom.length > 0 || !isSettings(from)) return undefined;
+  if (someNode([whereClause, others], (node) => 'FuncCall' in node || 'SubLink' in node || 'SortBy' in node))
+    return undefined;
+  if (others.withClause !== undefined || others.limitCount !== undefined) return undefined;
+  const expression = target.ResTarget.val;
+  if (expression === undefined || !('FuncCall' in expression)) return undefined;
+  const [setting] = expression.FuncCall.args ?? [];
+  const isColumn = setting !== undefined && 'ColumnRef' in setting && columnIs(setting, 'name');
+  return isColumn ? expression.FuncCall : undefined;
+}
+
+function isSettings(from: Extract<Node, { RangeVar: unknown }>): boolean {
+  const { schema, name } = rangeVarName(from.RangeVar);
+  return name === 'pg_settings' && (schema === undefined || schema === 'pg_catalog');
+}
+
+function columnIs(column: Extract<Node, { ColumnRef: unknown }>, name: string): boolean {
+  const [last] = (column.ColumnRef.fields ?? []).slice(-1);
+  return last !== undefined && 'String' in last && last.String.sval === name;
 }

@@ -17,6 +17,8 @@ export interface PlanContext {
   /** Declared types of $1, $2, …; 0 where the client leaves one to the server. */
   readonly parameterTypes: readonly number[];
   readonly rules: PlacementRules;
+  /** The client is pg_dump, which is to leave out pgring's own schema. */
+  readonly isDump?: boolean;
 }
 
 export interface PlanInput {

@@ -2,6 +2,7 @@
 
 import type { Node } from 'libpg-query';
 
+import { targetOf } from '../bind/from-entries.js';
 import { refuse } from '../../base/errors.js';
 import type { Relation } from '../../catalog/schema.js';
 import { requireAlike, requireOneMatch } from '../checks/alike.js';
@@ -23,7 +24,7 @@ import { refuseMixture } from '../select/plan-select.js';
 import { sizeEdits } from '../checks/sizes.js';
 import { spreadOf, type Spread } from '../route/spread.js';
 import { pinnedRouting, scatterRouting } from '../route/routing.js';
-import type { Entry, FromNode, Query } from '../bind/query.js';
+import type { Query } from '../bind/query.js';
 import { checkSystemColumns } from '../checks/system-columns.js';
 import { walkNodes } from '../tree/tree.js';
 
@@ -103,11 +104,6 @@ function firstAssignment(targets: readonly Node[] | undefined, name: string): nu
 }
 
 /** The leftmost of FROM: the target of an UPDATE or DELETE. */
-function targetOf(node: FromNode | undefined): Entry | undefined {
-  if (node === undefined) return undefined;
-  return node.kind === 'entry' ? node.entry : targetOf(node.left);
-}
-
 function isReturning(node: Node): boolean {
   if ('UpdateStmt' in node) return node.UpdateStmt.returningClause !== undefined;
   if ('MergeStmt' in node) return node.MergeStmt.returningClause !== undefined;

@@ -1,17 +1,12 @@
 /** COPY's binary format (PostgreSQL manual, COPY, "Binary Format"). */
 
 import type { PgError } from '../../base/errors.js';
+import { plainHeader, signature, trailer } from './binary-format.js';
 import { Carry } from './carry.js';
 import { badCopyFormat, lineContext } from './errors.js';
 import type { CopySink, CopySource, CopySplitter, KeyField } from './splitter.js';
 
-const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
-/** The signature, the flags and the length of the extension. */
-const headerBytes = signature.length + 8;
-/** What every shard gets: the header without an extension, which PostgreSQL ignores. */
-const plainHeader = Buffer.concat([signature, Buffer.alloc(8)]);
 const missingLength = 'invalid COPY file header (missing length)';
-export const trailer = Buffer.from([0xff, 0xff]);
 
 type State = 'header' | 'extension' | 'rows' | 'ended';
 
@@ -88,12 +83,12 @@ export class BinarySplitter implements CopySplitter {
   /** False when it has not arrived completely. */
   #readHeader(sink: CopySink): boolean {
     const { bytes, start, end } = this.#carry;
-    if (end - start < headerBytes) return false;
-    const fault = this.#headerFault(headerBytes);
+    if (end - start < plainHeader.length) return false;
+    const fault = this.#headerFault(plainHeader.length);
     if (fault !== undefined) throw fault;
-    this.#extensionBytes = bytes.readInt32BE(start + headerBytes - 4);
+    this.#extensionBytes = bytes.readInt32BE(start + plainHeader.length - 4);
     if (this.#extensionBytes < 0) throw badCopyFormat(missingLength);
-    this.#carry.start += headerBytes;
+    this.#carry.start += plainHeader.length;
     this.#state = 'extension';
     sink.broadcast(plainHeader, 0, plainHeader.length, plainHeader.length);
     return true;

@@ -7,7 +7,7 @@ import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { frontendType } from '../../wire/frame.js';
 import { readCopyData, readCopyFail } from '../../wire/frontend.js';
 import { readNoticeResponse } from '../../wire/report.js';
-import { trailer } from '../copy/binary-splitter.js';
+import { trailer } from '../copy/binary-format.js';
 import { ClientLines } from '../copy/client-lines.js';
 import { createSplitter } from '../copy/create-splitter.js';
 import { rowContext } from '../copy/errors.js';

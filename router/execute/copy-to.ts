@@ -1,6 +1,7 @@
 /** COPY … TO STDOUT over several shards: one stream, with one header and one trailer. */
 
 import { refuse, type PgError } from '../../base/errors.js';
+import { plainHeader, trailer } from '../copy/binary-format.js';
 import { present } from '../../base/assert.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { Plan } from '../../planner/plan/plan.js';
@@ -12,6 +13,7 @@ import { encodeQuery } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { readCopyData } from '../../wire/frontend.js';
 import { Exchange } from '../backend/exchange.js';
+import { beginReading } from '../transaction/transaction-state.js';
 import { send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
 import { inTransaction } from './in-transaction.js';
@@ -21,8 +23,6 @@ import { bindValues, renderSql, routeStatement } from './route.js';
 type CopyToPlan = Extract<Plan, { readonly kind: 'copyTo' }>;
 
 /** Of the binary format. */
-const FILE_HEADER_BYTES = 19;
-const fileTrailer = Buffer.from('ffff', 'hex');
 
 export async function executeCopyTo(
   context: ExecutionContext,
@@ -39,7 +39,10 @@ export async function executeCopyTo(
     return;
   }
   const copyAll = async (): Promise<number> => await copyFromShards(context, plan, shards, sql);
-  const rows = writes ? await inTransaction(context, copyAll) : await copyAll();
+  const rows =
+    writes || context.transaction.needsReading
+      ? await inTransaction(context, copyAll, writes ? undefined : { begin: beginReading, shards })
+      : await copyAll();
   await deliverTag(context.output, formatTag('COPY', rows));
 }
 
@@ -52,6 +55,12 @@ async function copyFromShards(
 ): Promise<number> {
   const writes = plan.access === 'write';
   const connections = await Promise.all(shards.map(async (shard) => await context.transaction.enter(shard, writes)));
+  if (!writes && context.transaction.bindsTogether) {
+    throw refuse(
+      "COPY TO over several shards in a READ COMMITTED transaction with pgring.cross_shard_reads = 'atomic'",
+      'BEGIN ISOLATION LEVEL REPEATABLE READ, or run it outside of a transaction block.',
+    );
+  }
   const isBinary = plan.format.kind === 'binary';
   if (isBinary && plan.holdsOids && connections.some((connection) => connection.oidMap() !== undefined)) {
     throw refuse('COPY TO in binary of values that may hold oids, over several shards', 'Use the text or CSV format.');
@@ -139,15 +148,15 @@ class BinaryParts implements Parts {
   take(frame: Buffer): Buffer | undefined {
     let data = readCopyData(frame);
     if (this.#first) {
-      this.#header ??= Buffer.from(data.subarray(0, FILE_HEADER_BYTES));
-      data = data.subarray(FILE_HEADER_BYTES);
+      this.#header ??= Buffer.from(data.subarray(0, plainHeader.length));
+      data = data.subarray(plainHeader.length);
       this.#first = false;
     }
-    return data.equals(fileTrailer) ? undefined : this.#message(data);
+    return data.equals(trailer) ? undefined : this.#message(data);
   }
 
   end(): Buffer {
-    return this.#message(fileTrailer);
+    return this.#message(trailer);
   }
 
   #message(data: Buffer): Buffer {

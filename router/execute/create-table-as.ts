@@ -4,7 +4,7 @@
  * owners: all in one transaction.
  */
 
-import { PgError } from '../../base/errors.js';
+import { withoutPosition } from '../../base/errors.js';
 import { readDerivedColumns, type DerivedColumn } from '../../catalog/derived-columns.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
 import { qualifiedName, quoteIdentifier } from '../../catalog/schema.js';
@@ -186,10 +186,4 @@ async function fill(
   } finally {
     await held.end();
   }
-}
-
-/** A position in SQL that pgring has made is none in the client's. */
-function withoutPosition(error: PgError): PgError {
-  const { position: _position, ...fields } = error.fields;
-  return new PgError(error.sqlstate, error.message, fields);
 }

@@ -4,22 +4,20 @@
  */
 
 import type { RowRun } from '../backend/row-run.js';
+import { plainHeader, trailer } from '../copy/binary-format.js';
 import { frameEnd } from '../merge/stream.js';
 
 const MESSAGE_BYTES = 64 * 1024;
 /** Type and length of CopyData, and of DataRow. */
 const HEADER_BYTES = 5;
 const COPY_DATA = 0x64;
-/** Signature, flags and the length of the header's extension. */
-const fileHeader = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex');
-const fileTrailer = Buffer.from('ffff', 'hex');
 
 export class TupleFrames {
   #buffer = Buffer.allocUnsafe(MESSAGE_BYTES);
   #end = HEADER_BYTES;
 
   constructor() {
-    this.#append(fileHeader, 0, fileHeader.length, []);
+    this.#append(plainHeader, 0, plainHeader.length, []);
   }
 
   /** Takes rows; gives CopyData messages that are full. */
@@ -36,7 +34,7 @@ export class TupleFrames {
   /** The rest, with the trailer. */
   end(): readonly Buffer[] {
     const full: Buffer[] = [];
-    this.#append(fileTrailer, 0, fileTrailer.length, full);
+    this.#append(trailer, 0, trailer.length, full);
     full.push(this.#take());
     return full;
   }

@@ -6,25 +6,27 @@
 
 import type { Client } from 'pg';
 import type { Shard, ShardId } from '../../catalog/topology.js';
+import { faultPoint } from '../../base/fault-point.js';
 import { isOver } from './commit-protocol.js';
 import { parseGlobalId } from './global-id.js';
 
-/** Rows are kept so long in any case, so that an owner that asks how its transaction ended finds them. */
-export const LOG_RETENTION_MINUTES = 10;
 /** So many rows are looked at in one go. */
 const BATCH_ROWS = 10_000;
 
 /** Runs the work on a connection of pgring's own role; does nothing when the shard cannot be reached. */
-type WithControl = (shard: Shard, database: string, work: (client: Client) => Promise<void>) => Promise<void>;
+export type WithControl = (shard: Shard, database: string, work: (client: Client) => Promise<void>) => Promise<void>;
 
-/** Removes them from every database of every server that can be reached. */
+/**
+ * Removes them from every database of every server that can be reached. Rows are kept for `retentionMs` in any case, so
+ * that an owner that asks how its transaction ended finds them.
+ */
 export async function cleanCommitLog(
   shards: readonly Shard[],
   controlDatabase: string,
   withControl: WithControl,
-  retentionMinutes = LOG_RETENTION_MINUTES,
+  retentionMs: number,
 ): Promise<void> {
-  const old = `at < now() - make_interval(mins => ${retentionMinutes})`;
+  const old = `at < now() - make_interval(secs => ${retentionMs / 1000})`;
   for (const shard of shards) {
     const databases: string[] = [];
     await withControl(shard, controlDatabase, async (client) => {
@@ -57,9 +59,11 @@ async function removeCommits(client: Client, old: string, readAllPrepared: () =>
       const participants = parseGlobalId(gid)?.participants ?? [];
       return isOver(participants.map((participant) => prepared.get(participant)?.has(gid)));
     });
+    faultPoint('before cleaning');
     await client.query("DELETE FROM pgring.commit_log WHERE gid = ANY ($1) AND state = 'commit'", [
       over.map(({ gid }) => gid),
     ]);
+    faultPoint('cleaned');
     last = rows.at(-1)?.gid ?? last;
     full = rows.length === BATCH_ROWS;
   }

@@ -8,10 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
+import { faultPoint } from '../../base/fault-point.js';
 import type { Logger } from '../../base/log.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { Shard, ShardId, Topology } from '../../catalog/topology.js';
-import { cleanCommitLog } from './commit-log.js';
+import { cleanCommitLog, type WithControl } from './commit-log.js';
 import { judge, type Resolution, type Sight } from './commit-protocol.js';
 import { parseGlobalId } from './global-id.js';
 import type { TransactionResolver } from './two-phase-commit.js';
@@ -30,26 +31,36 @@ interface Knowledge extends Sight {
   readonly client: Client;
 }
 
-/** An owner that lives has finished long before; a younger transaction is left alone. */
-const ABANDONED_SECONDS = 10;
-const SWEEP_INTERVAL_MS = 5_000;
+export interface RecoveryTimes {
+  readonly intervalMs: number;
+  /** An owner that lives has finished long before; a younger transaction is left alone. */
+  readonly abandonedMs: number;
+  /** How long rows of the commit log are kept. */
+  readonly retentionMs: number;
+}
+
 /** While a participant's own insert waits to be decided, ours would wait for it: look again instead. */
 const FENCE_TIMEOUT_MS = 200;
 const RESOLVE_ATTEMPTS = 20;
 const RESOLVE_PAUSE_MS = 100;
-const SWEEPS_PER_CLEANING = 60;
 
 export class Recovery implements TransactionResolver {
   readonly #access: ControlAccess;
   readonly #topology: () => Topology;
+  readonly #times: RecoveryTimes;
   readonly #log: Logger;
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(access: ControlAccess, topology: () => Topology, log: Logger) {
+  constructor(access: ControlAccess, topology: () => Topology, times: RecoveryTimes, log: Logger) {
     this.#access = access;
     this.#topology = topology;
+    this.#times = times;
     this.#log = log;
+  }
+
+  get rowsKeptMs(): number {
+    return this.#times.retentionMs;
   }
 
   /** Sweeps now and again until closed. */
@@ -65,14 +76,19 @@ export class Recovery implements TransactionResolver {
   async resolve(globalId: string, database: string): Promise<Resolution> {
     for (let attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt += 1) {
       if (attempt > 0) await sleep(RESOLVE_PAUSE_MS);
-      try {
-        const outcome = await this.#resolveOnce(globalId, database);
-        if (outcome !== undefined) return outcome;
-      } catch (error) {
-        this.#log.warn({ error: messageOf(error), globalId }, 'a prepared transaction cannot be finished yet');
-      }
+      const resolution = await this.#tryToResolve(globalId, database);
+      if (resolution !== 'unknown') return resolution;
     }
     return 'unknown';
+  }
+
+  async #tryToResolve(globalId: string, database: string): Promise<Resolution> {
+    try {
+      return (await this.#resolveOnce(globalId, database)) ?? 'unknown';
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error), globalId }, 'a prepared transaction cannot be finished yet');
+      return 'unknown';
+    }
   }
 
   /** Undefined: a participant is about to decide; look again. Throws when one cannot be reached. */
@@ -88,10 +104,14 @@ export class Recovery implements TransactionResolver {
         clients.push(client);
         knowledge.push(await ask(client, globalId));
       }
+      faultPoint('recovery asked');
       const outcome = await decide(knowledge, globalId);
       if (outcome === undefined) return undefined;
       for (const { client, prepared } of knowledge) {
-        if (prepared) await finish(client, globalId, outcome);
+        if (!prepared) continue;
+        faultPoint('recovery finishes');
+        await finish(client, globalId, outcome);
+        faultPoint('recovery finished');
       }
       return outcome;
     } finally {
@@ -107,14 +127,19 @@ export class Recovery implements TransactionResolver {
   }
 
   async #sweepForever(): Promise<void> {
-    for (let sweep = 0; !this.#stopped.signal.aborted; sweep += 1) {
+    const { intervalMs, retentionMs } = this.#times;
+    let cleanedAt = performance.now();
+    while (!this.#stopped.signal.aborted) {
       try {
         await this.#sweep();
-        if (sweep % SWEEPS_PER_CLEANING === SWEEPS_PER_CLEANING - 1) await this.clean();
+        if (performance.now() - cleanedAt > retentionMs / 2) {
+          await this.clean();
+          cleanedAt = performance.now();
+        }
       } catch (error) {
         this.#log.debug({ error: messageOf(error) }, 'a sweep for prepared transactions did not reach every shard');
       }
-      await sleep(SWEEP_INTERVAL_MS, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+      await sleep(intervalMs, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
     }
   }
 
@@ -125,22 +150,26 @@ export class Recovery implements TransactionResolver {
       await this.#withControl(shard, this.#access.controlDatabase, async (client) => {
         const { rows } = await client.query<{ gid: string; database: string }>(
           `SELECT gid, database FROM pg_prepared_xacts
-            WHERE gid LIKE 'pgring:%' AND prepared < now() - make_interval(secs => ${ABANDONED_SECONDS})`,
+            WHERE gid LIKE 'pgring:%' AND prepared < now() - make_interval(secs => ${this.#times.abandonedMs / 1000})`,
         );
         for (const row of rows) found.set(row.gid, row.database);
       });
     }
+    // Once each: one that waits for a shard to come back must not keep the others waiting.
     for (const [globalId, database] of found) {
-      const outcome = await this.resolve(globalId, database);
+      faultPoint('recovery found');
+      const outcome = await this.#tryToResolve(globalId, database);
       this.#log.info({ globalId, outcome }, 'an abandoned transaction was found');
     }
   }
 
   /** Removes rows of the commit log that nobody can need any more. */
   async clean(): Promise<void> {
-    await cleanCommitLog(this.#topology().shards, this.#access.controlDatabase, async (shard, database, work) => {
+    const { shards } = this.#topology();
+    const withControl: WithControl = async (shard, database, work) => {
       await this.#withControl(shard, database, work);
-    });
+    };
+    await cleanCommitLog(shards, this.#access.controlDatabase, withControl, this.#times.retentionMs);
   }
 
   /** Runs the work on a control connection; a shard that cannot be reached is left for the next time. */
@@ -181,6 +210,7 @@ async function decide(knowledge: readonly Knowledge[], globalId: string): Promis
       `BEGIN; SET LOCAL lock_timeout = ${FENCE_TIMEOUT_MS};
        INSERT INTO pgring.commit_log (gid, state) VALUES (${quoteLiteral(globalId)}, 'abort'); COMMIT`,
     );
+    faultPoint('recovery fenced');
     return 'aborted';
   } catch (error) {
     await missing.client.query('ROLLBACK');

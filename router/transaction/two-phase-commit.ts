@@ -6,12 +6,11 @@
 import { randomBytes } from 'node:crypto';
 import { assert } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
-import { faultPoint } from '../../base/fault-point.js';
+import { faultPoint, type ParticipantPlace } from '../../base/fault-point.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
-import { LOG_RETENTION_MINUTES } from './commit-log.js';
 import {
   afterResolve,
   afterRound,
@@ -25,12 +24,6 @@ import { formatGlobalId } from './global-id.js';
 
 const GLOBAL_ID_BYTES = 12;
 const UNIQUE_VIOLATION = '23505';
-/**
- * So long after its beginning all rows of a commit are still in the commit log: half of what they are kept for, so that
- * clocks may differ. The computer's clock, for it also counts while the computer sleeps.
- */
-const CERTAIN_MS = (LOG_RETENTION_MINUTES * 60_000) / 2;
-
 /** A shard on which the transaction is open. */
 export interface Participant {
   readonly shard: ShardId;
@@ -42,6 +35,8 @@ export interface Participant {
 export interface TransactionResolver {
   /** `unknown` when a participant cannot be reached; it goes on trying in the background. */
   resolve(globalId: string, database: string): Promise<Resolution>;
+  /** So long all rows of a commit stay in the commit log. */
+  readonly rowsKeptMs: number;
 }
 
 type Answer = { readonly kind: 'done' } | { readonly kind: 'refused' | 'lost'; readonly error: PgError };
@@ -103,7 +98,8 @@ async function commitInTwoPhases(
   while (step.kind !== 'finished') {
     if (step.kind === 'resolve') {
       const resolution = await resolver.resolve(globalId, database);
-      const late = Date.now() - startedAt > CERTAIN_MS;
+      // Half of it, so that clocks may differ. The computer's clock, for it also counts while the computer sleeps.
+      const late = Date.now() - startedAt > resolver.rowsKeptMs / 2;
       step = { kind: 'finished', answer: afterResolve(step.answer, resolution, late) };
       continue;
     }
@@ -118,7 +114,8 @@ async function commitInTwoPhases(
       answers.map((answer) => answer?.kind),
       decider,
     );
-    passFaultPoint(phase, step);
+    if (phase === 'prepare' && step.kind === 'round' && step.phase !== 'roll back') faultPoint('all prepared');
+    if (phase === 'commit') faultPoint('all committed');
   }
   if (step.answer === 'committed') return;
   const error = errors.refusal ?? errors.loss;
@@ -133,27 +130,28 @@ async function tellRound(
   { phase, orders }: Round,
   globalId: string,
 ): Promise<readonly (Answer | undefined)[]> {
-  let told = 0;
+  const [before, sent, done] = faultPlaces[phase];
   return await Promise.all(
     writers.map(async (writer, index) => {
       const order = orders[index];
       if (order === undefined) return undefined;
-      told += 1;
-      if (told === 2 && phase === 'prepare') faultPoint('first prepare sent');
-      if (told === 2 && phase === 'commit') faultPoint('first commit sent');
-      const answer = await tell(writer, orderSql(order, quoteLiteral(globalId)));
-      if (phase === 'prepare') faultPoint('first prepared');
-      if (phase === 'commit') faultPoint('first committed');
+      faultPoint(before, writer.connection);
+      const telling = tell(writer, orderSql(order, quoteLiteral(globalId)));
+      faultPoint(sent, writer.connection);
+      const answer = await telling;
+      faultPoint(done, writer.connection);
       return answer;
     }),
   );
 }
 
-function passFaultPoint(phase: Round['phase'], next: OwnerStep): void {
-  if (phase === 'prepare' && next.kind === 'round' && next.phase !== 'roll back') faultPoint('all prepared');
-  if (phase === 'decide') faultPoint('decided');
-  if (phase === 'commit') faultPoint('all committed');
-}
+/** Where a test may have the owner die: before an order is sent, when it was sent, when it is answered. */
+const faultPlaces: Readonly<Record<Round['phase'], readonly [ParticipantPlace, ParticipantPlace, ParticipantPlace]>> = {
+  prepare: ['before prepare', 'prepare sent', 'prepared'],
+  decide: ['before decision', 'decision sent', 'decided'],
+  commit: ['before commit', 'commit sent', 'committed'],
+  'roll back': ['before roll back', 'roll back sent', 'rolled back'],
+};
 
 function orderSql(order: Exclude<Order, undefined>, name: string): string {
   const record = `INSERT INTO pgring.commit_log (gid) VALUES (${name})`;

@@ -26,8 +26,11 @@ const DATA_SEED = 20_240_229;
 /** So many seeds that follow one another share a schema. The first of all have the known one. */
 const SCHEMA_SEEDS = 500;
 
+/** Until a statement that has met its timeout is cancelled, on a machine with much else to do. */
+const CANCEL_MS = 60_000;
+
 async function open(address: Address, timeoutSeconds: number): Promise<RawClient> {
-  const client = await RawClient.connect(address);
+  const client = await RawClient.connect(address, timeoutSeconds * 1000 + CANCEL_MS);
   await run(client, `SET statement_timeout = '${timeoutSeconds}s'`);
   return client;
 }
@@ -94,7 +97,9 @@ describe('random SELECTs answer as on one PostgreSQL', () => {
       for (; seed <= lastSeed && Date.now() < end && failures.length < MAXIMUM_FAILURES; seed += 1) {
         if (seed > firstSeed && seed % SCHEMA_SEEDS === 0) ({ schema, forms } = await enterSchema(seed));
         const random = makeCase(Choices.random(seed), schema, forms);
-        const outcome = await runCase(pgring, oracle, random);
+        const outcome = await runCase(pgring, oracle, random).catch((cause: unknown) => {
+          throw new Error(`seed ${seed}: ${random.sql}`, { cause });
+        });
         counts[outcome.kind] += 1;
         if (outcome.kind === 'refused') {
           const known = refusals.get(outcome.construct);

@@ -267,3 +267,49 @@ CREATE OR REPLACE FUNCTION to_point(i int) RETURNS point2 LANGUAGE sql IMMUTABLE
 SELECT 5::point2;
 DROP CAST (int AS point2);
 SELECT count(*) FROM t;
+
+-- section functions over reference tables whose rows have no order of their own
+CREATE TABLE t (id int PRIMARY KEY, g int, v text);
+INSERT INTO t SELECT i, i % 4, 'v' || i FROM generate_series(1, 30) AS i;
+CREATE TABLE r (id int PRIMARY KEY, g int, w text) WITH (pgring.placement = 'reference');
+INSERT INTO r SELECT i, i % 3, 'w' || i FROM generate_series(1, 9) AS i;
+CREATE FUNCTION one(a int) RETURNS text LANGUAGE sql STABLE AS 'SELECT w FROM r WHERE id = a';
+CREATE FUNCTION returned(a int) RETURNS text LANGUAGE sql STABLE RETURN (SELECT w FROM r WHERE r.id = a);
+CREATE FUNCTION first_of_all() RETURNS text LANGUAGE sql STABLE AS 'SELECT w FROM r';
+CREATE FUNCTION chosen() RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT w FROM r LIMIT 1; END;
+CREATE FUNCTION listed(a int) RETURNS int LANGUAGE sql STABLE AS 'SELECT cardinality(array_agg(w)) FROM r WHERE r.g = a';
+CREATE FUNCTION ordered(a int) RETURNS text LANGUAGE sql STABLE AS $$SELECT string_agg(w, ',' ORDER BY id) FROM r WHERE r.g = a$$;
+CREATE FUNCTION many(a int) RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT w FROM r WHERE r.g = a';
+CREATE FUNCTION into_variable(a int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE x text; BEGIN SELECT w INTO x FROM r WHERE r.g >= a; RETURN left(x, 1); END $$;
+CREATE FUNCTION into_strict(a int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE x text; BEGIN SELECT w INTO STRICT x FROM r WHERE r.g = a; RETURN x; END $$;
+CREATE FUNCTION looped(a int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE x text := ''; q record; BEGIN FOR q IN SELECT w, id FROM r WHERE r.g = a ORDER BY r.id LOOP x := x || q.w || one(q.id); END LOOP; RETURN x; END $$;
+CREATE FUNCTION loose(a int) RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE x text := ''; q record; BEGIN FOR q IN SELECT w FROM r WHERE r.g = a LOOP x := x || q.w; END LOOP; RETURN length(x); END $$;
+CREATE FUNCTION both_parts(a int) RETURNS text LANGUAGE sql STABLE AS 'SELECT one(a) || into_variable(1)';
+SELECT id, one(g), returned(g), ordered(g), looped(g) FROM t ORDER BY id;
+SELECT count(DISTINCT first_of_all()), count(DISTINCT chosen()) FROM t;
+SELECT id, listed(g), loose(g), into_variable(g), both_parts(g) FROM t ORDER BY id;
+SELECT id, many(g) FROM t ORDER BY 1, 2;
+SELECT t.id, m FROM t, many(t.g) AS m ORDER BY 1, 2;
+SELECT id FROM t WHERE into_variable(g) = 'w' ORDER BY 1;
+SELECT into_strict(g) FROM t WHERE id = 3;
+SELECT one(g), loose(g) FROM t WHERE id = 7;
+BEGIN;
+UPDATE t SET v = one(g) || ordered(g) WHERE g > 0;
+SELECT id, one(g), ordered(g), looped(g), v FROM t ORDER BY id;
+-- refused
+SELECT id, loose(g) FROM t ORDER BY id;
+ROLLBACK;
+-- refused
+UPDATE t SET v = chosen();
+-- refused
+DELETE FROM t WHERE into_variable(g) = 'w';
+UPDATE t SET v = one(g), g = loose(g) WHERE id = 5;
+SELECT * FROM t WHERE id = 5;
+CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.w := (SELECT w FROM r LIMIT 1); RETURN NEW; END $$;
+CREATE TABLE copies (id int PRIMARY KEY, w text) WITH (pgring.placement = 'reference');
+-- refused
+CREATE TRIGGER fill BEFORE INSERT ON copies FOR EACH ROW EXECUTE FUNCTION fill();
+CREATE OR REPLACE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SELECT w INTO NEW.w FROM r WHERE r.id = NEW.id; RETURN NEW; END $$;
+CREATE TRIGGER fill BEFORE INSERT ON copies FOR EACH ROW EXECUTE FUNCTION fill();
+INSERT INTO copies VALUES (1), (4), (77);
+SELECT * FROM copies ORDER BY id;

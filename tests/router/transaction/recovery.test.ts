@@ -6,11 +6,12 @@ import { installSql } from '../../../catalog/pgring-schema.js';
 import { openLog } from '../../../base/log.js';
 import { formatGlobalId } from '../../../router/transaction/global-id.js';
 import { cleanCommitLog } from '../../../router/transaction/commit-log.js';
-import { Recovery, type ControlAccess } from '../../../router/transaction/recovery.js';
+import { Recovery, type ControlAccess, type RecoveryTimes } from '../../../router/transaction/recovery.js';
 import { chooseFreePort } from '../../support/ports.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../../support/shared-servers.js';
 
 const DATABASE = 'transaction_recovery';
+const times: RecoveryTimes = { intervalMs: 1_000, abandonedMs: 10_000, retentionMs: 600_000 };
 
 /** How far a participant has come when its owner vanishes. */
 type Progress = 'begun' | 'logged' | 'prepared' | 'committed';
@@ -35,7 +36,7 @@ describe('the recovery of prepared transactions', () => {
     arcs: [],
   });
   const newRecovery = (list: readonly Shard[]): Recovery =>
-    new Recovery(access, () => topologyOf(list), openLog('silent'));
+    new Recovery(access, () => topologyOf(list), times, openLog('silent'));
   const newGlobalId = (participants: readonly Shard[]): string => {
     number += 1;
     return formatGlobalId(

@@ -21,7 +21,7 @@ const ACCOUNTS = 12;
 const BALANCE = 100;
 
 /** Where the proxy dies, and how many rows may be there afterwards. */
-type Outcomes = readonly (readonly [FaultPoint, readonly number[]])[];
+type Outcomes = readonly (readonly [`${FaultPoint}${'' | ':2'}`, readonly number[]])[];
 
 describe('commits over several shards', () => {
   let own: TestServers;
@@ -29,7 +29,7 @@ describe('commits over several shards', () => {
   let config: string;
   let pgring: PgringProcess | undefined;
 
-  const start = async (fault?: FaultPoint): Promise<PgringProcess> =>
+  const start = async (fault?: string): Promise<PgringProcess> =>
     await startPgring(['start', '--config', config], {
       environment: fault === undefined ? {} : { [faultPointVariable]: fault },
     });
@@ -109,24 +109,32 @@ describe('commits over several shards', () => {
 
   it('are all or nothing when the proxy is killed at any step, and another one ends them', async () => {
     await expectAllOrNothing('', 'SELECT 1', [
-      ['first prepare sent', [0]],
+      ['before prepare', [0]],
+      ['prepare sent', [0]],
+      ['prepare sent:2', [0]],
       // The others had been sent by then: whether they arrived decides.
-      ['first prepared', [0, ROWS]],
+      ['prepared', [0, ROWS]],
+      ['prepared:2', [0, ROWS]],
       ['all prepared', [ROWS]],
-      ['first commit sent', [ROWS]],
-      ['first committed', [ROWS]],
+      ['before commit', [ROWS]],
+      ['commit sent', [ROWS]],
+      ['commit sent:2', [ROWS]],
+      ['committed', [ROWS]],
+      ['committed:2', [ROWS]],
       ['all committed', [ROWS]],
     ]);
-  }, 120_000);
+  }, 180_000);
 
   it('are so too where a temporary table keeps the home shard from being prepared', async () => {
     await expectAllOrNothing('temporary: ', 'CREATE TEMP TABLE own AS SELECT 1 AS one', [
-      ['first prepare sent', [0]],
-      ['first prepared', [0]],
+      ['prepare sent', [0]],
+      ['prepared', [0]],
       ['all prepared', [0]],
+      ['before decision', [0]],
+      ['decision sent', [0, ROWS]],
       ['decided', [ROWS]],
-      ['first commit sent', [ROWS]],
-      ['first committed', [ROWS]],
+      ['commit sent', [ROWS]],
+      ['committed', [ROWS]],
     ]);
   }, 120_000);
 
