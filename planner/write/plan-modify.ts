@@ -189,7 +189,7 @@ function planReferenceModify(node: Node, query: Query, spread: Spread, binder: B
     );
   }
   const calls = callsOf([node], binder.context);
-  const unlike = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once');
+  const unlike = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once' && effect !== 'current');
   if (unlike !== undefined) {
     throw refuse(
       'a write to a reference table with a volatile function',

@@ -1,5 +1,6 @@
 /** INSERT … SELECT over shards: PostgreSQL makes the rows in a session of their own, and they are split to their owners. */
 
+import { quoteIdentifier } from '../../catalog/schema.js';
 import type { Plan } from '../../planner/plan/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { openCombineSession, RESULT_TABLE } from './combine-session.js';
@@ -54,11 +55,11 @@ async function insertRows(
       parameters: noParameters,
       resultFormats: [BINARY],
     });
-    const { relation, key, target } = plan;
-    const format = 'binary';
+    const { relation, key, target, defaults } = plan;
+    const stored = [...plan.columns, ...defaults.map(({ name }) => quoteIdentifier(name))].join(', ');
     return await storeRows(
       context,
-      { relation, columns: plan.columns, key, target, format, columnList: ` (${columns})` },
+      { relation, columns: plan.columns, key, target, defaults, format: 'binary', columnList: ` (${stored})` },
       rows,
     );
   } finally {
