@@ -265,6 +265,9 @@ export function describePlan(plan: Plan): string[] {
           ({ index, typeOid, typeModifier }) =>
             `Key: column ${index} (${typeNames([typeOid])}${describeModifiers([typeModifier])})`,
         ),
+        ...plan.defaults.map(({ name, sql, once }) => `Default of ${name}${once ? ', once' : ''}: ${sql}`),
+        ...(plan.shardSql === undefined ? [] : describeSql(plan.shardSql)),
+        ...describeComputed(plan.computed),
       ];
     case 'copyTo':
       return [

@@ -5,7 +5,7 @@
 
 import type { Placement } from '../../catalog/schema.js';
 import type { PgError } from '../../base/errors.js';
-import type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
+import type { CopyDefault, CopyFormat, CopyIntake, LocalCommand, PlacementChange } from './command-plan.js';
 import type { Gather } from './gather-plan.js';
 import type { Replication } from './replication.js';
 import type { RowMoves } from './moved-rows.js';
@@ -133,7 +133,7 @@ export interface Broadcast {
   readonly scatter: ScatterPlan;
 }
 
-export type { CopyFormat, PlacementChange } from './command-plan.js';
+export type { CopyDefault, CopyFormat, CopyIntake, PlacementChange, SkipRule } from './command-plan.js';
 
 /** How rows of INSERT … SELECT are stored that COPY cannot store: each shard inserts its own, sent as arrays. */
 export interface Insertion {
@@ -292,12 +292,20 @@ export type ServerPlan =
   | {
       readonly kind: 'copyFrom';
       readonly sql: SqlTemplate;
+      /** What the shards get, where that is not the client's own statement. */
+      readonly shardSql: readonly SqlPiece[] | undefined;
+      readonly computed: readonly ComputedExpression[];
       readonly format: CopyFormat;
-      /** Where each key column stands among the columns of the data (from 0), and its base type oid. */
+      readonly intake: CopyIntake;
+      /** Where each key column stands among the columns of the data (from 0) and the defaults behind them, and its base type oid. */
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       /** For messages: the table's name, and the columns of the data in order. */
       readonly relation: string;
       readonly columns: readonly string[];
+      /** Columns that are added to each row: the home shard gives their values. */
+      readonly defaults: readonly CopyDefault[];
+      /** Columns of the data for which the default text cannot be left to a shard. */
+      readonly ownDefaults: readonly number[];
       /** `sharded` rows go to their owners, `reference` rows to every shard. */
       readonly target: 'sharded' | 'reference';
     }
