@@ -91,6 +91,8 @@ export interface DatabaseCode {
   /** All of the user's functions of that name in the schema. */
   routines(schema: string, name: string): readonly Routine[];
   routine(oid: number): Routine | undefined;
+  /** All of the user's functions. */
+  everyRoutine(): Iterable<Routine>;
   /** Functions of the user's behind casts, types and operator classes, which statements use without naming them. */
   readonly hidden: readonly number[];
   /** Functions of the user's behind operators of that name. */
@@ -132,6 +134,7 @@ export function makeDatabaseCode(contents: CodeContents): DatabaseCode {
     hasRoutines: contents.routines.length > 0,
     routines: (schema: string, name: string) => bySchema.get(schema)?.get(name) ?? nothing,
     routine: (oid: number) => byOid.get(oid),
+    everyRoutine: () => byOid.values(),
     hidden: contents.hidden,
     operatorRoutines: (name: string) => contents.operators.get(name) ?? nothing,
     ofRelation: (oid: number) => contents.relations.get(oid) ?? noCode,

@@ -13,6 +13,7 @@ Examples:
   pgring dev --shards 5 --ephemeral   five servers, their data removed at the end
   psql -h 127.0.0.1 -p 6432 -U postgres   works on the cluster as on one server
   pgring check && pgring start        a proxy in front of your own servers, as pgring.yaml says
+  pgring advise --dump dump.sql       where the tables of an existing schema go, and why
 
 Exit codes:
   0 success (also after Ctrl-C)      3 the configuration cannot be used
@@ -36,6 +37,29 @@ Examples:
   pgring explain --analyze --format json 'SELECT grade, avg(id) FROM students GROUP BY grade'
 `;
 
+const ADVISE_HELP = `
+What it does:
+  It proposes a placement for every table: sharded by a column, a reference table (a copy on every shard), or at home
+  (on one shard), so that every primary key, unique constraint and foreign key holds. Large tables are sharded, tables
+  that foreign keys join are kept together, and the rest is said with its reason. The rules that it prints go into
+  pgring.yaml before the tables are created: then psql < dump.sql moves the schema in as it is.
+
+  From a server it also reads how many rows and writes the tables have (run ANALYZE first) and, where the extension
+  pg_stat_statements is there, how each statement that ran would run. Of a dump it counts the rows.
+
+On a terminal it is a dialogue: a table's name tells what else the table could be and what would be refused then,
+orders=customer_id chooses, and everything else is proposed anew around that. --set does the same for programs.
+
+Examples:
+  pgring advise --server postgresql://me@db.example:5432/shop
+  pgring advise --dump dump.sql --format yaml >> pgring.yaml
+  pgring advise --dump dump.sql --set orders=customer_id --set countries=reference
+  pg_restore --file=- shop.dump | pgring advise --dump - --json
+
+Exit codes: 0; 1 where choices given by --set break a constraint; 2 for a wrong command line or a file that is no dump;
+5 where the server does not answer.
+`;
+
 const formats = ['text', 'json', 'xml', 'yaml'];
 
 function countOfShards(text: string): number {
@@ -47,6 +71,20 @@ function countOfShards(text: string): number {
 function packageVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '?';
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+interface AdviseArguments {
+  readonly server?: string;
+  readonly dump?: string;
+  readonly shards: number;
+  readonly set: readonly string[];
+  readonly format: 'text' | 'json' | 'yaml';
+  readonly json: boolean;
+  readonly dialogue: boolean;
 }
 
 /** Commands are loaded when they are run, so that --help and errors in the command line come at once. */
@@ -103,6 +141,28 @@ function makeProgram(): Command {
     .action(async (sql: string, options: ExplainOptions) => {
       const { runExplain } = await import('./explain.js');
       process.exitCode = await runExplain(sql, options);
+    });
+  program
+    .command('advise')
+    .description('propose where the tables of an existing schema go, as rules for pgring.yaml')
+    .option('--server <url>', 'the database to look at: postgresql://user@host:port/database')
+    .option('--dump <file>', 'a plain dump of it (pg_dump), - for the standard input')
+    .option('--shards <count>', 'how many shards there will be', countOfShards, 4)
+    .option('--set <table=where>', 'choose a column, reference or home for a table; may be repeated', collect, [])
+    .addOption(new Option('--format <format>', 'what to print').choices(['text', 'json', 'yaml']).default('text'))
+    .option('--json', 'the same as --format json', false)
+    .option('--no-dialogue', 'print and leave, on a terminal too')
+    .addHelpText('after', ADVISE_HELP)
+    .action(async (options: AdviseArguments) => {
+      const { runAdvise } = await import('./advise.js');
+      const { dialogue, json, ...rest } = options;
+      const format = json ? 'json' : options.format;
+      const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
+      process.exitCode = await runAdvise({
+        ...rest,
+        format,
+        interactive: dialogue && format === 'text' && isTerminal && options.dump !== '-',
+      });
     });
   for (const command of program.commands) command.exitOverride();
   return program;

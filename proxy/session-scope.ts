@@ -18,6 +18,7 @@ import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
 import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
+import { AtomicSnapshots, type ReadingHelper } from '../router/transaction/atomic-snapshots.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
@@ -26,7 +27,7 @@ import type { SessionView } from '../planner/plan/session-plan.js';
 import type { Databases } from './databases.js';
 import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
-import { readSearchPath } from './search-path.js';
+import { SessionSettingsView } from './session-settings.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
 import { TemporaryRelations } from './temporary-relations.js';
 import { inferShape } from './statement-shape.js';
@@ -38,6 +39,7 @@ export interface ProxyParts {
   readonly databases: Databases;
   readonly planner: StatementPlanner;
   readonly resolver: TransactionResolver;
+  readonly readingHelper: ReadingHelper;
   readonly log: Logger;
   readonly preparedStatements: number;
   readonly combineBytes: number;
@@ -77,13 +79,12 @@ export class SessionScope implements ExecutionContext {
   nextFrame: () => Promise<Buffer> = async () => await Promise.reject(new Error('the session does not run yet'));
   readonly #parts: ProxyParts;
   readonly #temporary = new TemporaryRelations();
+  readonly #settings: SessionSettingsView;
   #catalog: CatalogSnapshot = noCatalog;
   /** The catalog before DDL of the transaction in progress; undefined when there was none. */
   #catalogBefore: CatalogSnapshot | undefined;
   /** Oids by shard, as DDL of the transaction in progress made them; undefined when there was none. */
   #transactionOids: ReadonlyMap<ShardId, OidMap | undefined> | undefined;
-  #searchPath: readonly string[] = ['public'];
-  #searchPathChanged = false;
   #keyed:
     | {
         readonly catalog: CatalogSnapshot;
@@ -121,11 +122,16 @@ export class SessionScope implements ExecutionContext {
         },
       },
     });
-    this.transaction = new SessionTransaction(
-      this.backends,
-      identity.database,
-      parts.resolver,
-      () => this.#temporary.inUse,
+    this.transaction = new SessionTransaction(this.backends, {
+      database: identity.database,
+      resolver: parts.resolver,
+      holdsTemporary: () => this.#temporary.inUse,
+      isAtomic: () => this.#settings.crossShardReads === 'atomic',
+      snapshots: new AtomicSnapshots(identity.database, parts.readingHelper),
+    });
+    this.#settings = new SessionSettingsView(
+      this.transaction,
+      () => this.transaction.shards[0] ?? [...this.backends.open][0]?.[0] ?? this.topology.home,
     );
     this.portals = new ClientPortals();
     this.transaction.onCommit = async () => {
@@ -159,15 +165,15 @@ export class SessionScope implements ExecutionContext {
     this.#takeNewestCatalog();
     const known = this.#keyed;
     const { catalog, isDump } = this;
-    if (known?.catalog === catalog && known.searchPath === this.#searchPath && known.isDump === isDump) {
+    if (known?.catalog === catalog && known.searchPath === this.searchPath && known.isDump === isDump) {
       return known.key;
     }
-    this.#keyed = { catalog, searchPath: this.#searchPath, isDump, key: contextKey(this) };
+    this.#keyed = { catalog, searchPath: this.searchPath, isDump, key: contextKey(this) };
     return this.#keyed.key;
   }
 
   get searchPath(): readonly string[] {
-    return this.#searchPath;
+    return this.#settings.searchPath;
   }
 
   /** The client says that it is pg_dump: pgring's own schema is no part of a dump (planner/session/own-schema.ts). */
@@ -290,10 +296,7 @@ export class SessionScope implements ExecutionContext {
     // Without its connection there is nothing left, which the next statement hears.
     const home = this.backends.peek(this.topology.home);
     if (this.#temporary.changedInTransaction && home !== undefined) await this.noteTemporaryChange();
-    if (this.#searchPathChanged) {
-      this.#searchPathChanged = this.transaction.isOpen;
-      await this.#readSearchPath();
-    }
+    await this.#settings.noteTransactionEnd();
   }
 
   deallocate(name: string | undefined): void {
@@ -313,9 +316,7 @@ export class SessionScope implements ExecutionContext {
   }
 
   async noteSettingChange(name: string | undefined): Promise<void> {
-    if (name !== undefined && name !== 'search_path' && name !== 'role') return;
-    this.#searchPathChanged = this.transaction.isOpen;
-    await this.#readSearchPath();
+    await this.#settings.noteChange(name);
   }
 
   /** Since the last look, a statement has read copy messages from the client. */
@@ -344,7 +345,7 @@ export class SessionScope implements ExecutionContext {
         const connection = await this.backends.connect(shard);
         for (const [name, value] of connection.parameters) this.parameters.set(name, value);
         this.#catalog = await this.#parts.databases.catalog(this.database);
-        await this.#readSearchPath();
+        await this.#settings.read();
         return;
       } catch (error) {
         failure ??= error;
@@ -369,12 +370,5 @@ export class SessionScope implements ExecutionContext {
     if (this.parameters.get(name) === value) return;
     this.parameters.set(name, value);
     this.onParameterChange(encodeParameterStatus(name, value));
-  }
-
-  async #readSearchPath(): Promise<void> {
-    const { transaction, backends } = this;
-    const shard = transaction.shards[0] ?? [...backends.open][0]?.[0] ?? this.topology.home;
-    const connection = await transaction.enter(shard, false);
-    this.#searchPath = await readSearchPath(connection);
   }
 }

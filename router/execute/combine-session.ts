@@ -10,6 +10,7 @@ import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan/
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { BackendConnection } from '../backend/connection.js';
 import type { RowRun, RowStream } from '../merge/stream.js';
+import { beginReadingOnly } from '../transaction/transaction-state.js';
 import { arrayRelation, encodeArrays, fitsArrays } from './array-parameters.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import { expandFormats } from './describe.js';
@@ -131,9 +132,10 @@ function hasTypes({ parameters: { types, values } }: BoundStatement): boolean {
  * was opened here.
  */
 function openSnapshot(context: ExecutionContext, plan: CombinedStatement): boolean {
+  const { transaction } = context;
   const several = plan.shipments.filter((shipment) => shipment.always).length > 1;
-  if (!several || context.transaction.isOpen) return false;
-  context.transaction.begin('implicit', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  if (transaction.isOpen || !(several || transaction.needsReading)) return false;
+  transaction.begin('implicit', beginReadingOnly);
   return true;
 }
 
