@@ -15,6 +15,7 @@ import { planDo } from '../routine/plan-do.js';
 import { planCreateTableAs } from './plan-create-as.js';
 import type { Plan, PlacementChange } from '../plan/plan.js';
 import { isTemporaryRule, planTemporary, temporaryDdl } from '../session/plan-temporary.js';
+import { namesTemporaries, planTemporaryRoutine } from '../session/temporary-routines.js';
 import type { StatementText } from '../tree/text.js';
 
 interface DdlOptions {
@@ -23,7 +24,10 @@ interface DdlOptions {
   readonly changesCatalog?: boolean;
 }
 
-function everywhere({ transactional = true, changes = [], changesCatalog = true }: DdlOptions = {}): Plan {
+function everywhere({ transactional = true, changes = [], changesCatalog = true }: DdlOptions = {}): Extract<
+  Plan,
+  { readonly kind: 'ddl' }
+> {
   return { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices: [], changesCatalog };
 }
 
@@ -112,6 +116,8 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('CreateCastStmt' in node) checkCast(node.CreateCastStmt, context, text);
   if ('RuleStmt' in node) checkRule(node.RuleStmt, context, text);
   if ('CreateStmt' in node) checkTemporaryTable(node.CreateStmt, context, text);
+  const routine = planTemporaryRoutine(node, context, text);
+  if (routine !== undefined) return routine;
   const temporary = 'CreateTableAsStmt' in node ? undefined : planTemporary(node, context, text);
   if (temporary !== undefined) return temporary;
   if ('CreateStmt' in node) return planCreateTable(node.CreateStmt, context, text);
@@ -134,6 +140,7 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('ViewStmt' in node) return everywhere();
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
     return everywhere({ transactional: false });
+  if ('CreateFunctionStmt' in node && namesTemporaries(context)) return { ...everywhere(), unchecked: true };
   return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
 }
 

@@ -281,6 +281,13 @@ export type ServerPlan =
       readonly kind: 'ddl';
       readonly sql: SqlTemplate;
       readonly where: 'everywhere' | 'home';
+      /** What it makes or drops on the home shard alone all sessions see: a function over the type of a temporary table. */
+      readonly isShared?: true;
+      /**
+       * The home shard checks the body of a function; on the others it may name what is not there, the session's temporary
+       * tables.
+       */
+      readonly unchecked?: true;
       /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
       readonly transactional: boolean;
       readonly changes: readonly PlacementChange[];
