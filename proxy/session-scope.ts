@@ -7,6 +7,7 @@ import { noDatabaseCode } from '../catalog/code.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
+import { searchPathSql } from '../catalog/search-path.js';
 import { makeOidMap, readOidList, type OidList, type OidMap } from '../catalog/oid-map.js';
 import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
@@ -51,17 +52,6 @@ const BACKSLASH = 0x5c;
 
 /** Statements are read as UTF-8; SQL_ASCII means that nobody converts, so the bytes are the servers' own UTF-8. */
 const readableEncodings: ReadonlySet<string> = new Set(['UTF8', 'SQL_ASCII']);
-
-/** A temporary schema at the front of the path is not among current_schemas() until it exists (namespace.c). */
-const searchPathSql = `
-SELECT name FROM (
-  SELECT 'pg_temp' AS name, 0 AS place WHERE pg_catalog.pg_my_temp_schema() = 0
-    AND pg_catalog.current_setting('search_path') ~ '^ *"?pg_temp"? *(,|$)'
-  UNION ALL
-  SELECT CASE WHEN n.oid = pg_catalog.pg_my_temp_schema() THEN 'pg_temp' ELSE n.nspname END, s.place
-  FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, place)
-  JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
-) AS path ORDER BY place`;
 
 /** Until the session is open nothing is planned. */
 const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [], code: noDatabaseCode });
@@ -258,6 +248,11 @@ export class SessionScope implements ExecutionContext {
     await this.#readCatalog();
     // A temporary view goes with what it reads.
     if (this.#temporary.inUse) await this.#readTemporary();
+  }
+
+  async releaseDatabase(name: string): Promise<void> {
+    this.#parts.pool.releaseDatabase(name);
+    await this.#parts.databases.release(name);
   }
 
   async #readTemporary(): Promise<void> {
