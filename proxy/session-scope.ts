@@ -7,7 +7,8 @@ import { noDatabaseCode } from '../catalog/code.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
-import type { OidMap } from '../catalog/oid-map.js';
+import { type OidMap, makeOidMap, readOidList, type OidList } from '../catalog/oid-map.js';
+import { searchPathSql } from '../catalog/search-path.js';
 import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
@@ -255,6 +256,11 @@ export class SessionScope implements ExecutionContext {
     await this.#readCatalog();
     // A temporary view goes with what it reads.
     if (this.#temporary.inUse) await this.#readTemporary();
+  }
+
+  async releaseDatabase(name: string): Promise<void> {
+    this.#parts.pool.releaseDatabase(name);
+    await this.#parts.databases.release(name);
   }
 
   async #readTemporary(): Promise<void> {

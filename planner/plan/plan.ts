@@ -293,8 +293,10 @@ export type ServerPlan =
       readonly changes: readonly PlacementChange[];
       /** NOTICE messages for the client, each with a hint. */
       readonly notices: readonly { readonly message: string; readonly hint: string }[];
-      /** False for VACUUM, ANALYZE and the like, after which the catalog is as before. */
+      /** False for VACUUM, COMMENT and the like, after which all that pgring knows of the catalog is as before. */
       readonly changesCatalog: boolean;
+      /** Databases that nobody may be connected to: pgring ends its own idle connections first. */
+      readonly releases?: readonly string[];
     }
   | {
       readonly kind: 'copyFrom';
