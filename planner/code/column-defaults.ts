@@ -47,7 +47,12 @@ export function copyDefault(column: Column): CopyDefault {
   const isBounded = column.baseTypeOid === typeOid.varchar || column.baseTypeOid === typeOid.bpchar;
   const type = isBounded ? typeNameOf(column) : column.typeName;
   const expression = defaultSql(column) ?? 'NULL';
-  return { name: column.name, sql: `CAST(${expression} AS ${type})`, once: statementValue.test(expression) };
+  return {
+    name: column.name,
+    typeName: type,
+    sql: `CAST(${expression} AS ${type})`,
+    once: statementValue.test(expression),
+  };
 }
 
 /** Where the rows of an INSERT go: `spread` to the shards that own them, `copied` to all, `single` to one. */

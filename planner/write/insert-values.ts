@@ -10,12 +10,13 @@ import { PgError, refuse, sqlstate, type PgReportFields } from '../../base/error
 import { quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
-import { checkCalls, refuseRoutine } from '../checks/checks.js';
+import { refuseRoutine } from '../checks/checks.js';
 import { callsOf, isOfSession } from '../code/functions.js';
 import { storedModifier } from '../postgres/key-family.js';
 import { typeOid } from '../../catalog/type-oid.js';
 import { defaultSql, mustComputeDefault, typeNameOf, type RowReach } from '../code/column-defaults.js';
 import { locateRows, type Extent, type RowText, type ValuesText } from '../tree/insert-text.js';
+import { checkTail } from './insert-tail.js';
 import type { Plan, SqlPiece, ValueSource } from '../plan/plan.js';
 import { keyColumns } from '../route/routing.js';
 import type { Edit } from '../parse/splice.js';
@@ -62,7 +63,9 @@ class ValuesPlanner {
     const located = isDefaultValues ? undefined : locateRows(text, valuesIndex);
     const planned = rows.map((row, index) => this.#row(row, given, added, located?.rows[index]));
     const returning = insert.returningClause !== undefined;
-    const asksSession = this.#checkTail(insert, planned.length);
+    const clauses = [insert.onConflictClause, insert.returningClause];
+    checkTail(clauses, this.#isReference, planned.length > 1 ? 'many rows' : 'one row', this.#binder);
+    const asksSession = callsOf(clauses, this.#binder.context).some(isOfSession);
     const isChanged = asksSession || added.length > 0 || planned.some((row) => row.changed);
     const only = planned.length === 1 ? planned[0] : undefined;
     if (!this.#isReference && only !== undefined && !isChanged) {
@@ -88,21 +91,6 @@ class ValuesPlanner {
       computed: this.#computed.expressions,
       returning,
     };
-  }
-
-  /** Whether ON CONFLICT and RETURNING ask what only the session's own connection tells, before the rows are stored. */
-  #checkTail(insert: InsertStmt, rows: number): boolean {
-    const { context, text } = this.#binder;
-    const tail = [insert.onConflictClause, insert.returningClause];
-    const asked = callsOf(tail, context).filter(isOfSession);
-    checkCalls(tail, asked.length > 0 ? 'several shards' : 'one shard', context, text);
-    const current = asked.find(({ effect }) => effect === 'current');
-    if (current !== undefined && rows > 1) {
-      throw refuse('currval() or lastval() in RETURNING of several rows', 'Return the column that holds the value.', {
-        position: text.position(current.call.location ?? 0),
-      });
-    }
-    return asked.length > 0;
   }
 
   #givenColumns(insert: InsertStmt, rows: readonly (readonly Node[])[]): Column[] {
@@ -247,15 +235,6 @@ class ValuesPlanner {
   #tailEdits(insert: InsertStmt): readonly Edit[] {
     const { context, text } = this.#binder;
     const nodes = [insert.onConflictClause, insert.returningClause];
-    const calls = callsOf(nodes, context);
-    const varying = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once' && effect !== 'current');
-    if (this.#isReference && varying !== undefined) {
-      throw refuse(
-        'a volatile function in ON CONFLICT or RETURNING of an INSERT into a reference table',
-        'Each shard would make another value: send the value as a parameter.',
-        { position: text.position(varying.call.location ?? 0) },
-      );
-    }
     return computeOnce(nodes, context, text, this.#computed);
   }
 

@@ -1,12 +1,15 @@
 /** INSERT … SELECT over shards: PostgreSQL makes the rows in a session of their own, and they are split to their owners. */
 
-import { quoteIdentifier } from '../../catalog/schema.js';
+import { quoteIdentifier, quoteLiteral } from '../../catalog/schema.js';
 import type { Plan } from '../../planner/plan/plan.js';
-import { formatTag } from '../../wire/command-tag.js';
+import { formatTag, readTagRows } from '../../wire/command-tag.js';
 import { openCombineSession, RESULT_TABLE } from './combine-session.js';
-import { noParameters, type BoundStatement, type ExecutionContext } from './context.js';
+import { noParameters, send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
+import { describeInFormats } from './describe.js';
+import { insertArrays } from './insert-arrays.js';
 import { inTransaction } from './in-transaction.js';
+import { queryHomeRows } from './query-row.js';
 import { ShardRows, type ShardQuery } from './shard-rows.js';
 import { storeRows } from './store-rows.js';
 
@@ -19,6 +22,10 @@ export async function executeInsertSelect(
   statement: BoundStatement,
   plan: InsertSelectPlan,
 ): Promise<void> {
+  const { rowDescription } = plan.insertion === undefined ? {} : await context.inferShape(statement);
+  if (rowDescription !== undefined && statement.describe) {
+    await send(context.output, describeInFormats(rowDescription, statement.resultFormats));
+  }
   await deliverTag(context.output, formatTag('INSERT', await insertSelect(context, statement, plan)));
 }
 
@@ -49,6 +56,18 @@ async function insertRows(
   try {
     const made = start({ sql, parameters, resultFormats: [] });
     while ((await made.next()) !== undefined);
+    const { insertion } = plan;
+    if (insertion !== undefined) {
+      const numbered = {
+        ...plan,
+        columns: [...plan.columns, ...plan.defaults.map(({ name }) => quoteIdentifier(name))],
+      };
+      const source = await numberedSource(context, plan, readTagRows(made.tag ?? '') ?? 0);
+      return await insertArrays(context, { ...statement, describe: false }, numbered, insertion, {
+        source,
+        read: (sql, resultFormats) => start({ sql, parameters: noParameters, resultFormats }),
+      });
+    }
     const columns = plan.columns.join(', ');
     const rows = start({
       sql: `SELECT ${columns} FROM ${RESULT_TABLE}`,
@@ -65,4 +84,26 @@ async function insertRows(
   } finally {
     await session.end();
   }
+}
+
+/** The rows that were made, with the values that the client's own session gives for the columns that are left to it. */
+async function numberedSource(
+  context: ExecutionContext,
+  { defaults }: InsertSelectPlan,
+  rows: number,
+): Promise<string> {
+  if (defaults.length === 0) return RESULT_TABLE;
+  const items = defaults.map(({ sql }) => `(${sql})::pg_catalog.text`).join(', ');
+  const values = await queryHomeRows(context, `SELECT ${items} FROM pg_catalog.generate_series(1, ${rows})`, 0);
+  const columns = defaults.map(({ name, typeName }, index) => {
+    const list = values.map((row) => quoteElement(row[index] ?? null)).join(',');
+    const array = `${quoteLiteral(`{${list}}`)}::pg_catalog.text[]`;
+    return `(${array})[pg_catalog.row_number() OVER ()]::${typeName} AS ${quoteIdentifier(name)}`;
+  });
+  return `(SELECT *, ${columns.join(', ')} FROM ${RESULT_TABLE}) AS numbered`;
+}
+
+/** An element of an array's text. */
+function quoteElement(value: Buffer | null): string {
+  return value === null ? 'NULL' : `"${value.toString('utf8').replaceAll(/["\\]/g, '\\$&')}"`;
 }

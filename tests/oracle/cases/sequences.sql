@@ -199,6 +199,11 @@ SELECT lastval();
 SELECT count(*), max(k) FROM u WHERE k < 1000;
 ROLLBACK;
 INSERT INTO u (v) VALUES ('next') RETURNING k;
+INSERT INTO u (id) SELECT id FROM t WHERE id < 5 ORDER BY id RETURNING k, id;
+SELECT currval('u_k_seq');
+INSERT INTO u (id) SELECT id FROM t WHERE id < 3 ORDER BY id ON CONFLICT (k) DO NOTHING;
+INSERT INTO u (id) VALUES (70) RETURNING k, currval('u_k_seq'), lastval();
+INSERT INTO u (id, v) SELECT 71, currval('u_k_seq') RETURNING k, v;
 -- refused
 UPDATE t SET n = nextval('s') WHERE id = 5 RETURNING n;
 -- refused
@@ -213,9 +218,7 @@ UPDATE u SET id = DEFAULT WHERE k < 3;
 INSERT INTO t (id, n) VALUES (5, 1) ON CONFLICT (id) DO UPDATE SET n = nextval('s') + 1000 RETURNING n - 1000 - currval('s');
 INSERT INTO t (id, n) VALUES (nextval('s') + 1000, nextval('s')), (nextval('s') + 1000, nextval('s')) RETURNING n - id;
 WITH n AS (SELECT nextval('s') AS x) SELECT count(*) FROM n, t;
--- refused
 WITH i AS (INSERT INTO u (v) VALUES ('with') RETURNING k) SELECT k = currval('u_k_seq') FROM i;
--- refused
 WITH i AS (INSERT INTO u (v) VALUES ('a'), ('b') RETURNING k) SELECT count(*) FROM i;
 SELECT nextval('nosuch') FROM t;
 SELECT nextval('t') FROM t;
@@ -264,7 +267,6 @@ INSERT INTO r (v) SELECT v || 'x' FROM r ORDER BY id;
 SELECT * FROM r ORDER BY id;
 SELECT currval('r_id_seq'), nextval('r_id_seq');
 SELECT nextval('r_id_seq'), v FROM r ORDER BY id;
--- refused
 UPDATE r SET v = nextval('r_id_seq') WHERE id = 1;
 SELECT * FROM r ORDER BY id;
 
