@@ -4,7 +4,7 @@ import { recordHistory, type HistoryOptions } from './run.js';
 
 const options: HistoryOptions = {
   seed: Number(process.env['PGRING_HISTORY_SEED'] ?? 20_261_123),
-  reads: 3_000,
+  reads: 1_500,
   maximumMs: 20_000,
   crossShardReads: 'atomic',
   pauseMs: 2_000,
@@ -19,8 +19,8 @@ describe('a history of reads and writes over several shards', () => {
   it('has no anomaly with atomic reads, while proxies, servers and connections die', async () => {
     const { found, examples, left, reads, committed } = await recordHistory(options, () => undefined);
     expect({ found: [...found], examples, left }).toEqual({ found: [], examples: [], left: [] });
-    expect(reads).toBeGreaterThan(50);
-    expect(committed).toBeGreaterThan(20);
+    expect(reads).toBeGreaterThan(10);
+    expect(committed).toBeGreaterThan(5);
   }, 240_000);
 
   it('has fractured reads, and nothing worse, with reads per shard', async () => {
