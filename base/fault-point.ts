@@ -10,7 +10,7 @@
 import { writeSync } from 'node:fs';
 
 /** Places at which something is about to be, or was just, said to one participant: those can lose its connection. */
-const participantPlaces = [
+export const participantPlaces = [
   'before prepare',
   'prepare sent',
   'prepared',

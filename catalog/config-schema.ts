@@ -128,6 +128,11 @@ export const configSchema = mapping({
   limits: limits.prefault({}),
   /** A second parser compares the facts that decide a route: not at all, with a warning, or with an error. */
   cross_check: oneOf('off', 'log', 'refuse').default('off'),
+  /**
+   * The default of the setting pgring.cross_shard_reads. atomic: a statement that reads several shards never sees part of
+   * a transaction over several shards.
+   */
+  cross_shard_reads: oneOf('per_shard', 'atomic').default('per_shard'),
   log: mapping({ level: oneOf('silent', 'error', 'warn', 'info', 'debug', 'trace').default('info') }).prefault({}),
 });
 

@@ -6,6 +6,7 @@ import { readConfigDocument, type ReportProblem } from './config-document.js';
 import { ConfigError, formatPath, type ConfigProblem } from './config-error.js';
 import { makeLimits, snakeCase, limitNames, type Limits } from './config-limits.js';
 import type { ConfigDocument, SecretSource } from './config-schema.js';
+import type { CrossShardReads } from './cross-shard-reads.js';
 import { describeValue, valueAt } from './config-value.js';
 import { defaultPort, parseListenAddresses, type ListenAddress } from './listen-address.js';
 import { parseIdentifier, parseTableName } from './names.js';
@@ -69,6 +70,7 @@ export interface Config {
   readonly placement: PlacementRules;
   readonly limits: Limits;
   readonly crossCheck: CrossCheck;
+  readonly crossShardReads: CrossShardReads;
   readonly log: { readonly level: LogLevel };
 }
 
@@ -93,6 +95,7 @@ export function makeConfig(partial: PartialConfig): Config {
     placement: { shardKeys: [], tables: [], ...partial.placement },
     limits: makeLimits(partial.limits),
     crossCheck: partial.crossCheck ?? 'off',
+    crossShardReads: partial.crossShardReads ?? 'per_shard',
     log: partial.log ?? { level: 'info' },
   };
   const report: ReportProblem = (path, expected, hint) => ({
@@ -179,6 +182,7 @@ export function parseConfig(text: string, path: string, environment: NodeJS.Proc
     placement: placementRules(document.placement),
     limits: makeLimits(Object.fromEntries(limitNames.map((name) => [name, document.limits[snakeCase(name)]]))),
     crossCheck: document.cross_check,
+    crossShardReads: document.cross_shard_reads,
     log: document.log,
   };
   problems.push(...contradictions(config, report));

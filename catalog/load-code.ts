@@ -53,7 +53,7 @@ function hiddenRoutines(uses: CodeRows['uses']): readonly number[] {
 
 function buildRoutine(row: RoutineRow, uses: readonly number[], declaration: Declaration | undefined): Routine {
   const [oid, schema, name, kind, language, volatility, returnsSet, returnType, defaults, source, sqlBody] = row;
-  const [, , , , , , , , , , , settings, extension, args] = row;
+  const [, , , , , , , , , , , settings, extension, args, isTemporary] = row;
   const path = settings?.find((setting) => setting.startsWith('search_path='));
   return Object.freeze({
     oid,
@@ -80,6 +80,7 @@ function buildRoutine(row: RoutineRow, uses: readonly number[], declaration: Dec
     sqlBody: sqlBody ?? undefined,
     searchPath: path?.slice('search_path='.length),
     extension: extension ?? undefined,
+    isTemporary,
     uses,
     declaration,
   });

@@ -3,7 +3,7 @@
 import { qualifiedName, quoteLiteral, type Placement } from './schema.js';
 
 /** Raise it with every change of the objects below, and add what brings an older version up to date. */
-export const pgringSchemaVersion = 2;
+export const pgringSchemaVersion = 3;
 
 /** Any number that no other user of advisory locks takes: the ASCII codes of "pgring". */
 const advisoryLock = '123554967187047';
@@ -34,6 +34,11 @@ BEGIN
   COMMENT ON TABLE pgring.commit_log IS 'Outcome of each transaction over several shards, until all have finished it';
   -- A client's role records that its own transaction commits; only pgring's role decides that one aborts.
   GRANT INSERT (gid) ON pgring.commit_log TO PUBLIC;
+  -- Which rows a snapshot sees tells which transactions it sees: reads over several shards compare them by this.
+  ALTER TABLE pgring.commit_log
+    ADD COLUMN IF NOT EXISTS xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id();
+  CREATE INDEX IF NOT EXISTS commit_log_xid ON pgring.commit_log (xid);
+  GRANT SELECT ON pgring.commit_log TO PUBLIC;
 
   CREATE TABLE IF NOT EXISTS pgring.placement (
     relation regclass PRIMARY KEY,

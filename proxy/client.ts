@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { PgError, sqlstate } from '../base/errors.js';
 import type { Config } from '../catalog/config.js';
+import { crossShardReadsName } from '../catalog/cross-shard-reads.js';
 import {
   authenticationOk,
   encodeBackendKeyData,
@@ -181,7 +182,7 @@ export class Client {
       user,
       database,
       password: users.find((candidate) => candidate.name === user)?.password ?? this.#controlPassword(user),
-      parameters: new Map([...parameters].filter(([name]) => !ownParameters.has(name) && !name.startsWith('_pq_.'))),
+      parameters: withDefaults(parameters, this.#context.config),
     };
     this.#open(identity, reader, minor >= 2 ? LONG_KEY_BYTES : SHORT_KEY_BYTES).catch((error: unknown) => {
       this.#refuse(toClientError(error));
@@ -271,6 +272,16 @@ export class Client {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** What the servers are to know: the client's own settings come after pgring's defaults, and so win. */
+function withDefaults(
+  parameters: ReadonlyMap<string, string>,
+  { crossShardReads }: Config,
+): ReadonlyMap<string, string> {
+  const own = [...parameters].filter(([name]) => !ownParameters.has(name) && !name.startsWith('_pq_.'));
+  const options = `-c ${crossShardReadsName}=${crossShardReads} ${parameters.get('options') ?? ''}`.trimEnd();
+  return new Map([...own, ['options', options]]);
 }
 
 /** Statements are read as UTF-8; SQL_ASCII means that nobody converts, so the bytes are the servers' own UTF-8. */

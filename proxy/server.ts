@@ -15,6 +15,7 @@ import { CancelKeys } from './cancel-keys.js';
 import { Client } from './client.js';
 import { Databases } from './databases.js';
 import { Recovery } from '../router/transaction/recovery.js';
+import { makeReadingHelper } from '../router/transaction/reading-helper.js';
 import { StatementPlanner } from './statement-planner.js';
 
 export interface RunningProxy {
@@ -76,6 +77,7 @@ export async function startProxy(options: {
       databases,
       planner: new StatementPlanner(config, log),
       resolver: recovery,
+      readingHelper: makeReadingHelper(databases, () => topology, recovery, log),
       log,
       preparedStatements: limits.preparedStatements,
       combineBytes: limits.combineBytes,

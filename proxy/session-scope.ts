@@ -7,8 +7,7 @@ import { noDatabaseCode } from '../catalog/code.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
 import { loadSnapshot } from '../catalog/load.js';
-import { searchPathSql } from '../catalog/search-path.js';
-import { makeOidMap, readOidList, type OidList, type OidMap } from '../catalog/oid-map.js';
+import type { OidMap } from '../catalog/oid-map.js';
 import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { readNoticeResponse } from '../wire/backend.js';
 import { encodeParameterStatus } from '../wire/encode-backend.js';
@@ -19,6 +18,7 @@ import type { ClientOutput } from '../router/backend/output.js';
 import type { BackendPool } from '../router/backend/pool.js';
 import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
+import { AtomicSnapshots, type ReadingHelper } from '../router/transaction/atomic-snapshots.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
@@ -27,9 +27,11 @@ import type { SessionView } from '../planner/plan/session-plan.js';
 import type { Databases } from './databases.js';
 import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
+import { SessionSettingsView } from './session-settings.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
 import { TemporaryRelations } from './temporary-relations.js';
 import { inferShape } from './statement-shape.js';
+import { readTransactionOids } from './transaction-oids.js';
 
 /** What all sessions of a proxy share. */
 export interface ProxyParts {
@@ -37,6 +39,7 @@ export interface ProxyParts {
   readonly databases: Databases;
   readonly planner: StatementPlanner;
   readonly resolver: TransactionResolver;
+  readonly readingHelper: ReadingHelper;
   readonly log: Logger;
   readonly preparedStatements: number;
   readonly combineBytes: number;
@@ -76,13 +79,12 @@ export class SessionScope implements ExecutionContext {
   nextFrame: () => Promise<Buffer> = async () => await Promise.reject(new Error('the session does not run yet'));
   readonly #parts: ProxyParts;
   readonly #temporary = new TemporaryRelations();
+  readonly #settings: SessionSettingsView;
   #catalog: CatalogSnapshot = noCatalog;
   /** The catalog before DDL of the transaction in progress; undefined when there was none. */
   #catalogBefore: CatalogSnapshot | undefined;
   /** Oids by shard, as DDL of the transaction in progress made them; undefined when there was none. */
   #transactionOids: ReadonlyMap<ShardId, OidMap | undefined> | undefined;
-  #searchPath: readonly string[] = ['public'];
-  #searchPathChanged = false;
   #keyed:
     | {
         readonly catalog: CatalogSnapshot;
@@ -120,11 +122,16 @@ export class SessionScope implements ExecutionContext {
         },
       },
     });
-    this.transaction = new SessionTransaction(
-      this.backends,
-      identity.database,
-      parts.resolver,
-      () => this.#temporary.inUse,
+    this.transaction = new SessionTransaction(this.backends, {
+      database: identity.database,
+      resolver: parts.resolver,
+      holdsTemporary: () => this.#temporary.inUse,
+      isAtomic: () => this.#settings.crossShardReads === 'atomic',
+      snapshots: new AtomicSnapshots(identity.database, parts.readingHelper),
+    });
+    this.#settings = new SessionSettingsView(
+      this.transaction,
+      () => this.transaction.shards[0] ?? [...this.backends.open][0]?.[0] ?? this.topology.home,
     );
     this.portals = new ClientPortals();
     this.transaction.onCommit = async () => {
@@ -158,18 +165,18 @@ export class SessionScope implements ExecutionContext {
     this.#takeNewestCatalog();
     const known = this.#keyed;
     const { catalog, isDump } = this;
-    if (known?.catalog === catalog && known.searchPath === this.#searchPath && known.isDump === isDump) {
+    if (known?.catalog === catalog && known.searchPath === this.searchPath && known.isDump === isDump) {
       return known.key;
     }
-    this.#keyed = { catalog, searchPath: this.#searchPath, isDump, key: contextKey(this) };
+    this.#keyed = { catalog, searchPath: this.searchPath, isDump, key: contextKey(this) };
     return this.#keyed.key;
   }
 
   get searchPath(): readonly string[] {
-    return this.#searchPath;
+    return this.#settings.searchPath;
   }
 
-  /** The client says that it is pg_dump: pgring's own schema is no part of a dump (planner/own-schema.ts). */
+  /** The client says that it is pg_dump: pgring's own schema is no part of a dump (planner/session/own-schema.ts). */
   get isDump(): boolean {
     return this.parameters.get('application_name') === 'pg_dump';
   }
@@ -270,7 +277,7 @@ export class SessionScope implements ExecutionContext {
       );
       this.#catalogBefore ??= this.#catalog;
       this.#catalog = changed;
-      this.#transactionOids = await this.#readOids();
+      this.#transactionOids = await readTransactionOids(this.transaction, this.topology.home);
       return;
     }
     this.#catalogBefore = undefined;
@@ -294,10 +301,7 @@ export class SessionScope implements ExecutionContext {
     // Without its connection there is nothing left, which the next statement hears.
     const home = this.backends.peek(this.topology.home);
     if (this.#temporary.changedInTransaction && home !== undefined) await this.noteTemporaryChange();
-    if (this.#searchPathChanged) {
-      this.#searchPathChanged = this.transaction.isOpen;
-      await this.#readSearchPath();
-    }
+    await this.#settings.noteTransactionEnd();
   }
 
   deallocate(name: string | undefined): void {
@@ -317,9 +321,7 @@ export class SessionScope implements ExecutionContext {
   }
 
   async noteSettingChange(name: string | undefined): Promise<void> {
-    if (name !== undefined && name !== 'search_path' && name !== 'role') return;
-    this.#searchPathChanged = this.transaction.isOpen;
-    await this.#readSearchPath();
+    await this.#settings.noteChange(name);
   }
 
   /** Since the last look, a statement has read copy messages from the client. */
@@ -348,7 +350,7 @@ export class SessionScope implements ExecutionContext {
         const connection = await this.backends.connect(shard);
         for (const [name, value] of connection.parameters) this.parameters.set(name, value);
         this.#catalog = await this.#parts.databases.catalog(this.database);
-        await this.#readSearchPath();
+        await this.#settings.read();
         return;
       } catch (error) {
         failure ??= error;
@@ -373,27 +375,5 @@ export class SessionScope implements ExecutionContext {
     if (this.parameters.get(name) === value) return;
     this.parameters.set(name, value);
     this.onParameterChange(encodeParameterStatus(name, value));
-  }
-
-  /** What the shards of the transaction in progress see of each other's oids. */
-  async #readOids(): Promise<ReadonlyMap<ShardId, OidMap | undefined>> {
-    const { transaction, topology } = this;
-    const read = async (shard: ShardId): Promise<OidList> => {
-      const connection = await transaction.enter(shard, false);
-      return await readOidList(async (sql) => await queryRows(connection, sql));
-    };
-    const others = transaction.shards.filter((shard) => shard !== topology.home);
-    const [home, ...lists] = await Promise.all([topology.home, ...others].map(read));
-    assert(home !== undefined, 'the home shard is among those read');
-    const maps = lists.map((list) => makeOidMap(home, list));
-    return new Map(others.map((shard, index) => [shard, maps[index]]));
-  }
-
-  async #readSearchPath(): Promise<void> {
-    const { transaction, backends } = this;
-    const shard = transaction.shards[0] ?? [...backends.open][0]?.[0] ?? this.topology.home;
-    const connection = await transaction.enter(shard, false);
-    const rows = await queryRows(connection, searchPathSql);
-    this.#searchPath = rows.map((row) => row['name'] ?? '');
   }
 }

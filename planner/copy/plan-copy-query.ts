@@ -4,6 +4,7 @@ import type { CopyStmt, Node } from 'libpg-query';
 
 import { refuse } from '../../base/errors.js';
 import type { Binder } from '../bind/bind.js';
+import { COPIED_ROWS } from './copied-query.js';
 import { planInsert } from '../write/plan-insert.js';
 import { planModify } from '../write/plan-modify.js';
 import { planSelect } from '../select/plan-select.js';
@@ -47,7 +48,7 @@ export function planCopyQuery(
     inner: { ...inner, sql: inner.sql === 'client' ? pieces : inner.sql },
     format,
     forceQuote: forcedQuotes(copy),
-    empty: ['COPY (SELECT * FROM (', ...pieces, '\n) AS pgring WHERE false', ...text.pieces(close, text.end)],
+    empty: [COPIED_ROWS, ...pieces, '\n) AS pgring WHERE false', ...text.pieces(close, text.end)],
   };
 }
 

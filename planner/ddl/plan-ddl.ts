@@ -13,6 +13,7 @@ import { planCreateTableAs } from './plan-create-as.js';
 import { planMaterializedView, planRefresh } from './materialized-view.js';
 import type { Plan, PlacementChange } from '../plan/plan.js';
 import { isTemporaryRule, planTemporary, temporaryDdl } from '../session/plan-temporary.js';
+import { namesTemporaries, planTemporaryRoutine } from '../session/temporary-routines.js';
 import type { StatementText } from '../tree/text.js';
 import { stringValue } from '../tree/tree.js';
 
@@ -30,7 +31,7 @@ function everywhere({
   changesCatalog = true,
   releases = [],
   notices = [],
-}: DdlOptions = {}): Plan {
+}: DdlOptions = {}): Extract<Plan, { readonly kind: 'ddl' }> {
   const plan = { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices } as const;
   return { ...plan, changesCatalog, ...(releases.length === 0 ? {} : { releases }) };
 }
@@ -135,6 +136,8 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('CreateCastStmt' in node) checkCast(node.CreateCastStmt, context, text);
   if ('RuleStmt' in node) checkRule(node.RuleStmt, context, text);
   if ('CreateStmt' in node) checkTemporaryTable(node.CreateStmt, context, text);
+  const routine = planTemporaryRoutine(node, context, text);
+  if (routine !== undefined) return routine;
   const temporary = 'CreateTableAsStmt' in node ? undefined : planTemporary(node, context, text);
   if (temporary !== undefined) return temporary;
   if ('CreateStmt' in node) return planCreateTable(node.CreateStmt, context, text);
@@ -160,6 +163,7 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('ViewStmt' in node) return everywhere();
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
     return everywhere({ transactional: false, releases: releasedDatabases(node) });
+  if ('CreateFunctionStmt' in node && namesTemporaries(context)) return { ...everywhere(), unchecked: true };
   return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
 }
 

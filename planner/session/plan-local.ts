@@ -2,7 +2,8 @@
 
 import type { Node, TransactionStmt, VariableSetStmt } from 'libpg-query';
 
-import { refuse } from '../../base/errors.js';
+import { PgError, refuse, sqlstate } from '../../base/errors.js';
+import { crossShardReadsName, readCrossShardReads } from '../../catalog/cross-shard-reads.js';
 import type { LocalCommand } from '../plan/command-plan.js';
 import type { Access, Plan } from '../plan/plan.js';
 import { temporaryDdl } from './plan-temporary.js';
@@ -71,12 +72,26 @@ function planTransaction(statement: TransactionStmt): Plan {
 function setCommand(statement: VariableSetStmt): LocalCommand {
   const isReset = statement.kind === 'VAR_RESET' || statement.kind === 'VAR_RESET_ALL';
   const name = statement.name?.toLowerCase();
+  checkOwnSetting(name, (statement.args ?? []).map(constantText));
   if (name === 'session characteristics') return { kind: 'set', tag: 'SET', scope: 'session', name };
   const isTransaction = statement.is_local === true || name === 'transaction' || name === 'transaction snapshot';
   if (name === 'transaction snapshot') {
     throw refuse('SET TRANSACTION SNAPSHOT', 'A snapshot belongs to one server: leave it out.');
   }
   return { kind: 'set', tag: isReset ? 'RESET' : 'SET', scope: isTransaction ? 'transaction' : 'session', name };
+}
+
+function constantText(node: Node): string | undefined {
+  return 'A_Const' in node ? node.A_Const.sval?.sval : undefined;
+}
+
+/** The servers would take any name and value after the prefix. */
+export function checkOwnSetting(name: string | undefined, values: readonly (string | undefined)[]): void {
+  if (name?.startsWith('pgring.') !== true) return;
+  if (name !== crossShardReadsName) {
+    throw new PgError(sqlstate.undefinedObject, `unrecognized configuration parameter "${name}"`);
+  }
+  for (const value of values) readCrossShardReads(value ?? '');
 }
 
 function refusedSession(node: Node): Plan | undefined {

@@ -9,6 +9,7 @@ import type { Binder } from '../bind/bind.js';
 import { literalArgument, loneCall } from '../bind/lone-call.js';
 import type { Plan } from '../plan/plan.js';
 import { functionName, rangeVarName, someNode } from '../tree/tree.js';
+import { checkOwnSetting } from './plan-local.js';
 
 export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefined {
   const lone = loneCall(select);
@@ -20,6 +21,7 @@ export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefi
   if (value === undefined || isLocal === undefined || (setting === undefined) !== (lone === undefined))
     return undefined;
   binder.text.dependsOnLiterals = true;
+  if (setting !== undefined) checkOwnSetting(setting.toLowerCase(), [value]);
   const scope = isLocal === 'true' || isLocal === 't' || isLocal === 'on' ? 'transaction' : 'session';
   return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting?.toLowerCase() } };
 }

@@ -7,6 +7,7 @@ import { present } from '../../base/assert.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
 import type { Broadcast, Plan, ScatterPlan, Shipment, SqlPiece } from '../../planner/plan/plan.js';
 import type { RowRun } from '../merge/stream.js';
+import { beginReadingOnly } from '../transaction/transaction-state.js';
 import { arrayRelation, encodeArrays, fitsArrays } from './array-parameters.js';
 import { ARRAY_ROWS, holdFew } from './combine-session.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
@@ -84,7 +85,7 @@ async function tryBroadcast(
   if (!(await accepted(context, typed, plan, broadcast))) return undefined;
   // The small relation and the rest are read one after the other.
   const ownTransaction = !transaction.isOpen;
-  if (ownTransaction) transaction.begin('implicit', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  if (ownTransaction) transaction.begin('implicit', beginReadingOnly);
   const leave = async (how: 'commit' | 'rollback'): Promise<void> => {
     if (ownTransaction && transaction.isOpen) await transaction[how]();
   };

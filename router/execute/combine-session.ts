@@ -5,10 +5,12 @@
  * shipped is read on the transaction's own connections, so it sees its own writes.
  */
 
+import { queryAlone } from '../../planner/copy/copied-query.js';
 import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { BackendConnection } from '../backend/connection.js';
 import type { RowRun, RowStream } from '../merge/stream.js';
+import { beginReadingOnly } from '../transaction/transaction-state.js';
 import { arrayRelation, encodeArrays, fitsArrays } from './array-parameters.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import { expandFormats } from './describe.js';
@@ -73,7 +75,8 @@ export async function openCombineSession(
   const { transaction } = context;
   // What the transaction has changed, only its own connection knows; and so it is with temporary tables and views.
   const isOwn = transaction.isOpen || transaction.holdsTemporary || statement.expanded !== undefined;
-  const known = isOwn || !hasTypes(statement) ? await context.inferShape(statement) : undefined;
+  const shown = plan.takesParameters === false ? { ...statement, sql: queryAlone(statement.sql) } : statement;
+  const known = isOwn || !hasTypes(statement) ? await context.inferShape(shown) : undefined;
   const parameters =
     known === undefined ? statement.parameters : { ...statement.parameters, types: known.parameterTypes };
   const ownTransaction = openSnapshot(context, plan);
@@ -86,7 +89,7 @@ export async function openCombineSession(
     shipping = await Shipping.start(context, chosen, statement, values, parameters);
     finisher = await Finisher.open(context);
     if (needsTransaction) await finisher.begin();
-    const shape = known ?? (await context.inferShape(statement, finisher.connection));
+    const shape = known ?? (await context.inferShape(shown, finisher.connection));
     if (definition !== undefined) await finisher.createTable(RESULT_NAME, { definition, primaryKey: [] });
     const receiver = new Receiver(finisher, plan, values, parameters, !needsTransaction);
     await receiver.receive(shipping.relations);
@@ -129,9 +132,10 @@ function hasTypes({ parameters: { types, values } }: BoundStatement): boolean {
  * was opened here.
  */
 function openSnapshot(context: ExecutionContext, plan: CombinedStatement): boolean {
+  const { transaction } = context;
   const several = plan.shipments.filter((shipment) => shipment.always).length > 1;
-  if (!several || context.transaction.isOpen) return false;
-  context.transaction.begin('implicit', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  if (transaction.isOpen || !(several || transaction.needsReading)) return false;
+  transaction.begin('implicit', beginReadingOnly);
   return true;
 }
 

@@ -5,11 +5,16 @@ import { PgError, sqlstate, withoutPosition } from '../../base/errors.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { ComputedExpression, ValueSource } from '../../planner/plan/plan.js';
+import { readArray } from '../ring/array-elements.js';
 import type { UndecidedSource } from '../ring/locate.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { queryHomeRow } from './query-row.js';
 import { measureOthers } from './sizes.js';
 import type { ComputedValue, StatementValues } from './values.js';
+
+const BINARY = 1;
+/** A select list of PostgreSQL holds 1,664 entries. */
+const CHUNK_EXPRESSIONS = 1_600;
 
 /** Evaluates a plan's computed expressions, each once, and gives them to `values`. */
 export async function computeValues(
@@ -25,18 +30,20 @@ export async function computeValues(
     else if (sizes !== undefined) texts.push(jsonText(await measureOthers(context, sizes)));
     else texts.push(fill(sql, { ...noPieces, slotText: (n) => values.slotText(n) }));
   }
-  const inner = texts.map((text, index) => `${text} AS e${index}`).join(', ');
-  const outer = texts
-    .map((_text, index) => `e${index}::text, pg_typeof(e${index})::text, pg_typeof(e${index})::oid`)
-    .join(', ');
   const parameters = {
     ...statement.parameters,
     types: statement.parameters.values.length === 0 ? [] : (await context.inferShape(statement)).parameterTypes,
   };
-  const sql = `SELECT ${outer} FROM (SELECT ${inner} OFFSET 0) AS computed`;
-  const row = await queryHomeRow(context, sql, parameters).catch((error: unknown) => {
-    throw error instanceof PgError ? withoutPosition(error) : error;
-  });
+  const chunks: string[] = [];
+  for (let from = 0; from < texts.length; from += CHUNK_EXPRESSIONS) {
+    chunks.push(typedValues(texts.slice(from, from + CHUNK_EXPRESSIONS)));
+  }
+  const arrays = await queryHomeRow(context, `SELECT ${chunks.join(', ')}`, parameters, BINARY).catch(
+    (error: unknown) => {
+      throw error instanceof PgError ? withoutPosition(error) : error;
+    },
+  );
+  const row = arrays.flatMap((array) => readArray(present(array, 'an array is not NULL'))?.elements ?? []);
   values.setComputed(
     expressions.map((expression, index): ComputedValue => {
       const [text, typeName, typeOid] = row.slice(3 * index, 3 * index + 3);
@@ -47,6 +54,15 @@ export async function computeValues(
       };
     }),
   );
+}
+
+/** A subquery for an array: the value of each expression, as text, with its type's name and oid. */
+function typedValues(texts: readonly string[]): string {
+  const inner = texts.map((text, index) => `${text} AS e${index}`).join(', ');
+  const outer = texts
+    .map((_text, index) => `e${index}::text, pg_typeof(e${index})::text, pg_typeof(e${index})::oid::text`)
+    .join(', ');
+  return `(SELECT ARRAY[${outer}] FROM (SELECT ${inner} OFFSET 0) AS computed)`;
 }
 
 function jsonText(json: string): string {

@@ -1,9 +1,10 @@
 /** COPY (query) TO STDOUT where the shards cannot just copy out their parts of the answer. */
 
 import { present } from '../../base/assert.js';
-import { type PgError, refuse, withoutPosition } from '../../base/errors.js';
+import { PgError, refuse, withoutPosition } from '../../base/errors.js';
 import { plainHeader, trailer } from '../copy/binary-format.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
+import { copiedQuery, COPIED_ROWS } from '../../planner/copy/copied-query.js';
 import type { Plan } from '../../planner/plan/plan.js';
 import { readDataRow, readErrorResponse, readRowDescription, type FieldDescription } from '../../wire/backend.js';
 import { formatTag } from '../../wire/command-tag.js';
@@ -58,11 +59,14 @@ export async function executeCopyGathered(
 ): Promise<void> {
   const values = await bindValues(context, statement, []);
   const home = await context.transaction.enter(context.topology.home, false);
-  const empty = await copyNothing(home, String(renderSql(plan.empty, statement, values)));
+  const empty = await copyNothing(home, String(renderSql(plan.empty, statement, values)), statement.sql);
   await send(context.output, empty.response);
   const isBinary = plan.format.kind === 'binary';
   const bound = { ...statement, resultFormats: [isBinary ? 1 : 0], describe: false };
-  const gathered = await openScatter(context, bound, plan.inner, wholeAnswer);
+  const gathered = await openScatter(context, bound, plan.inner, wholeAnswer).catch((error: unknown) => {
+    // What the shards check was checked before, and a position in what they are sent is none in the client's text.
+    throw error instanceof PgError ? withoutPosition(error) : error;
+  });
   const count = await withGathered(gathered, async () => {
     const columns = readRowDescription(present(gathered.description, 'a query describes its rows'));
     if (isBinary) {
@@ -76,10 +80,11 @@ export async function executeCopyGathered(
   await deliverTag(context.output, formatTag('COPY', count));
 }
 
-/** Runs a COPY without rows. Errors: what PostgreSQL has against its options. */
+/** Runs a COPY without rows. Errors: what PostgreSQL has against the query or the options, where it stands in `own`. */
 async function copyNothing(
   connection: BackendConnection,
   sql: string,
+  own: Buffer,
 ): Promise<{ readonly response: Buffer; readonly data: readonly Buffer[] }> {
   const exchange = new Exchange(connection);
   exchange.send([encodeQuery(sql)], 1);
@@ -94,8 +99,17 @@ async function copyNothing(
     if (item.type === backendType.errorResponse) failure ??= readErrorResponse(item.frame);
   }
   exchange.release();
-  if (failure !== undefined) throw withoutPosition(failure);
+  if (failure !== undefined) throw inOwn(failure, own);
   return { response: present(response, 'CopyOutResponse'), data };
+}
+
+/** The error of a COPY whose query is wrapped in another, with its position in the client's. */
+function inOwn(error: PgError, own: Buffer): PgError {
+  const { position, ...fields } = error.fields;
+  if (position === undefined) return error;
+  const before = Array.from(own.toString('utf8', 0, copiedQuery(own).start)).length;
+  const moved = position > COPIED_ROWS.length ? { position: position - COPIED_ROWS.length + before } : {};
+  return new PgError(error.sqlstate, error.message, { ...fields, ...moved });
 }
 
 /** Values in binary that hold oids of one shard mean something else to a client, who knows the home shard's. */

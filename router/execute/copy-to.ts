@@ -13,6 +13,7 @@ import { encodeQuery } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { readCopyData } from '../../wire/frontend.js';
 import { Exchange } from '../backend/exchange.js';
+import { beginReading } from '../transaction/transaction-state.js';
 import { send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
 import { inTransaction } from './in-transaction.js';
@@ -38,7 +39,10 @@ export async function executeCopyTo(
     return;
   }
   const copyAll = async (): Promise<number> => await copyFromShards(context, plan, shards, sql);
-  const rows = writes ? await inTransaction(context, copyAll) : await copyAll();
+  const rows =
+    writes || context.transaction.needsReading
+      ? await inTransaction(context, copyAll, writes ? undefined : { begin: beginReading, shards })
+      : await copyAll();
   await deliverTag(context.output, formatTag('COPY', rows));
 }
 
@@ -51,6 +55,12 @@ async function copyFromShards(
 ): Promise<number> {
   const writes = plan.access === 'write';
   const connections = await Promise.all(shards.map(async (shard) => await context.transaction.enter(shard, writes)));
+  if (!writes && context.transaction.bindsTogether) {
+    throw refuse(
+      "COPY TO over several shards in a READ COMMITTED transaction with pgring.cross_shard_reads = 'atomic'",
+      'BEGIN ISOLATION LEVEL REPEATABLE READ, or run it outside of a transaction block.',
+    );
+  }
   const isBinary = plan.format.kind === 'binary';
   if (isBinary && plan.holdsOids && connections.some((connection) => connection.oidMap() !== undefined)) {
     throw refuse('COPY TO in binary of values that may hold oids, over several shards', 'Use the text or CSV format.');

@@ -29,12 +29,12 @@ export async function executeDdl(context: ExecutionContext, statement: BoundStat
     (plan.transactional && plan.where === 'everywhere') || context.transaction.isOpen
       ? await inTransaction(context, async () =>
           plan.gathers === undefined
-            ? await runEverywhere(context, sql, plan.changes, home, others)
+            ? await runEverywhere(context, sql, plan, home, others)
             : await fillAtHome(context, statement, { sql, ...plan.gathers, home, others }),
         )
       : await runOneByOne(context, sql, home, others);
   if (plan.where === 'home') await context.noteTemporaryChange();
-  else if (plan.changesCatalog) await context.noteCatalogChange();
+  if (plan.where === 'everywhere' ? plan.changesCatalog : plan.isShared === true) await context.noteCatalogChange();
   for (const notice of plan.notices) {
     await send(context.output, encodeNoticeResponse({ severity: 'NOTICE', sqlstate: '00000', ...notice }));
   }
@@ -44,13 +44,14 @@ export async function executeDdl(context: ExecutionContext, statement: BoundStat
 async function runEverywhere(
   context: ExecutionContext,
   sql: string | Buffer,
-  changes: readonly PlacementChange[],
+  { changes, unchecked }: DdlPlan,
   home: ShardId,
   others: readonly ShardId[],
 ): Promise<string> {
   const run = async (shard: ShardId): Promise<string> => {
     const connection = await context.transaction.enter(shard, true);
-    const tag = await runForTag(context, connection, sql, shard === home);
+    const sent = unchecked === true && shard !== home ? withoutCheck(sql) : sql;
+    const tag = await runForTag(context, connection, sent, shard === home);
     for (const change of changes) await runCommand(connection, placementSql(change));
     return tag;
   };
@@ -82,6 +83,15 @@ async function fillAtHome(context: ExecutionContext, statement: BoundStatement, 
     );
   }
   return tag;
+}
+
+/** As it is, but for check_function_bodies, which the transaction has again behind it. */
+function withoutCheck(sql: string | Buffer): string {
+  return (
+    "SELECT set_config('pgring.checks', current_setting('check_function_bodies'), true); " +
+    `SET LOCAL check_function_bodies = off; ${String(sql)}\n; ` +
+    "SELECT set_config('check_function_bodies', current_setting('pgring.checks'), true)"
+  );
 }
 
 /** What cannot run in a transaction block: one shard after the other, and an error tells how far it came. */

@@ -17,12 +17,13 @@ import { limitRows } from '../merge/limit.js';
 import { lockInOrder, lockInSequence } from '../merge/locked-rows.js';
 import { merge } from '../merge/merge.js';
 import type { RowsOfMany, RowStream } from '../merge/stream.js';
+import { nextReadingPortal, openReading } from './atomic-reading.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import type { ExecutionReport } from './execution-report.js';
 import { describeInFormats, expandFormats } from './describe.js';
 import type { StatementValues } from './values.js';
 import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
-import { ShardRows, type RowDemand, type ShardQuery } from './shard-rows.js';
+import { bindFrames, ShardRows, type RowDemand, type ShardQuery } from './shard-rows.js';
 
 /** An answer that is being gathered. Whoever holds it must close or abort it. */
 export interface Gathered {
@@ -78,8 +79,10 @@ export async function openScatter(
     return await openLimitedLocks(context, statement, plan, demand.batchRows === 0);
   }
   const { shards, query, limit, offset, described } = await bindScatter(context, statement, plan);
-  const parts = await startShards(context, shards, plan.locks, query, demand);
+  const reading = openReading(context, plan.locks ? [] : shards);
+  let parts: readonly ShardRows[] = [];
   try {
+    parts = await startShards(context, shards, plan.locks, query, demand);
     await Promise.all(parts.map(async (part) => await part.describe()));
     const gathered = combine(plan, parts, statement, demand.batchRows === 0);
     return {
@@ -89,14 +92,17 @@ export async function openScatter(
       tag: (rows) => tagOf(parts, rows),
       close: async () => {
         await Promise.all(parts.map(async (part) => await part.close()));
+        await reading.leave('commit');
       },
       abort: async () => {
         await abortAll(parts);
+        await reading.leave('rollback');
       },
       forget: async () => await Promise.resolve(),
     };
   } catch (error) {
     await abortAll(parts);
+    await reading.leave('rollback');
     throw error;
   }
 }
@@ -205,15 +211,33 @@ export async function startShards(
   query: Parameters<typeof ShardRows.send>[1],
   demand: RowDemand,
 ): Promise<readonly ShardRows[]> {
-  const connections = await Promise.all(shards.map(async (shard) => await context.transaction.enter(shard, wrote)));
-  return connections.map((connection) =>
-    ShardRows.send(connection, query, {
-      ...demand,
-      onNotice: (frame) => {
-        context.onNotice(frame);
-      },
+  const { transaction } = context;
+  const readers = await Promise.all(
+    shards.map(async (shard) => ({ shard, connection: await transaction.enter(shard, wrote) })),
+  );
+  const onNotice = (frame: Buffer): void => {
+    context.onNotice(frame);
+  };
+  if (wrote || shards.length < 2 || !transaction.bindsTogether) {
+    return readers.map(({ connection }) => ShardRows.send(connection, query, { ...demand, onNotice }));
+  }
+  const own = demand.portal === '' ? { portal: nextReadingPortal(), closesPortal: true } : {};
+  const bound: RowDemand = { ...demand, ...own };
+  const descriptions = await transaction.bindTogether(
+    readers.map(({ shard, connection }) => {
+      const binding = bindFrames(connection, query, bound.portal);
+      return { shard, connection, binding, portals: [bound.portal], onNotice };
     }),
   );
+  return readers.map(({ connection }, index) => {
+    const rows = ShardRows.ofPortal(connection, bound, descriptions[index]?.find(isRowDescription));
+    if (demand.bindOnly !== true) rows.start(onNotice);
+    return rows;
+  });
+}
+
+function isRowDescription(frame: Buffer): boolean {
+  return frame[0] === backendType.rowDescription;
 }
 
 /** The description of several shards' rows: the home shard's own when it is among them. */

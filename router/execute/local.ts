@@ -107,7 +107,7 @@ async function executeSet(
   const { transaction, backends } = context;
   const sql = statement.sql.toString('utf8');
   const shards = transaction.shards.length === 0 ? [context.topology.home] : transaction.shards;
-  const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false)));
+  const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false, false)));
   const [first, ...others] = connections;
   if (first === undefined) return;
   const exchange = new Exchange(first);

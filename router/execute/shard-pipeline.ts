@@ -3,16 +3,25 @@
  * that order; what nobody has pulled yet waits on the server once the connection's own queue is full.
  */
 
-import { assert } from '../../base/assert.js';
+import { assert, present } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 import { readErrorResponse, readRowDescription } from '../../wire/backend.js';
-import { encodeBind, encodeDescribe, encodeExecute, encodeParse, syncFrame } from '../../wire/encode-frontend.js';
+import {
+  encodeBind,
+  encodeClose,
+  encodeDescribe,
+  encodeExecute,
+  encodeParse,
+  syncFrame,
+} from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { Exchange } from '../backend/exchange.js';
+import type { BackendConnection } from '../backend/connection.js';
 import type { RowRun } from '../backend/row-run.js';
 import { typesForShard } from '../backend/shard-oids.js';
 import type { RowStream } from '../merge/stream.js';
 import type { ImmediateEntry } from '../transaction/session-transaction.js';
+import { nextReadingPortal } from './atomic-reading.js';
 import type { ShardShipment } from './execution-report.js';
 import type { ShardQuery } from './shard-rows.js';
 
@@ -31,20 +40,22 @@ export class ShardPipeline {
   /** The read that is under way, or the last one. */
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(entry: ImmediateEntry, queries: readonly PipelinedQuery[], onNotice: (frame: Buffer) => void) {
+  /** `portals`: those that bindPortals has bound for the queries. */
+  constructor(
+    entry: ImmediateEntry,
+    queries: readonly PipelinedQuery[],
+    onNotice: (frame: Buffer) => void,
+    portals?: readonly string[],
+  ) {
     const { connection, begin } = entry;
     this.#exchange = new Exchange(connection);
     this.#exchange.onNotice = onNotice;
     this.#beginning = begin !== undefined;
     this.streams = queries.map((query) => new PipelinedRows(async () => await this.#read(query)));
     connection.prepared.delete('');
-    const oids = connection.oidMap();
-    const messages = queries.flatMap(({ sql, parameters, resultFormats, types }) => [
-      encodeParse('', sql, typesForShard(parameters.types, oids)),
-      encodeBind({ parameterFormats: parameters.formats, parameters: parameters.values, resultFormats }),
-      ...(types === undefined ? [] : [encodeDescribe('portal', '')]),
-      encodeExecute('', 0),
-    ]);
+    const messages =
+      portals?.flatMap((portal) => [encodeExecute(portal, 0), encodeClose('portal', portal)]) ??
+      queries.flatMap((query) => [...bindMessages(connection, query, ''), encodeExecute('', 0)]);
     if (begin === undefined) this.#exchange.send([...messages, syncFrame], 1);
     else this.#exchange.send([begin, ...messages, syncFrame], 2);
   }
@@ -88,6 +99,36 @@ export class ShardPipeline {
       else if (item.type === backendType.commandComplete) return undefined;
       else if (item.type === backendType.rowDescription) checkTypes(item.frame, types);
     }
+  }
+}
+
+function bindMessages(
+  connection: BackendConnection,
+  { sql, parameters, resultFormats, types }: PipelinedQuery,
+  portal: string,
+): readonly Buffer[] {
+  return [
+    encodeParse('', sql, typesForShard(parameters.types, connection.oidMap())),
+    encodeBind({ portal, parameterFormats: parameters.formats, parameters: parameters.values, resultFormats }),
+    ...(types === undefined ? [] : [encodeDescribe('portal', portal)]),
+  ];
+}
+
+/** What binds the queries to portals, to be executed by a ShardPipeline later. */
+export function bindPortals(
+  connection: BackendConnection,
+  queries: readonly PipelinedQuery[],
+): { readonly binding: readonly Buffer[]; readonly portals: readonly string[] } {
+  const portals = queries.map(() => nextReadingPortal());
+  const binding = queries.flatMap((query, index) => bindMessages(connection, query, portals[index] ?? ''));
+  return { binding, portals };
+}
+
+/** Checks what the portals of bindPortals were described as. */
+export function checkDescriptions(queries: readonly PipelinedQuery[], descriptions: readonly Buffer[]): void {
+  const described = queries.filter(({ types }) => types !== undefined);
+  for (const [index, { types }] of described.entries()) {
+    checkTypes(present(descriptions[index], 'a query is described'), types);
   }
 }
 

@@ -10,7 +10,7 @@ import type { RowRun, RowStream } from '../merge/stream.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import type { ExecutionReport, ShipmentReport } from './execution-report.js';
 import { renderSql, routeStatement } from './route.js';
-import { ShardPipeline, type PipelinedQuery } from './shard-pipeline.js';
+import { bindPortals, checkDescriptions, ShardPipeline, type PipelinedQuery } from './shard-pipeline.js';
 import type { StatementValues } from './values.js';
 
 const TEXT = 0;
@@ -71,26 +71,31 @@ export class Shipping {
       return { index, shipment, route, binary, query, counts };
     });
     const streams = new Map(parts.map((part) => [part, [] as RowStream[]]));
+    const wanted = shards.map((shard) => {
+      const own = parts.filter(({ route }) => route.includes(shard));
+      const queries = own.map(({ query, counts, shipment }): PipelinedQuery => ({
+        ...query,
+        types: shipment.relation === undefined ? shipment.types.map(({ baseTypeOid }) => baseTypeOid) : undefined,
+        counts: present(
+          counts.find((count) => count.shard === shard),
+          'every shard of the route is counted',
+        ),
+      }));
+      return { shard, own, queries };
+    });
+    const bound = await bindAll(context, wanted);
     const pipelines: ShardPipeline[] = [];
     try {
       for (const outcome of await Promise.allSettled(
-        shards.map(async (shard) => {
-          const own = parts.filter(({ route }) => route.includes(shard));
-          const queries = own.map(({ query, counts, shipment }): PipelinedQuery => ({
-            ...query,
-            types: shipment.relation === undefined ? shipment.types.map(({ baseTypeOid }) => baseTypeOid) : undefined,
-            counts: present(
-              counts.find((count) => count.shard === shard),
-              'every shard of the route is counted',
-            ),
-          }));
+        wanted.map(async ({ shard, own, queries }, index) => {
           const entry = context.transaction.enterNow(shard, false) ?? {
             connection: await context.transaction.enter(shard, false),
             begin: undefined,
           };
-          const pipeline = new ShardPipeline(entry, queries, (frame) => {
+          const onNotice = (frame: Buffer): void => {
             context.onNotice(frame);
-          });
+          };
+          const pipeline = new ShardPipeline(entry, queries, onNotice, bound[index]);
           pipelines.push(pipeline);
           for (const [place, part] of own.entries()) {
             streams.get(part)?.push(present(pipeline.streams[place], 'every query has a stream'));
@@ -122,6 +127,30 @@ export class Shipping {
   async abort(): Promise<void> {
     await Promise.all(this.#pipelines.map(async (pipeline) => await pipeline.abort()));
   }
+}
+
+/**
+ * Where each statement of the transaction has its own snapshots: makes those of this one agree, and gives the portals
+ * that were bound on each shard. Else empty.
+ */
+async function bindAll(
+  context: ExecutionContext,
+  wanted: readonly { readonly shard: ShardId; readonly queries: readonly PipelinedQuery[] }[],
+): Promise<readonly (readonly string[])[]> {
+  const { transaction } = context;
+  if (wanted.length < 2 || !transaction.isOpen) return [];
+  const connections = await Promise.all(wanted.map(async ({ shard }) => await transaction.enter(shard, false)));
+  if (!transaction.bindsTogether) return [];
+  const onNotice = (frame: Buffer): void => {
+    context.onNotice(frame);
+  };
+  const readers = wanted.map(({ shard, queries }, index) => {
+    const connection = present(connections[index], 'a connection for each shard');
+    return { shard, connection, ...bindPortals(connection, queries), onNotice };
+  });
+  const descriptions = await transaction.bindTogether(readers);
+  for (const [index, { queries }] of wanted.entries()) checkDescriptions(queries, descriptions[index] ?? []);
+  return readers.map(({ portals }) => portals);
 }
 
 /**

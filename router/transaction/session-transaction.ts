@@ -9,37 +9,27 @@ import { quoteIdentifier } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { TransactionStatus } from '../../wire/backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
-import { runCommand } from '../backend/command.js';
+import { queryRows, runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
+import type { AtomicSnapshots, BindingReader, Reader } from './atomic-snapshots.js';
 import type { SessionBackends } from './session-backends.js';
 import type { SettingChange } from './settings.js';
 import {
-  commitEverywhere,
-  rollbackEverywhere,
-  type Participant,
-  type TransactionResolver,
-} from './two-phase-commit.js';
+  beginReading,
+  beginReadingOnly,
+  idle,
+  joinedLate,
+  lostParticipant,
+  openingOf,
+  setTooLate,
+  type LogEntry,
+  type OpenTransaction,
+  type TransactionOrigin,
+  type TransactionState,
+} from './transaction-state.js';
+import { commitEverywhere, rollbackEverywhere, type TransactionResolver } from './two-phase-commit.js';
 
-/** `explicit`: the client said BEGIN. `implicit`: pgring needs one for a statement, a pipeline or several statements. */
-type TransactionOrigin = 'explicit' | 'implicit';
-
-type LogEntry =
-  | { readonly kind: 'savepoint'; readonly name: string; readonly id: number }
-  | { readonly kind: 'setting'; readonly change: SettingChange; readonly local: boolean };
-
-interface OpenTransaction {
-  readonly kind: 'open';
-  readonly origin: TransactionOrigin;
-  readonly begin: string;
-  readonly participants: Map<ShardId, Participant>;
-  /** What a shard that joins later must be told, in order. */
-  readonly log: readonly LogEntry[];
-  readonly failed: boolean;
-}
-
-type State = { readonly kind: 'idle' } | OpenTransaction;
-
-const idle: State = { kind: 'idle' };
+const keepingLevels: ReadonlySet<string | null | undefined> = new Set(['repeatable read', 'serializable']);
 
 /** A connection that may be used at once; `begin` must be written before the statement, its answer swallowed. */
 export interface ImmediateEntry {
@@ -52,24 +42,34 @@ export class SessionTransaction {
   readonly #database: string;
   readonly #resolver: TransactionResolver;
   readonly #holdsTemporary: () => boolean;
-  #state: State = idle;
+  readonly #isAtomic: () => boolean;
+  readonly #snapshots: AtomicSnapshots;
+  #state: TransactionState = idle;
+  #taking: Promise<void> | undefined;
   #savepoints = 0;
   /** Savepoints that were released, with those that they became part of. */
   readonly #merged = new Map<number, number>();
   /** Called before a commit; what it throws makes it a rollback. */
   onCommit: () => Promise<void> = async () => await Promise.resolve();
 
-  /** `holdsTemporary`: the transaction may have used temporary objects, which are on the home shard. */
   constructor(
     backends: SessionBackends,
-    database: string,
-    resolver: TransactionResolver,
-    holdsTemporary: () => boolean,
+    options: {
+      readonly database: string;
+      readonly resolver: TransactionResolver;
+      /** The transaction may have used temporary objects, which are on the home shard. */
+      readonly holdsTemporary: () => boolean;
+      /** pgring.cross_shard_reads is atomic. */
+      readonly isAtomic: () => boolean;
+      readonly snapshots: AtomicSnapshots;
+    },
   ) {
     this.#backends = backends;
-    this.#holdsTemporary = holdsTemporary;
-    this.#database = database;
-    this.#resolver = resolver;
+    this.#holdsTemporary = options.holdsTemporary;
+    this.#database = options.database;
+    this.#resolver = options.resolver;
+    this.#isAtomic = options.isAtomic;
+    this.#snapshots = options.snapshots;
   }
 
   /** What ReadyForQuery tells the client. */
@@ -128,14 +128,31 @@ export class SessionTransaction {
     return this.#state.log.flatMap((entry) => (entry.kind === 'setting' ? [entry.change.sql] : []));
   }
 
-  /** Opens the transaction; no shard hears of it yet. An implicit one that is open becomes explicit. */
-  begin(origin: TransactionOrigin, sql: string): void {
+  /** No transaction is open, and a statement over several shards needs one (`beginReading`) to read them atomically. */
+  get needsReading(): boolean {
+    return this.#state.kind === 'idle' && this.#isAtomic();
+  }
+
+  /**
+   * Opens the transaction; no shard hears of it yet. An implicit one that is open becomes explicit. `readsOnly`: it is for
+   * one statement, which reads these shards.
+   */
+  begin(origin: TransactionOrigin, sql: string, readsOnly?: readonly ShardId[]): void {
     if (this.#state.kind === 'open') {
       assert(this.#state.origin === 'implicit' && origin === 'explicit', 'a transaction was begun twice');
       this.#state = { ...this.#state, origin };
       return;
     }
-    this.#state = { kind: 'open', origin, begin: sql, participants: new Map(), log: [], failed: false };
+    this.#state = {
+      kind: 'open',
+      origin,
+      begin: sql,
+      participants: new Map(),
+      log: [],
+      failed: false,
+      agreement: 'none',
+      readsOnly,
+    };
   }
 
   /** The statement failed: until ROLLBACK or ROLLBACK TO nothing else runs. */
@@ -148,21 +165,75 @@ export class SessionTransaction {
     if (connection.status === 'E') this.fail();
   }
 
-  /** The connection to use for a statement, inside the transaction if one is open. */
-  async enter(shard: ShardId, wrote: boolean): Promise<BackendConnection> {
-    const state = this.#state;
-    if (state.kind === 'idle') return await this.#backends.connect(shard);
+  /**
+   * The connection to use for a statement, inside the transaction if one is open. `hasSnapshot` is false for commands that
+   * may come before the transaction's first query.
+   */
+  async enter(shard: ShardId, wrote: boolean, hasSnapshot = true): Promise<BackendConnection> {
+    if (this.#state.kind === 'idle') return await this.#backends.connect(shard);
+    if (hasSnapshot) await this.#agree(this.#state, shard);
+    return await this.#join(this.#open(), shard, wrote);
+  }
+
+  async #join(state: OpenTransaction, shard: ShardId, wrote: boolean): Promise<BackendConnection> {
     const participant = state.participants.get(shard);
     if (participant !== undefined) {
-      if (participant.connection.closed) throw this.#lostParticipant();
+      if (participant.connection.closed) throw lostParticipant();
       participant.wrote ||= wrote;
       return participant.connection;
     }
+    if (state.agreement === 'taken' && state.readsOnly === undefined) throw joinedLate();
     const connection = await this.#backends.connect(shard);
-    const opening = [state.begin, ...state.log.map(replay)];
     state.participants.set(shard, { shard, connection, wrote });
-    await runCommand(connection, opening.join(';'));
+    await runCommand(connection, openingOf(state));
     return connection;
+  }
+
+  /** Before a query: makes sure of what the transaction's reads are to have in common. `shard` is one that it uses. */
+  async #agree(state: OpenTransaction, shard: ShardId): Promise<void> {
+    if (!this.#isAtomic()) {
+      if (state.agreement === 'none') this.#state = { ...state, agreement: 'apart' };
+    } else if (state.agreement === 'none' || state.agreement === 'apart') {
+      this.#taking ??= this.#takeSnapshots(state, shard).finally(() => {
+        this.#taking = undefined;
+      });
+      await this.#taking;
+    }
+  }
+
+  async #takeSnapshots(state: OpenTransaction, shard: ShardId): Promise<void> {
+    if (!(await this.#keepsSnapshot(state, shard))) {
+      this.#state = { ...state, agreement: 'by statement' };
+      return;
+    }
+    if (state.agreement === 'apart') throw setTooLate();
+    const readers = await Promise.all(
+      (state.readsOnly ?? this.#backends.topology.shards.map(({ id }) => id)).map(async (each): Promise<Reader> => {
+        const connection = state.participants.get(each)?.connection ?? (await this.#backends.connect(each));
+        if (!state.participants.has(each)) state.participants.set(each, { shard: each, connection, wrote: false });
+        return { shard: each, connection };
+      }),
+    );
+    await this.#snapshots.open(readers, openingOf(state));
+    this.#state = { ...state, agreement: 'taken' };
+  }
+
+  /** SHOW takes no snapshot. */
+  async #keepsSnapshot(state: OpenTransaction, shard: ShardId): Promise<boolean> {
+    if (state.begin === beginReading || state.begin === beginReadingOnly) return true;
+    const connection = await this.#join(state, shard, false);
+    const [row] = await queryRows(connection, 'SHOW transaction_isolation');
+    return keepingLevels.has(row?.['transaction_isolation']);
+  }
+
+  /** Whether the snapshots of each statement must be made to agree, by `bindTogether`. */
+  get bindsTogether(): boolean {
+    return this.#state.kind === 'open' && this.#state.agreement === 'by statement' && this.#isAtomic();
+  }
+
+  /** Binds the portals of one statement on several shards; see AtomicSnapshots. */
+  async bindTogether(readers: readonly BindingReader[]): Promise<readonly (readonly Buffer[])[]> {
+    return await this.#snapshots.bind(readers);
   }
 
   /** As `enter`, when that needs no waiting; else undefined. */
@@ -172,16 +243,19 @@ export class SessionTransaction {
       const connection = this.#backends.ready(shard);
       return connection === undefined ? undefined : { connection, begin: undefined };
     }
+    const isSettled = state.agreement === 'by statement' || state.agreement === 'taken';
+    if (this.#isAtomic() && !isSettled) return undefined;
     const participant = state.participants.get(shard);
     if (participant !== undefined) {
       if (participant.connection.closed) return undefined;
       participant.wrote ||= wrote;
       return { connection: participant.connection, begin: undefined };
     }
-    if (state.log.length > 0) return undefined;
+    if (state.log.length > 0 || state.agreement === 'taken') return undefined;
     const connection = this.#backends.ready(shard);
     if (connection === undefined) return undefined;
     state.participants.set(shard, { shard, connection, wrote });
+    if (state.agreement === 'none') this.#state = { ...state, agreement: 'apart' };
     return { connection, begin: encodeQuery(state.begin) };
   }
 
@@ -199,7 +273,7 @@ export class SessionTransaction {
     const participants = [...state.participants.values()];
     if (state.failed || participants.some((participant) => participant.connection.closed)) {
       await rollbackEverywhere(participants);
-      if (!state.failed) throw this.#lostParticipant();
+      if (!state.failed) throw lostParticipant();
       return 'ROLLBACK';
     }
     const unpreparable = this.#holdsTemporary() ? state.participants.get(this.#backends.topology.home) : undefined;
@@ -276,16 +350,4 @@ export class SessionTransaction {
       }),
     );
   }
-
-  #lostParticipant(): PgError {
-    return new PgError(
-      sqlstate.connectionFailure,
-      'the transaction was rolled back: the connection to one of its shards was lost',
-      { hint: 'Repeat the transaction.' },
-    );
-  }
-}
-
-function replay(entry: LogEntry): string {
-  return entry.kind === 'savepoint' ? `SAVEPOINT ${quoteIdentifier(entry.name)}` : entry.change.sql;
 }

@@ -177,36 +177,40 @@ export class StatementMaker {
   }
 
   #write(pieces: readonly Piece[], order: Order): RandomStatement {
-    const dice = this.#dice;
-    const isExtended = dice.once(2);
-    const sent: Value[] = [];
-    const sql = pieces.map((piece) => {
-      if (typeof piece === 'string') return piece;
-      if (!isExtended || dice.once(3)) return literalSql(dice, piece);
-      sent.push(piece);
-      return `$${sent.length}`;
-    });
-    const forms = sent.map((value) => parameterForm(dice, value.type, value.explicit));
-    const resultFormats = dice.pick([[], [0], [1]]);
-    const execution = (values: readonly Value[]): Parameters => ({
-      formats: forms.map(({ format }) => format),
-      values: values.map((value, index) => parameterValue(value, forms[index] ?? { type: 0, format: 0 })),
-      resultFormats,
-    });
-    const again = (): Parameters =>
-      execution(sent.map((value) => ({ ...value, ...randomValue(dice, value.type, value.nullable) })));
-    const isQuery = sql[0]?.startsWith('SELECT') === true && order === 'ordered';
-    return {
-      sql: sql.join(''),
-      protocol: isExtended ? 'extended' : 'simple',
-      types: forms.map(({ type }) => type),
-      executions: isExtended ? [execution(sent), ...(dice.once(3) ? dice.some(2, again) : [])] : [],
-      maximumRows: isQuery && dice.once(4) ? 1 + dice.below(3) : 0,
-      order,
-    };
+    return statementOf(this.#dice, pieces, order);
   }
 }
 
-function plainStatement(sql: string): RandomStatement {
+/** The statement in one of the two protocols, its values as literals or parameters, now and then executed again. */
+export function statementOf(dice: Dice, pieces: readonly Piece[], order: Order): RandomStatement {
+  const isExtended = dice.once(2);
+  const sent: Value[] = [];
+  const sql = pieces.map((piece) => {
+    if (typeof piece === 'string') return piece;
+    if (!isExtended || dice.once(3)) return literalSql(dice, piece);
+    sent.push(piece);
+    return `$${sent.length}`;
+  });
+  const forms = sent.map((value) => parameterForm(dice, value.type, value.explicit));
+  const resultFormats = dice.pick([[], [0], [1]]);
+  const execution = (values: readonly Value[]): Parameters => ({
+    formats: forms.map(({ format }) => format),
+    values: values.map((value, index) => parameterValue(value, forms[index] ?? { type: 0, format: 0 })),
+    resultFormats,
+  });
+  const again = (): Parameters =>
+    execution(sent.map((value) => ({ ...value, ...randomValue(dice, value.type, value.nullable) })));
+  const isQuery = sql[0]?.startsWith('SELECT') === true && order === 'ordered';
+  return {
+    sql: sql.join(''),
+    protocol: isExtended ? 'extended' : 'simple',
+    types: forms.map(({ type }) => type),
+    executions: isExtended ? [execution(sent), ...(dice.once(3) ? dice.some(2, again) : [])] : [],
+    maximumRows: isQuery && dice.once(4) ? 1 + dice.below(3) : 0,
+    order,
+  };
+}
+
+export function plainStatement(sql: string): RandomStatement {
   return { sql, protocol: 'simple', types: [], executions: [], maximumRows: 0, order: 'any order' };
 }

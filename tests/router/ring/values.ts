@@ -50,8 +50,20 @@ function integer(random: Generator, bits: number): string {
 }
 
 function date(random: Generator): string {
-  const year = random.below(4) === 0 ? 1 + random.below(9999) : 1900 + random.below(200);
+  const year =
+    random.below(20) === 0
+      ? 10_000 + random.below(250_000)
+      : random.below(4) === 0
+        ? 1 + random.below(9999)
+        : 1900 + random.below(200);
   return `${String(year).padStart(4, '0')}-${two(1 + random.below(12))}-${two(1 + random.below(28))}`;
+}
+
+/** Before or after Christ, or endless. */
+function era(random: Generator, text: string): string {
+  const choice = random.below(40);
+  if (choice === 0) return random.pick(['infinity', '-infinity']);
+  return choice < 4 && /^0\d{3}|^[1-3]\d{3}-/.test(text) ? `${text} BC` : text;
 }
 
 function clock(random: Generator): string {
@@ -108,11 +120,12 @@ export const randomText: Record<string, (random: Generator) => string> = {
       .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
   boolean: (random) => random.pick(['t', 'f', 'true', 'off', '1', '0', 'YES', ' no ']),
   bytea: (random) => `\\x${random.bytes(random.below(40)).toString('hex')}`,
-  date,
+  date: (random) => era(random, date(random)),
   'time without time zone': clock,
   'time with time zone': (random) => clock(random) + zone(random),
-  'timestamp without time zone': (random) => `${date(random)} ${clock(random)}`,
-  'timestamp with time zone': (random) => `${date(random)}${random.pick([' ', 'T'])}${clock(random)}${zone(random)}`,
+  'timestamp without time zone': (random) => era(random, `${date(random)} ${clock(random)}`),
+  'timestamp with time zone': (random) =>
+    era(random, `${date(random)}${random.pick([' ', 'T'])}${clock(random)}${zone(random)}`),
   interval: (random) =>
     `${random.int32() >> random.below(24)} months ${random.int32() >> random.below(24)} days ` +
     `${random.int32()}.${digits(random, 6)} seconds`,
