@@ -2,10 +2,10 @@
 
 import type { Node, SelectStmt } from 'libpg-query';
 
-import { PgError, refuse, withoutPosition } from '../base/errors.js';
+import { PgError, refuse, refusedConstruct, withoutPosition } from '../base/errors.js';
 import { Binder } from './bind/bind.js';
 import { changesTemporary } from './checks/check-implied.js';
-import type { PlanInput } from './tree/context.js';
+import type { PlanContext, PlanInput } from './tree/context.js';
 import { planDeclaredCall } from './routine/declared-call.js';
 import { expandTable } from './tree/expand-table.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './bind/expand-view.js';
@@ -20,6 +20,7 @@ import { planExplain } from './plan-explain.js';
 import { planInsert } from './write/plan-insert.js';
 import { planLocal } from './session/plan-local.js';
 import { planModify } from './write/plan-modify.js';
+import { planStages, writesSomething } from './write/plan-stages.js';
 import { planPlacementCall } from './ddl/plan-placement.js';
 import { planSelect } from './select/plan-select.js';
 import { planSession } from './session/plan-session.js';
@@ -115,10 +116,15 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
     const inner = { ...input, statement: { node: part, start, end }, slots: text.slots };
     return planNode(part, inner, new StatementText(inner));
   };
-  if ('SelectStmt' in node) return planQuery(node.SelectStmt, new Binder(context, text));
-  if ('InsertStmt' in node) return planInsert(node.InsertStmt, new Binder(context, text));
+  if ('SelectStmt' in node) {
+    if (!writesSomething(node)) return planQuery(node.SelectStmt, new Binder(context, text));
+    return orInStages(node, context, text, () => planQuery(node.SelectStmt, new Binder(context, text)));
+  }
+  if ('InsertStmt' in node) {
+    return orInStages(node, context, text, () => planInsert(node.InsertStmt, new Binder(context, text)));
+  }
   if ('UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
-    return planModify(node, new Binder(context, text));
+    return orInStages(node, context, text, () => planModify(node, new Binder(context, text)));
   }
   const local = planLocal(node) ?? planSession(node, context, text);
   if (local !== undefined) return local;
@@ -130,6 +136,19 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
   if ('CallStmt' in node) return planCall(node.CallStmt, new Binder(context, text));
   if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text), planStretch);
   return planDdl(node, context, text);
+}
+
+/** What cannot be done at once may be possible in stages. */
+function orInStages(node: Node, context: PlanContext, text: StatementText, plan: () => Plan): Plan {
+  try {
+    return plan();
+  } catch (error) {
+    const construct = refusedConstruct(error);
+    if (construct === undefined) throw error;
+    const staged = planStages(node, context, text, construct);
+    if (staged === undefined) throw error;
+    return staged;
+  }
 }
 
 function planQuery(select: SelectStmt, binder: Binder): Plan {

@@ -1,6 +1,6 @@
 /** DDL and maintenance: on all shards, with what becomes of placements. */
 
-import type { CreateTableAsStmt, Node, RangeVar } from 'libpg-query';
+import type { AlterTableStmt, CreateTableAsStmt, Node, RangeVar } from 'libpg-query';
 
 import { refuse } from '../../base/errors.js';
 import { Binder } from '../bind/bind.js';
@@ -17,18 +17,23 @@ import type { Plan, PlacementChange } from '../plan/plan.js';
 import { isTemporaryRule, planTemporary, temporaryDdl } from '../session/plan-temporary.js';
 import { namesTemporaries, planTemporaryRoutine } from '../session/temporary-routines.js';
 import type { StatementText } from '../tree/text.js';
+import { stringValue } from '../tree/tree.js';
 
 interface DdlOptions {
   readonly transactional?: boolean;
   readonly changes?: readonly PlacementChange[];
   readonly changesCatalog?: boolean;
+  readonly releases?: readonly string[];
 }
 
-function everywhere({ transactional = true, changes = [], changesCatalog = true }: DdlOptions = {}): Extract<
-  Plan,
-  { readonly kind: 'ddl' }
-> {
-  return { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices: [], changesCatalog };
+function everywhere({
+  transactional = true,
+  changes = [],
+  changesCatalog = true,
+  releases = [],
+}: DdlOptions = {}): Extract<Plan, { readonly kind: 'ddl' }> {
+  const plan = { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices: [] } as const;
+  return { ...plan, changesCatalog, ...(releases.length === 0 ? {} : { releases }) };
 }
 
 const prune: readonly PlacementChange[] = [{ kind: 'prune' }];
@@ -64,7 +69,6 @@ const plain: ReadonlySet<string> = new Set([
   'AlterObjectDependsStmt',
   'AlterOpFamilyStmt',
   'AlterOperatorStmt',
-  'AlterOwnerStmt',
   'AlterPolicyStmt',
   'AlterRoleSetStmt',
   'AlterRoleStmt',
@@ -74,7 +78,6 @@ const plain: ReadonlySet<string> = new Set([
   'AlterTSDictionaryStmt',
   'AlterTypeStmt',
   'AlterUserMappingStmt',
-  'CommentStmt',
   'CompositeTypeStmt',
   'CreateAmStmt',
   'CreateCastStmt',
@@ -101,11 +104,29 @@ const plain: ReadonlySet<string> = new Set([
   'DropRoleStmt',
   'DropUserMappingStmt',
   'GrantRoleStmt',
-  'GrantStmt',
   'ReassignOwnedStmt',
   'RuleStmt',
-  'SecLabelStmt',
 ]);
+
+/** The same for what pgring knows nothing of, so that its catalog stays as it is: a dump is full of these. */
+const unnoticed: ReadonlySet<string> = new Set(['AlterOwnerStmt', 'CommentStmt', 'GrantStmt', 'SecLabelStmt']);
+
+/** ALTER TABLE … OWNER TO, which is also written for views and sequences. */
+function changesOwnerOnly({ cmds = [] }: AlterTableStmt): boolean {
+  return cmds.every((node) => 'AlterTableCmd' in node && node.AlterTableCmd.subtype === 'AT_ChangeOwner');
+}
+
+/** Databases that the statement changes only while nobody is connected to them. */
+function releasedDatabases(node: Node): readonly string[] {
+  if ('DropdbStmt' in node) return [node.DropdbStmt.dbname ?? ''];
+  if ('AlterDatabaseStmt' in node) return [node.AlterDatabaseStmt.dbname ?? ''];
+  if ('RenameStmt' in node && node.RenameStmt.renameType === 'OBJECT_DATABASE') return [node.RenameStmt.subname ?? ''];
+  if (!('CreatedbStmt' in node)) return [];
+  return (node.CreatedbStmt.options ?? []).flatMap((option) => {
+    if (!('DefElem' in option) || option.DefElem.defname !== 'template') return [];
+    return [stringValue(option.DefElem.arg) ?? ''];
+  });
+}
 
 export function planDdl(node: Node, context: PlanContext, text: StatementText): Plan {
   const tag = Object.keys(node)[0] ?? '';
@@ -125,21 +146,23 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('AlterTableStmt' in node) {
     checkAlterTable(node.AlterTableStmt, context, text);
     const isConcurrent = node.AlterTableStmt.cmds?.some(isConcurrentDetach) === true;
-    return everywhere({ transactional: !isConcurrent });
+    return everywhere({ transactional: !isConcurrent, changesCatalog: !changesOwnerOnly(node.AlterTableStmt) });
   }
   if ('IndexStmt' in node) {
     checkIndex(node.IndexStmt, context, text);
     return everywhere({ transactional: node.IndexStmt.concurrent !== true });
   }
   // What was declared of a function is declared of its name.
-  if ('RenameStmt' in node || 'AlterObjectSchemaStmt' in node) return everywhere({ changes: prune });
+  if ('RenameStmt' in node || 'AlterObjectSchemaStmt' in node) {
+    return everywhere({ changes: prune, releases: releasedDatabases(node) });
+  }
   if ('DropStmt' in node) return everywhere({ transactional: node.DropStmt.concurrent !== true, changes: prune });
   if ('AlterEnumStmt' in node) return everywhere();
   if ('DoStmt' in node) return planDo(node.DoStmt, context, text, planDdl);
   // A view over sharded tables is planned as what it stands for, where it is read.
   if ('ViewStmt' in node) return everywhere();
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
-    return everywhere({ transactional: false });
+    return everywhere({ transactional: false, releases: releasedDatabases(node) });
   if ('CreateFunctionStmt' in node && namesTemporaries(context)) return { ...everywhere(), unchecked: true };
   return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
 }
@@ -168,6 +191,7 @@ function planCreateAs(create: CreateTableAsStmt, context: PlanContext, text: Sta
 }
 
 function refuseUnknown(tag: string, text: StatementText): Plan {
+  if (unnoticed.has(tag)) return everywhere({ changesCatalog: false });
   if (plain.has(tag)) return everywhere();
   const words = tag
     .replace(/Stmt$/, '')

@@ -228,9 +228,15 @@ export function describePlan(plan: Plan): string[] {
       return describeInsert(plan);
     case 'modify':
       return [
-        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : 'every copy alike'}${plan.returning ? ', returning rows' : ''}${plan.moves === undefined ? '' : ', rows move to their new owners'}`,
+        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : plan.replication === undefined ? 'every copy alike' : 'the other copies take over its rows'}${plan.returning ? ', returning rows' : ''}${plan.moves === undefined ? '' : ', rows move to their new owners'}`,
         ...describeSql(plan.sql),
         ...describeComputed(plan.computed),
+      ];
+    case 'staged':
+      return [
+        `In ${plan.stages.length + 1} stages`,
+        ...plan.stages.map((sql, index) => `Stage {relation ${index}}: ${describePieces(sql)}`),
+        ...describeSql(plan.sql),
       ];
     case 'ddl':
       return [
@@ -245,6 +251,7 @@ export function describePlan(plan: Plan): string[] {
         ...plan.shipments.map(describeShipment),
         ...describeSql(plan.sql),
         ...describeComputed(plan.computed),
+        ...(plan.insertion === undefined ? [] : [`Stored by INSERT … ${describePieces(plan.insertion.tail)}`]),
       ];
     case 'create table as':
       return [
@@ -258,6 +265,9 @@ export function describePlan(plan: Plan): string[] {
           ({ index, typeOid, typeModifier }) =>
             `Key: column ${index} (${typeNames([typeOid])}${describeModifiers([typeModifier])})`,
         ),
+        ...plan.defaults.map(({ name, sql, once }) => `Default of ${name}${once ? ', once' : ''}: ${sql}`),
+        ...(plan.shardSql === undefined ? [] : describeSql(plan.shardSql)),
+        ...describeComputed(plan.computed),
       ];
     case 'copyTo':
       return [

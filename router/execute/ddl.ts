@@ -22,6 +22,7 @@ export type DdlPlan = Extract<Plan, { readonly kind: 'ddl' }>;
 export async function executeDdl(context: ExecutionContext, statement: BoundStatement, plan: DdlPlan): Promise<void> {
   const sql = renderSql(plan.sql, statement, await bindValues(context, statement, []));
   const { home } = context.topology;
+  for (const database of plan.releases ?? []) await context.releaseDatabase(database);
   const others = plan.where === 'home' ? [] : allShards(context.topology).filter((shard) => shard !== home);
   const tag =
     (plan.transactional && plan.where === 'everywhere') || context.transaction.isOpen
