@@ -18,6 +18,7 @@ const explainable: ReadonlySet<Plan['kind']> = new Set([
   'insert select',
   'create table as',
   'modify',
+  'staged',
   'execute',
 ]);
 
@@ -85,6 +86,15 @@ export function planExplain(
   }
   if (rest.analyze && inner.kind === 'modify' && inner.moves !== undefined) {
     throw refuse('EXPLAIN ANALYZE of an update of the shard key', 'Leave out ANALYZE.');
+  }
+  if (rest.analyze && inner.kind === 'modify' && inner.replication !== undefined) {
+    throw refuse(
+      'EXPLAIN ANALYZE of a write to a reference table that may come out otherwise on another copy',
+      'Leave out ANALYZE.',
+    );
+  }
+  if (rest.analyze && inner.kind === 'staged') {
+    throw refuse('EXPLAIN ANALYZE of a statement in stages', 'Leave out ANALYZE.');
   }
   return { kind: 'explain', inner, statement: text.pieces(explained.start, explained.end), options, ...rest };
 }

@@ -2,14 +2,15 @@
 
 import type { Node, SelectStmt } from 'libpg-query';
 
-import { PgError, refuse, withoutPosition } from '../base/errors.js';
+import { PgError, refuse, refusedConstruct, withoutPosition } from '../base/errors.js';
 import { Binder } from './bind/bind.js';
 import { changesTemporary } from './checks/check-implied.js';
-import type { PlanInput } from './tree/context.js';
+import type { PlanContext, PlanInput } from './tree/context.js';
 import { planDeclaredCall } from './routine/declared-call.js';
 import { expandTable } from './tree/expand-table.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './bind/expand-view.js';
-import { makeExpansion, spliceOrigins, type Expansion, type SlotOrigins } from './tree/expansion.js';
+import { inlineCall } from './routine/inline-call.js';
+import { makeExpansion, spliceOrigins, type Expansion, type SlotOrigins, type Splice } from './tree/expansion.js';
 import { planCall } from './routine/plan-call.js';
 import { planCopy } from './copy/plan-copy.js';
 import { planSelectInto } from './ddl/plan-create-as.js';
@@ -19,6 +20,7 @@ import { planExplain } from './plan-explain.js';
 import { planInsert } from './write/plan-insert.js';
 import { planLocal } from './session/plan-local.js';
 import { planModify } from './write/plan-modify.js';
+import { planStages, writesSomething } from './write/plan-stages.js';
 import { planPlacementCall } from './ddl/plan-placement.js';
 import { planSelect } from './select/plan-select.js';
 import { planSession } from './session/plan-session.js';
@@ -59,6 +61,8 @@ export function planReusable(input: PlanInput): PlannedStatement {
 function planExpanded(input: PlanInput, { expansions, origins }: Progress): PlannedStatement {
   const text = new StatementText(input);
   try {
+    const inlined = expansions < MAX_EXPANSIONS ? inlineCall(input) : undefined;
+    if (inlined !== undefined) return planExpanded(inlined.input, moved(input, origins, expansions, inlined));
     const plan = noteTemporary(planNode(input.statement.node, input, text), input);
     const table = expandTable(plan, input, text);
     // Where its literals went is not followed: such a plan is made anew each time.
@@ -72,15 +76,27 @@ function planExpanded(input: PlanInput, { expansions, origins }: Progress): Plan
       if (expansions >= MAX_EXPANSIONS) {
         throw refuse('a statement with so many views over sharded tables', 'Select from fewer views at a time.');
       }
-      const { input: next, splice } = expandView(input, error);
-      const known = origins !== undefined && input.slots !== undefined && next.slots !== undefined;
-      const moved = known ? spliceOrigins({ slots: input.slots, origins }, splice, next.slots) : undefined;
-      return planExpanded(next, { expansions: expansions + 1, origins: moved });
+      const expanded = expandView(input, error);
+      return planExpanded(expanded.input, moved(input, origins, expansions, expanded));
     }
     // A position in the expanded text is none in the client's.
     if (expansions > 0 && error instanceof PgError) throw withoutPosition(error);
     throw error;
   }
+}
+
+/** How far a statement is when a part of it was replaced. */
+function moved(
+  { slots }: PlanInput,
+  origins: SlotOrigins | undefined,
+  expansions: number,
+  { input, splice }: { readonly input: PlanInput; readonly splice: Splice },
+): Progress {
+  const isKnown = origins !== undefined && slots !== undefined && input.slots !== undefined;
+  return {
+    expansions: expansions + 1,
+    origins: isKnown ? spliceOrigins({ slots, origins }, splice, input.slots) : undefined,
+  };
 }
 
 /** Marks the plan of a statement whose functions or triggers make temporary tables. */
@@ -100,10 +116,15 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
     const inner = { ...input, statement: { node: part, start, end }, slots: text.slots };
     return planNode(part, inner, new StatementText(inner));
   };
-  if ('SelectStmt' in node) return planQuery(node.SelectStmt, new Binder(context, text));
-  if ('InsertStmt' in node) return planInsert(node.InsertStmt, new Binder(context, text));
+  if ('SelectStmt' in node) {
+    if (!writesSomething(node)) return planQuery(node.SelectStmt, new Binder(context, text));
+    return orInStages(node, context, text, () => planQuery(node.SelectStmt, new Binder(context, text)));
+  }
+  if ('InsertStmt' in node) {
+    return orInStages(node, context, text, () => planInsert(node.InsertStmt, new Binder(context, text)));
+  }
   if ('UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node) {
-    return planModify(node, new Binder(context, text));
+    return orInStages(node, context, text, () => planModify(node, new Binder(context, text)));
   }
   const local = planLocal(node) ?? planSession(node, context, text);
   if (local !== undefined) return local;
@@ -115,6 +136,19 @@ function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
   if ('CallStmt' in node) return planCall(node.CallStmt, new Binder(context, text));
   if ('CopyStmt' in node) return planCopy(node.CopyStmt, new Binder(context, text), planStretch);
   return planDdl(node, context, text);
+}
+
+/** What cannot be done at once may be possible in stages. */
+function orInStages(node: Node, context: PlanContext, text: StatementText, plan: () => Plan): Plan {
+  try {
+    return plan();
+  } catch (error) {
+    const construct = refusedConstruct(error);
+    if (construct === undefined) throw error;
+    const staged = planStages(node, context, text, construct);
+    if (staged === undefined) throw error;
+    return staged;
+  }
 }
 
 function planQuery(select: SelectStmt, binder: Binder): Plan {

@@ -268,7 +268,9 @@ function isCut({ limitCount, limitOffset }: SelectStmt): boolean {
 export function requireOneMatch(node: Node, query: Query, text: StatementText): void {
   if (!('UpdateStmt' in node)) return;
   const [target, ...others] = entriesOf(query.from);
-  const unclear = others.find((entry) => readsEntryRows(entry) && !isOneFor(entry, target, query));
+  const unclear = others.find(
+    (entry) => !(entry.query !== undefined && isSingleRow(entry.query)) && !isOneFor(entry, target, query),
+  );
   if (unclear === undefined) return;
   throw refuse(
     `an UPDATE of a reference table from "${unclear.alias ?? ''}", of which several rows may match`,

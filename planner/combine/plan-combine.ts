@@ -126,6 +126,42 @@ export function combineParts(
   return { shipments, edits, computed: computed.expressions };
 }
 
+/** Relations as queries of their own: their SQL, and the edits that put their rows, by number, in their places. */
+interface RelationQueries {
+  readonly stages: readonly (readonly SqlPiece[])[];
+  readonly edits: readonly Edit[];
+}
+
+/** `where`: the condition of a statement that writes. */
+export function relationQueries(
+  roots: readonly Node[],
+  query: Query,
+  spread: Spread,
+  binder: Binder,
+  where: Node | undefined,
+): RelationQueries {
+  const { text, context } = binder;
+  const named = new NamedColumns(roots);
+  const aliased = aliasedLocations(roots);
+  const conditions = conditionsByEntry(query, context, where);
+  const groups = shippedTogether(placesOf(spread, onlyLocations(roots), sampleExtents(roots, text)));
+  return {
+    stages: groups.map((group) => shipmentOf(group, named, aliased, conditions, binder, new Set()).sql),
+    edits: groups.flatMap((group, index) =>
+      group.flatMap((place) => [
+        ...relationEdits(place, index, aliased, text).map(bracketed),
+        ...(place.sample === undefined ? [] : [{ ...place.sample, pieces: [] }]),
+      ]),
+    ),
+  };
+}
+
+/** A query where a relation's name stood. */
+function bracketed(edit: Edit): Edit {
+  const pieces = edit.pieces.flatMap((piece) => (typeof piece === 'string' ? [piece] : ['(', piece, ')']));
+  return { ...edit, pieces };
+}
+
 /** An insertion at the edge of what is replaced belongs to what is around. */
 function isReplaced(edit: Edit, replaced: readonly Edit[]): boolean {
   return replaced.some(({ start, end }) =>

@@ -26,9 +26,12 @@ export interface PlacedCondition {
 
 export type EntryConditions = ReadonlyMap<Entry, readonly PlacedCondition[]>;
 
-/** For each occurrence of a relation or subquery, the conditions that its rows must meet to matter, those on other columns too. */
-export function conditionsByEntry(query: Query, context: PlanContext): EntryConditions {
-  const visitor = new ConditionVisitor(context);
+/**
+ * For each occurrence of a relation or subquery, the conditions that its rows must meet to matter, those on other columns
+ * too. `where`: the condition of a statement that writes.
+ */
+export function conditionsByEntry(query: Query, context: PlanContext, where?: Node): EntryConditions {
+  const visitor = new ConditionVisitor(context, where);
   visitor.visitQuery(query, []);
   return visitor.found;
 }
@@ -36,16 +39,18 @@ export function conditionsByEntry(query: Query, context: PlanContext): EntryCond
 class ConditionVisitor {
   readonly found = new Map<Entry, readonly PlacedCondition[]>();
   readonly #context: PlanContext;
+  readonly #written: Node | undefined;
 
-  constructor(context: PlanContext) {
+  constructor(context: PlanContext, written: Node | undefined) {
     this.#context = context;
+    this.#written = written;
   }
 
   /** `outside`: conditions on the query's outputs. */
   visitQuery(query: Query, outside: readonly PlacedCondition[]): void {
     const { select, scope } = query;
     if (query.from !== undefined) {
-      const where = query.kind === 'select' ? placed(select?.whereClause, scope) : [];
+      const where = placed(query.kind === 'modify' ? this.#written : select?.whereClause, scope);
       const links = columnLinks(query, this.#context).filter((link) => link.transparent);
       const inside = outside.map((condition) =>
         translated(condition, (term) => links.find(({ output }) => output.term === term)?.inner),

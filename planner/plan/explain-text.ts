@@ -228,13 +228,19 @@ export function describePlan(plan: Plan): string[] {
       return describeInsert(plan);
     case 'modify':
       return [
-        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : 'every copy alike'}${plan.returning ? ', returning rows' : ''}${plan.moves === undefined ? '' : ', rows move to their new owners'}`,
+        `${plan.tag} on ${describeRouting(plan.routing)}: ${plan.outcome === 'sum' ? 'counts add up' : plan.replication === undefined ? 'every copy alike' : 'the other copies take over its rows'}${plan.returning ? ', returning rows' : ''}${plan.moves === undefined ? '' : ', rows move to their new owners'}`,
         ...describeSql(plan.sql),
         ...describeComputed(plan.computed),
       ];
+    case 'staged':
+      return [
+        `In ${plan.stages.length + 1} stages`,
+        ...plan.stages.map((sql, index) => `Stage {relation ${index}}: ${describePieces(sql)}`),
+        ...describeSql(plan.sql),
+      ];
     case 'ddl':
       return [
-        `${plan.where === 'home' ? 'On the home shard, temporary' : 'On all shards'}${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}`,
+        `${plan.where === 'home' ? 'On the home shard, temporary' : 'On all shards'}${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}${gathersText(plan)}`,
         ...describeSql(plan.sql),
         ...plan.changes.map(describeChange),
         ...plan.notices.map(({ message }) => `NOTICE: ${message}`),
@@ -245,6 +251,7 @@ export function describePlan(plan: Plan): string[] {
         ...plan.shipments.map(describeShipment),
         ...describeSql(plan.sql),
         ...describeComputed(plan.computed),
+        ...(plan.insertion === undefined ? [] : [`Stored by INSERT … ${describePieces(plan.insertion.tail)}`]),
       ];
     case 'create table as':
       return [
@@ -258,6 +265,9 @@ export function describePlan(plan: Plan): string[] {
           ({ index, typeOid, typeModifier }) =>
             `Key: column ${index} (${typeNames([typeOid])}${describeModifiers([typeModifier])})`,
         ),
+        ...plan.defaults.map(({ name, sql, once }) => `Default of ${name}${once ? ', once' : ''}: ${sql}`),
+        ...(plan.shardSql === undefined ? [] : describeSql(plan.shardSql)),
+        ...describeComputed(plan.computed),
       ];
     case 'copyTo':
       return [
@@ -311,4 +321,10 @@ export function describePlan(plan: Plan): string[] {
     default:
       return unreachable(plan, 'plan');
   }
+}
+
+/** Tables whose rows the home shard gets from all shards to fill a materialized view. */
+function gathersText({ gathers }: Extract<Plan, { readonly kind: 'ddl' }>): string {
+  if (gathers === undefined || gathers.tables.length === 0) return '';
+  return `. With all rows of ${gathers.tables.map(({ schema, name }) => `${schema}.${name}`).join(', ')} on the home shard`;
 }

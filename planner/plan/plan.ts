@@ -5,12 +5,15 @@
 
 import type { Placement } from '../../catalog/schema.js';
 import type { PgError } from '../../base/errors.js';
-import type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
+import type { CopyDefault, CopyFormat, CopyIntake, LocalCommand, PlacementChange } from './command-plan.js';
 import type { Gather } from './gather-plan.js';
+import type { Replication } from './replication.js';
 import type { RowMoves } from './moved-rows.js';
 import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
+import type { ShippedType } from './shipped-type.js';
 import type { SizeFunction } from '../postgres/size-functions.js';
 
+export type { ShippedType } from './shipped-type.js';
 export type { Combination, Gather, OrderKey, OrderType } from './gather-plan.js';
 
 /**
@@ -96,17 +99,6 @@ export interface Obstacles {
   readonly scatter?: string;
 }
 
-/** The type of a shipped column: enough to send its values as the elements of an array. */
-export interface ShippedType {
-  readonly typeOid: number;
-  /** The type below any domain. */
-  readonly baseTypeOid: number;
-  /** As format_type() prints it, with its modifier. */
-  readonly typeName: string;
-  /** The collation, qualified and quoted, where it is not that of the type. */
-  readonly collation: string | undefined;
-}
-
 /** Rows that `combine` brings together on one server: those of a relation, or the result of a query on the shards. */
 export interface Shipment {
   /** The relation's name, qualified and quoted; undefined for the result of a query, which is always shipped. */
@@ -141,7 +133,19 @@ export interface Broadcast {
   readonly scatter: ScatterPlan;
 }
 
-export type { CopyFormat, PlacementChange } from './command-plan.js';
+export type { CopyDefault, CopyFormat, CopyIntake, PlacementChange, SkipRule } from './command-plan.js';
+
+/** How rows of INSERT … SELECT are stored that COPY cannot store: each shard inserts its own, sent as arrays. */
+export interface Insertion {
+  /** ` AS alias` of the target, or nothing. */
+  readonly alias: string;
+  /** Those of the columns that are stored. */
+  readonly types: readonly ShippedType[];
+  /** ON CONFLICT and RETURNING. */
+  readonly tail: readonly SqlPiece[];
+  readonly computed: readonly ComputedExpression[];
+  readonly returning: boolean;
+}
 
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
 export type Plan = (ServerPlan | SessionPlan) & {
@@ -207,6 +211,8 @@ export type ServerPlan =
       /** Where each key column stands among the columns. */
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       readonly target: 'sharded' | 'reference' | 'home';
+      /** Undefined: the rows are copied to their owners. */
+      readonly insertion: Insertion | undefined;
     }
   /**
    * CREATE TABLE AS and SELECT INTO: the home shard makes the table without rows, and so tells its columns; then it is
@@ -255,31 +261,68 @@ export type ServerPlan =
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
       readonly obstacles?: Obstacles;
+      /** Set where the home shard alone carries it out, on a reference table, and the other copies take over its rows. */
+      readonly replication?: Replication;
       /** Set when it assigns the shard key: rows that then belong to another shard are moved there. */
       readonly moves: RowMoves | undefined;
+    }
+  /**
+   * Parts of the statement are run first, each as a statement of its own, and their rows stand in the rest as array
+   * parameters: the piece of a relation is that of a stage. The rest is planned when its turn comes.
+   */
+  | {
+      readonly kind: 'staged';
+      readonly stages: readonly (readonly SqlPiece[])[];
+      readonly sql: readonly SqlPiece[];
+      readonly obstacles?: Obstacles;
     }
   /** DDL and maintenance on all shards; `home`: on the session's temporary objects, which are there alone. */
   | {
       readonly kind: 'ddl';
       readonly sql: SqlTemplate;
       readonly where: 'everywhere' | 'home';
+      /** What it makes or drops on the home shard alone all sessions see: a function over the type of a temporary table. */
+      readonly isShared?: true;
+      /**
+       * The home shard checks the body of a function; on the others it may name what is not there, the session's temporary
+       * tables.
+       */
+      readonly unchecked?: true;
       /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
       readonly transactional: boolean;
       readonly changes: readonly PlacementChange[];
       /** NOTICE messages for the client, each with a hint. */
       readonly notices: readonly { readonly message: string; readonly hint: string }[];
-      /** False for VACUUM, ANALYZE and the like, after which the catalog is as before. */
+      /** False for VACUUM, COMMENT and the like, after which all that pgring knows of the catalog is as before. */
       readonly changesCatalog: boolean;
+      /**
+       * A materialized view over sharded tables: the home shard runs the statement with all rows of these tables, the
+       * others run `elsewhere`, if anything.
+       */
+      readonly gathers?: {
+        readonly tables: readonly { readonly schema: string; readonly name: string }[];
+        readonly elsewhere: SqlTemplate | undefined;
+      };
+      /** Databases that nobody may be connected to: pgring ends its own idle connections first. */
+      readonly releases?: readonly string[];
     }
   | {
       readonly kind: 'copyFrom';
       readonly sql: SqlTemplate;
+      /** What the shards get, where that is not the client's own statement. */
+      readonly shardSql: readonly SqlPiece[] | undefined;
+      readonly computed: readonly ComputedExpression[];
       readonly format: CopyFormat;
-      /** Where each key column stands among the columns of the data (from 0), and its base type oid. */
+      readonly intake: CopyIntake;
+      /** Where each key column stands among the columns of the data (from 0) and the defaults behind them, and its base type oid. */
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       /** For messages: the table's name, and the columns of the data in order. */
       readonly relation: string;
       readonly columns: readonly string[];
+      /** Columns that are added to each row: the home shard gives their values. */
+      readonly defaults: readonly CopyDefault[];
+      /** Columns of the data for which the default text cannot be left to a shard. */
+      readonly ownDefaults: readonly number[];
       /** `sharded` rows go to their owners, `reference` rows to every shard. */
       readonly target: 'sharded' | 'reference';
     }

@@ -16,6 +16,7 @@ import { storedModifier } from '../postgres/key-family.js';
 import { typeOid } from '../../catalog/type-oid.js';
 import { defaultSql, mustComputeDefault, typeNameOf, type RowReach } from '../code/column-defaults.js';
 import { locateRows, type Extent, type RowText, type ValuesText } from '../tree/insert-text.js';
+import { checkTail } from './insert-tail.js';
 import type { Plan, SqlPiece, ValueSource } from '../plan/plan.js';
 import { keyColumns } from '../route/routing.js';
 import type { Edit } from '../parse/splice.js';
@@ -222,15 +223,7 @@ class ValuesPlanner {
   #tailEdits(insert: InsertStmt): readonly Edit[] {
     const { context, text } = this.#binder;
     const nodes = [insert.onConflictClause, insert.returningClause];
-    const calls = callsOf(nodes, context);
-    const varying = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once');
-    if (this.#isReference && varying !== undefined) {
-      throw refuse(
-        'a volatile function in ON CONFLICT or RETURNING of an INSERT into a reference table',
-        'Each shard would make another value: send the value as a parameter.',
-        { position: text.position(varying.call.location ?? 0) },
-      );
-    }
+    checkTail(nodes, this.#isReference, this.#binder);
     return computeOnce(nodes, context, text, this.#computed);
   }
 

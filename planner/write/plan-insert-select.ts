@@ -6,15 +6,18 @@ import { refuse } from '../../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
 import { insertedColumns } from '../bind/bind-modify.js';
+import { ComputedList, computeOnce } from '../checks/computed.js';
 import { defaultSql, usesSequence } from '../code/column-defaults.js';
 import { storedModifier } from '../postgres/key-family.js';
 import { columnDefinition, combineParts } from '../combine/plan-combine.js';
-import type { Plan } from '../plan/plan.js';
+import type { Insertion, Plan } from '../plan/plan.js';
 import type { Entry, Query } from '../bind/query.js';
 import { keyColumns } from '../route/routing.js';
 import { occurrencesOf } from '../route/pins.js';
 import { spreadOfOccurrences } from '../route/spread.js';
+import type { StatementText } from '../tree/text.js';
 import { selectOf, someNode } from '../tree/tree.js';
+import { checkTail } from './insert-tail.js';
 
 export function planInsertSelect(
   insert: InsertStmt,
@@ -25,16 +28,11 @@ export function planInsertSelect(
 ): Plan {
   const { text } = binder;
   const select = selectOf(insert.selectStmt);
-  const refused =
-    insert.onConflictClause !== undefined
-      ? 'ON CONFLICT in an INSERT … SELECT over several shards'
-      : insert.returningClause !== undefined
-        ? 'RETURNING of an INSERT … SELECT over several shards'
-        : (insert.override ?? 'OVERRIDING_NOT_SET') !== 'OVERRIDING_NOT_SET'
-          ? 'OVERRIDING in an INSERT … SELECT over several shards'
-          : undefined;
-  if (refused !== undefined || select === undefined) {
-    throw refuse(refused ?? 'this INSERT over several shards', 'Read the rows first and send them as VALUES.');
+  if (insert.override === 'OVERRIDING_USER_VALUE') {
+    throw refuse('OVERRIDING USER VALUE', 'Leave the identity column out of the list.');
+  }
+  if (select === undefined) {
+    throw refuse('this INSERT over several shards', 'Read the rows first and send them as VALUES.');
   }
   const roots: Node[] = [{ SelectStmt: select }];
   if (insert.withClause !== undefined) roots.push({ WithClause: insert.withClause });
@@ -56,10 +54,11 @@ export function planInsertSelect(
   if (given === undefined && relation.isTemporary && all.some(usesSequence)) {
     throw refuse('INSERT … SELECT into a temporary table with a sequence', 'Name the columns: INSERT INTO t (…).');
   }
+  const insertion = insertionOf(insert, relation, stored, binder);
   return {
     kind: 'insert select',
     shipments,
-    sql: text.pieces(text.start, text.end, [...edits, place]),
+    sql: text.pieces(text.start, insertion?.tailStart ?? text.end, [...edits, place]),
     computed,
     definition: given?.map(columnDefinition).join(', ') ?? relation.columns.map(withDefault).join(', '),
     relation: qualifiedName(relation),
@@ -70,7 +69,46 @@ export function planInsertSelect(
       typeModifier: storedModifier(column),
     })),
     target: relation.placement.kind,
+    insertion: insertion?.plan,
   };
+}
+
+/** What COPY cannot do: ON CONFLICT and RETURNING are for an INSERT on the shards. */
+function insertionOf(
+  insert: InsertStmt,
+  relation: Relation,
+  stored: readonly Column[],
+  binder: Binder,
+): { readonly plan: Insertion; readonly tailStart: number } | undefined {
+  const { context, text } = binder;
+  const nodes = [insert.onConflictClause, insert.returningClause];
+  if (nodes.every((node) => node === undefined)) return undefined;
+  const isReference = relation.placement.kind === 'reference';
+  checkTail(nodes, isReference, binder);
+  const computed = new ComputedList();
+  const edits = computeOnce(nodes, context, text, computed);
+  const tailStart = insert.onConflictClause?.location ?? returningStart(insert, text);
+  const alias = insert.relation?.alias?.aliasname;
+  return {
+    tailStart,
+    plan: {
+      alias: alias === undefined ? '' : ` AS ${quoteIdentifier(alias)}`,
+      types: stored.map(({ typeOid, baseTypeOid, typeName, collation }) => ({
+        typeOid,
+        baseTypeOid,
+        typeName,
+        collation,
+      })),
+      tail: text.pieces(tailStart, text.end, edits),
+      computed: computed.expressions,
+      returning: insert.returningClause !== undefined,
+    },
+  };
+}
+
+function returningStart(insert: InsertStmt, text: StatementText): number {
+  const first = text.tokenIndexAt(insert.relation?.location ?? text.start);
+  return text.startOf(text.findTopLevel(first, (word, index) => word === 'returning' && text.word(index - 1) !== '.'));
 }
 
 /** The columns that the query gives values for; undefined where that cannot be told. */

@@ -2,8 +2,8 @@
 
 import type { Node } from 'libpg-query';
 
-import { targetOf } from '../bind/from-entries.js';
-import { refuse } from '../../base/errors.js';
+import { entriesOf, targetOf } from '../bind/from-entries.js';
+import { PgError, refuse, refusedConstruct } from '../../base/errors.js';
 import type { Relation } from '../../catalog/schema.js';
 import { requireAlike, requireOneMatch } from '../checks/alike.js';
 import type { Binder } from '../bind/bind.js';
@@ -20,6 +20,7 @@ import type { Plan, Routing } from '../plan/plan.js';
 import { mergeRouting } from './plan-merge.js';
 import { planCurrentOf } from './plan-current-of.js';
 import { movesOf } from './row-moves.js';
+import { refuseMerge, replicationOf } from './replicas.js';
 import { refuseMixture } from '../select/plan-select.js';
 import { sizeEdits } from '../checks/sizes.js';
 import { spreadOf, type Spread } from '../route/spread.js';
@@ -143,6 +144,7 @@ export function planModify(node: Node, binder: Binder): Plan {
     const merged = node.MergeStmt;
     const into = query.from?.kind === 'join' ? targetOf(query.from.right) : target;
     if (into === undefined) throw refuse('this MERGE', 'Use INSERT … ON CONFLICT.');
+    if (into.kind === 'reference') return planReferenceModify(node, query, spread, binder);
     const routing = mergeRouting(merged, query, into, spread, binder);
     checkSystemColumns(root, text, spread);
     checkCalls(root, 'several shards', context, text);
@@ -161,12 +163,7 @@ export function planModify(node: Node, binder: Binder): Plan {
       return { kind: 'pass', routing: pinned, access: 'write', sql: 'client', computed: [] };
     }
   }
-  if (query.withQueries.some((part) => part.kind === 'modify')) {
-    throw refuse(
-      'a WITH query that writes, over several shards',
-      'Run it as a statement of its own in the same transaction.',
-    );
-  }
+  if (query.withQueries.some((part) => part.kind === 'modify')) throw refuseWritingWith();
   if (target?.kind === 'reference') return planReferenceModify(node, query, spread, binder);
   const anchor = spread.sharded.find(({ entry }) => entry === target);
   if (anchor === undefined)
@@ -180,6 +177,13 @@ export function planModify(node: Node, binder: Binder): Plan {
   return { ...modifyPlan(node, binder, 'sum', scatterRouting(anchoring, text), moves), obstacles: { oneShard } };
 }
 
+function refuseWritingWith(): PgError {
+  return refuse(
+    'a WITH query that writes, over several shards',
+    'Run it as a statement of its own in the same transaction.',
+  );
+}
+
 /** Every shard has a copy, so every shard must do the same to it. */
 function planReferenceModify(node: Node, query: Query, spread: Spread, binder: Binder): Plan {
   if (spread.sharded.length > 0 || spread.home) {
@@ -188,23 +192,59 @@ function planReferenceModify(node: Node, query: Query, spread: Spread, binder: B
       'Read the values first and send them as parameters.',
     );
   }
-  const calls = callsOf([node], binder.context);
-  const unlike = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once');
+  if (query.withQueries.some((part) => part.kind === 'modify')) throw refuseWritingWith();
+  const { context, text } = binder;
+  const oneShard = 'every shard has a copy of the reference table';
+  checkSystemColumns([node], text);
+  const problem = unlikeProblem(node, query, binder);
+  if (problem === undefined) {
+    checkImplied([node], 'several shards', context, text);
+    return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
+  }
+  const target = entriesOf(query.from).find(({ relation }) => writtenTables(node).includes(relation?.name ?? ''));
+  if (target === undefined) throw problem;
+  checkCalls([node], 'home', context, text);
+  const replication = replicationOf(node, target, binder, () => problem);
+  const sql = text.pieces(text.start, text.end);
+  return {
+    kind: 'modify',
+    routing: { kind: 'home' },
+    sql,
+    computed: [],
+    tag: tagOf(node),
+    outcome: 'one',
+    returning: isReturning(node),
+    moves: undefined,
+    replication,
+    obstacles: { oneShard },
+  };
+}
+
+/** Why the copies would not do the same. */
+function unlikeProblem(node: Node, query: Query, binder: Binder): PgError | undefined {
+  const { context, text } = binder;
+  // Which rows of the source are new depends on the order in which they come.
+  if ('MergeStmt' in node) return refuseMerge();
+  const unlike = callsOf([node], context).find(({ effect }) => effect !== 'plain' && effect !== 'once');
   if (unlike !== undefined) {
-    throw refuse(
+    return refuse(
       'a write to a reference table with a volatile function',
       'Each shard would store another value: send the value as a parameter.',
-      {
-        position: binder.text.position(unlike.call.location ?? 0),
-      },
+      { position: text.position(unlike.call.location ?? 0) },
     );
   }
-  requireAlike(node, query, binder);
-  requireOneMatch(node, query, binder.text);
-  checkSystemColumns([node], binder.text);
-  checkImplied([node], 'several shards', binder.context, binder.text);
-  const oneShard = 'every shard has a copy of the reference table';
-  return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
+  try {
+    requireAlike(node, query, binder);
+    requireOneMatch(node, query, text);
+  } catch (error) {
+    if (error instanceof PgError && refusedConstruct(error) !== undefined) return error;
+    throw error;
+  }
+  return undefined;
+}
+
+function tagOf(node: Node): 'UPDATE' | 'DELETE' | 'MERGE' {
+  return 'DeleteStmt' in node ? 'DELETE' : 'MergeStmt' in node ? 'MERGE' : 'UPDATE';
 }
 
 function modifyPlan(
@@ -224,7 +264,7 @@ function modifyPlan(
     // What is put behind it must not stand behind a semicolon or a comment of the client's.
     sql: moves === undefined ? text.template(edits) : text.pieces(text.start, text.end, edits),
     computed: computed.expressions,
-    tag: 'DeleteStmt' in node ? 'DELETE' : 'MergeStmt' in node ? 'MERGE' : 'UPDATE',
+    tag: tagOf(node),
     outcome,
     returning: isReturning(node),
     moves,

@@ -41,20 +41,41 @@ export async function queryRows(connection: BackendConnection, sql: string): Pro
   return rows ?? [];
 }
 
-/**
- * Sends several statements at once, each a message of its own, and reads the rows of each. Errors: the first that the
- * server reports, after all have been answered.
- */
+/** Sends several statements at once, each a message of its own, and reads the rows of each. Errors: as converse(). */
 export async function queryEach(
   connection: BackendConnection,
   statements: readonly string[],
 ): Promise<readonly (readonly TextRow[])[]> {
+  const answers = await converse(
+    connection,
+    statements.map((sql) => [encodeQuery(sql)]),
+  );
+  return answers.map(({ rows }) => rows);
+}
+
+interface Answer {
+  readonly rows: readonly TextRow[];
+  /** RowDescription and NoData messages. */
+  readonly descriptions: readonly Buffer[];
+}
+
+/**
+ * Sends several requests at once, each of them frames with one Query or Sync at their end, and reads what they are
+ * answered. Errors: the first that the server reports, after all have been answered.
+ */
+export async function converse(
+  connection: BackendConnection,
+  requests: readonly (readonly Buffer[])[],
+  onNotice?: (frame: Buffer) => void,
+): Promise<readonly Answer[]> {
   const exchange = new Exchange(connection);
-  exchange.send(statements.map(encodeQuery), statements.length);
-  const answers: TextRow[][] = [];
+  exchange.onNotice = onNotice;
+  exchange.send(requests.flat(), requests.length);
+  const answers: Answer[] = [];
   let failure: PgError | undefined;
-  for (let answered = 0; answered < statements.length; answered += 1) {
+  while (answers.length < requests.length) {
     const rows: TextRow[] = [];
+    const descriptions: Buffer[] = [];
     let columns: readonly string[] = [];
     for (const left = connection.outstandingReady; connection.outstandingReady === left;) {
       const item = await exchange.next();
@@ -66,11 +87,14 @@ export async function queryEach(
         }
       } else if (item.type === backendType.rowDescription) {
         columns = readRowDescription(item.frame).map((field) => field.name);
+        descriptions.push(Buffer.from(item.frame));
+      } else if (item.type === backendType.noData) {
+        descriptions.push(Buffer.from(item.frame));
       } else if (item.type === backendType.errorResponse) {
         failure ??= readErrorResponse(item.frame);
       }
     }
-    answers.push(rows);
+    answers.push({ rows, descriptions });
   }
   exchange.release();
   if (failure !== undefined) throw failure;

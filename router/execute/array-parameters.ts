@@ -35,6 +35,11 @@ const ROW_HEADER_BYTES = 7;
 /** Bind counts its parameters in 16 bits. */
 const MAXIMUM_PARAMETERS = 65_535;
 
+/** Whether values of the type can be elements of an array exactly, as they come in binary. */
+export function isArrayElement(typeOid: number): boolean {
+  return elementTypes.has(typeOid);
+}
+
 /** True when each column's values can be the elements of an array exactly. */
 export function fitsArrays(shipment: Shipment, parametersBefore: number): boolean {
   const { types } = shipment;
@@ -56,7 +61,10 @@ export function arrayRelation(shipment: Shipment, first: number): string {
 }
 
 /** One binary array a column, of rows that came in binary. */
-export function encodeArrays(shipment: Shipment, runs: readonly RowRun[]): readonly Buffer[] {
+export function encodeArrays(
+  shipment: { readonly types: readonly { readonly typeOid: number }[] },
+  runs: readonly RowRun[],
+): readonly Buffer[] {
   const { types } = shipment;
   const sizes = types.map(() => 0);
   const hasNull = types.map(() => false);

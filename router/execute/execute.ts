@@ -1,7 +1,7 @@
 /** Runs one plan, whatever its kind, and writes its whole answer (but ReadyForQuery) to the client. */
 
 import { unreachable } from '../../base/assert.js';
-import type { ServerPlan } from '../../planner/plan/plan.js';
+import type { Plan, ServerPlan } from '../../planner/plan/plan.js';
 import { emptyQueryResponse } from '../../wire/encode-backend.js';
 import { openBroadcast } from './broadcast.js';
 import { openCombine } from './combine.js';
@@ -21,6 +21,7 @@ import { executeLocal } from './local.js';
 import { executePass } from './pass.js';
 import { executeDeclareFunction } from './declare-function.js';
 import { executePlaceTable } from './place-table.js';
+import { executeStaged } from './staged.js';
 import { executeInsert, executeModify } from './write.js';
 
 const wholeAnswer = { portal: '', batchRows: 0 } as const;
@@ -68,6 +69,9 @@ export async function executePlan(
     case 'modify':
       await executeModify(context, statement, plan);
       return;
+    case 'staged':
+      await executeStaged(context, statement, plan, executeInner);
+      return;
     case 'ddl':
       await executeDdl(context, statement, plan);
       return;
@@ -96,6 +100,21 @@ export async function executePlan(
       throw plan.error;
     default:
       unreachable(plan, 'a plan');
+  }
+}
+
+/** A part of a statement. What the session knows by name is none. */
+async function executeInner(context: ExecutionContext, statement: BoundStatement, plan: Plan): Promise<void> {
+  switch (plan.kind) {
+    case 'prepare':
+    case 'execute':
+    case 'declare':
+    case 'fetch':
+    case 'close':
+    case 'current of':
+      throw new Error(`a part of a statement was planned as ${plan.kind}`);
+    default:
+      await executePlan(context, statement, plan);
   }
 }
 

@@ -48,7 +48,9 @@ export async function deliverExplanation(
 }
 
 function obstaclesOf(plan: Plan): Obstacles {
-  return plan.kind === 'scatter' || plan.kind === 'combine' || plan.kind === 'modify' ? (plan.obstacles ?? {}) : {};
+  return plan.kind === 'scatter' || plan.kind === 'combine' || plan.kind === 'modify' || plan.kind === 'staged'
+    ? (plan.obstacles ?? {})
+    : {};
 }
 
 /** The plan with the statement's own literals. */
@@ -110,6 +112,7 @@ const rungs: Readonly<Partial<Record<Plan['kind'], string>>> = {
   scatter: 'scatter',
   combine: 'combine',
   modify: 'modify on several shards',
+  staged: 'in stages',
   insert: 'insert by owner',
   'insert select': 'insert combined rows',
   'create table as': 'create table as',

@@ -40,6 +40,10 @@ async function explain(context: ExecutionContext, statement: BoundStatement, pla
       return await explainInsert(context, statement, plan, inner);
     case 'combine':
       return await explainCombine(context, statement, plan, inner);
+    case 'staged': {
+      await context.inferShape(statement);
+      return { parts: [], report: undefined, notes: [], values: await bindValues(context, statement, []) };
+    }
     case 'insert select': {
       if (!plan.analyze) return await explainShipments(context, statement, plan, inner);
       const values = await bindValues(context, statement, []);

@@ -23,7 +23,7 @@ import type { ExecutionReport } from './execution-report.js';
 import { describeInFormats, expandFormats } from './describe.js';
 import type { StatementValues } from './values.js';
 import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
-import { ShardRows, type RowDemand, type ShardQuery } from './shard-rows.js';
+import { bindFrames, ShardRows, type RowDemand, type ShardQuery } from './shard-rows.js';
 
 /** An answer that is being gathered. Whoever holds it must close or abort it. */
 export interface Gathered {
@@ -222,18 +222,22 @@ export async function startShards(
     return readers.map(({ connection }) => ShardRows.send(connection, query, { ...demand, onNotice }));
   }
   const own = demand.portal === '' ? { portal: nextReadingPortal(), closesPortal: true } : {};
-  const parts = await transaction.bindTogether(
-    readers,
-    async (index) => {
-      const { connection } = present(readers[index], 'a connection for each shard');
-      const part = ShardRows.send(connection, query, { ...demand, ...own, bindOnly: true, onNotice });
-      await part.describe();
-      return part;
-    },
-    async (part) => await part.abort(),
+  const bound: RowDemand = { ...demand, ...own };
+  const descriptions = await transaction.bindTogether(
+    readers.map(({ shard, connection }) => {
+      const binding = bindFrames(connection, query, bound.portal);
+      return { shard, connection, binding, portals: [bound.portal], onNotice };
+    }),
   );
-  if (demand.bindOnly !== true) for (const part of parts) part.start();
-  return parts;
+  return readers.map(({ connection }, index) => {
+    const rows = ShardRows.ofPortal(connection, bound, descriptions[index]?.find(isRowDescription));
+    if (demand.bindOnly !== true) rows.start(onNotice);
+    return rows;
+  });
+}
+
+function isRowDescription(frame: Buffer): boolean {
+  return frame[0] === backendType.rowDescription;
 }
 
 /** The description of several shards' rows: the home shard's own when it is among them. */

@@ -3,8 +3,10 @@
 import type { Plan } from '../../planner/plan/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
 import { openCombineSession, RESULT_TABLE } from './combine-session.js';
-import { noParameters, type BoundStatement, type ExecutionContext } from './context.js';
+import { noParameters, send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
+import { describeInFormats } from './describe.js';
+import { insertArrays } from './insert-arrays.js';
 import { inTransaction } from './in-transaction.js';
 import { ShardRows, type ShardQuery } from './shard-rows.js';
 import { storeRows } from './store-rows.js';
@@ -18,6 +20,10 @@ export async function executeInsertSelect(
   statement: BoundStatement,
   plan: InsertSelectPlan,
 ): Promise<void> {
+  const { rowDescription } = plan.insertion === undefined ? {} : await context.inferShape(statement);
+  if (rowDescription !== undefined && statement.describe) {
+    await send(context.output, describeInFormats(rowDescription, statement.resultFormats));
+  }
   await deliverTag(context.output, formatTag('INSERT', await insertSelect(context, statement, plan)));
 }
 
@@ -48,6 +54,12 @@ async function insertRows(
   try {
     const made = start({ sql, parameters, resultFormats: [] });
     while ((await made.next()) !== undefined);
+    const { insertion } = plan;
+    if (insertion !== undefined) {
+      return await insertArrays(context, { ...statement, describe: false }, plan, insertion, (sql, resultFormats) =>
+        start({ sql, parameters: noParameters, resultFormats }),
+      );
+    }
     const columns = plan.columns.join(', ');
     const rows = start({
       sql: `SELECT ${columns} FROM ${RESULT_TABLE}`,

@@ -3,7 +3,7 @@
  * that order; what nobody has pulled yet waits on the server once the connection's own queue is full.
  */
 
-import { assert } from '../../base/assert.js';
+import { assert, present } from '../../base/assert.js';
 import { PgError } from '../../base/errors.js';
 import { readErrorResponse, readRowDescription } from '../../wire/backend.js';
 import {
@@ -114,37 +114,22 @@ function bindMessages(
   ];
 }
 
-/** Fixes the snapshots of all queries, in an open transaction; returns the names of their portals. */
-export async function bindPortals(
+/** What binds the queries to portals, to be executed by a ShardPipeline later. */
+export function bindPortals(
   connection: BackendConnection,
   queries: readonly PipelinedQuery[],
-): Promise<readonly string[]> {
-  const exchange = new Exchange(connection);
-  connection.prepared.delete('');
+): { readonly binding: readonly Buffer[]; readonly portals: readonly string[] } {
   const portals = queries.map(() => nextReadingPortal());
-  exchange.send(
-    [...queries.flatMap((query, index) => bindMessages(connection, query, portals[index] ?? '')), syncFrame],
-    1,
-  );
-  const described = queries.filter(({ types }) => types !== undefined).values();
-  let failure: PgError | undefined;
-  while (connection.outstandingReady > 0) {
-    const item = await exchange.next();
-    if (item.kind === 'rows') continue;
-    if (item.type === backendType.rowDescription) checkTypes(item.frame, described.next().value?.types);
-    else if (item.type === backendType.errorResponse) failure ??= readErrorResponse(item.frame);
-  }
-  exchange.release();
-  if (failure !== undefined) throw failure;
-  return portals;
+  const binding = queries.flatMap((query, index) => bindMessages(connection, query, portals[index] ?? ''));
+  return { binding, portals };
 }
 
-/** Gives up portals that were bound and not executed. */
-export async function closePortals(connection: BackendConnection, portals: readonly string[]): Promise<void> {
-  const exchange = new Exchange(connection);
-  exchange.send([...portals.map((portal) => encodeClose('portal', portal)), syncFrame], 1);
-  const error = await exchange.finish();
-  if (error !== undefined) throw error;
+/** Checks what the portals of bindPortals were described as. */
+export function checkDescriptions(queries: readonly PipelinedQuery[], descriptions: readonly Buffer[]): void {
+  const described = queries.filter(({ types }) => types !== undefined);
+  for (const [index, { types }] of described.entries()) {
+    checkTypes(present(descriptions[index], 'a query is described'), types);
+  }
 }
 
 class PipelinedRows implements RowStream {

@@ -66,7 +66,7 @@ export class ShardRows implements LockingRows {
   /** RowDescription with the home shard's oids; undefined for a statement without a result. */
   description: Buffer | undefined;
 
-  private constructor(connection: BackendConnection, demand: RowDemand, exchange: Exchange) {
+  private constructor(connection: BackendConnection, demand: RowDemand, exchange: Exchange | undefined) {
     this.connection = connection;
     this.#demand = demand;
     this.#batchRows = demand.batchRows;
@@ -82,23 +82,17 @@ export class ShardRows implements LockingRows {
     const exchange = new Exchange(connection);
     exchange.onNotice = options.onNotice;
     connection.prepared.delete('');
-    exchange.send(
-      [
-        encodeParse('', query.sql, typesForShard(query.parameters.types, connection.oidMap())),
-        encodeBind({
-          portal: options.portal,
-          statement: '',
-          parameterFormats: query.parameters.formats,
-          parameters: query.parameters.values,
-          resultFormats: query.resultFormats,
-        }),
-        encodeDescribe('portal', options.portal),
-        ...(options.bindOnly === true ? [] : [encodeExecute(options.portal, options.batchRows)]),
-        syncFrame,
-      ],
-      1,
-    );
+    const execution = options.bindOnly === true ? [] : [encodeExecute(options.portal, options.batchRows)];
+    exchange.send([...bindFrames(connection, query, options.portal), ...execution, syncFrame], 1);
     return new ShardRows(connection, options, exchange);
+  }
+
+  /** The rows of a portal that is bound already; nothing is executed yet. */
+  static ofPortal(connection: BackendConnection, demand: RowDemand, description: Buffer | undefined): ShardRows {
+    const rows = new ShardRows(connection, demand, undefined);
+    rows.#progress = 'suspended';
+    if (description !== undefined) rows.#noteDescription(description);
+    return rows;
   }
 
   get portal(): string {
@@ -117,8 +111,9 @@ export class ShardRows implements LockingRows {
   }
 
   /** Executes a portal that is only bound. */
-  start(): void {
-    if (this.#progress === 'suspended' && this.#exchange === undefined) this.#resume();
+  start(onNotice: (frame: Buffer) => void): void {
+    const exchange = this.#resume();
+    exchange.onNotice = onNotice;
   }
 
   /** Reads up to the description of the rows, if that was not done before. Errors: the shard's own. */
@@ -130,14 +125,18 @@ export class ShardRows implements LockingRows {
       if (item.kind === 'rows') continue;
       if (item.type === backendType.errorResponse) throw readErrorResponse(item.frame);
       if (item.type === backendType.rowDescription) {
-        this.description = Buffer.from(item.frame);
-        const oids = this.connection.oidMap();
-        if (oids !== undefined) describeAsHome(this.description, oids);
+        this.#noteDescription(Buffer.from(item.frame));
       }
       if (item.type === backendType.rowDescription || item.type === backendType.noData) break;
     }
     if (this.#demand.bindOnly === true) await this.#finish('suspended');
     else this.#progress = 'rows';
+  }
+
+  #noteDescription(description: Buffer): void {
+    this.description = description;
+    const oids = this.connection.oidMap();
+    if (oids !== undefined) describeAsHome(description, oids);
   }
 
   async next(): Promise<RowRun | undefined> {
@@ -224,12 +223,14 @@ export class ShardRows implements LockingRows {
     }
   }
 
-  #resume(): void {
-    this.#exchange = new Exchange(this.connection);
+  #resume(): Exchange {
+    const exchange = new Exchange(this.connection);
+    this.#exchange = exchange;
     const { portal, closesPortal } = this.#demand;
     const ending = closesPortal === true && this.#batchRows === 0 ? [encodeClose('portal', portal)] : [];
-    this.#exchange.send([encodeExecute(portal, this.#batchRows), ...ending, syncFrame], 1);
+    exchange.send([encodeExecute(portal, this.#batchRows), ...ending, syncFrame], 1);
     this.#progress = 'rows';
+    return exchange;
   }
 
   async #finish(progress: Progress): Promise<void> {
@@ -238,4 +239,19 @@ export class ShardRows implements LockingRows {
     this.#exchange = undefined;
     await exchange?.finish();
   }
+}
+
+/** Parse, Bind and Describe of a portal. */
+export function bindFrames(connection: BackendConnection, query: ShardQuery, portal: string): readonly Buffer[] {
+  return [
+    encodeParse('', query.sql, typesForShard(query.parameters.types, connection.oidMap())),
+    encodeBind({
+      portal,
+      statement: '',
+      parameterFormats: query.parameters.formats,
+      parameters: query.parameters.values,
+      resultFormats: query.resultFormats,
+    }),
+    encodeDescribe('portal', portal),
+  ];
 }

@@ -5,13 +5,12 @@ import { PgError, sqlstate } from '../../base/errors.js';
 import { mayHoldOids } from '../../catalog/oid-map.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { Shipment } from '../../planner/plan/plan.js';
-import type { BackendConnection } from '../backend/connection.js';
 import { concatenate } from '../merge/concatenate.js';
 import type { RowRun, RowStream } from '../merge/stream.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import type { ExecutionReport, ShipmentReport } from './execution-report.js';
 import { renderSql, routeStatement } from './route.js';
-import { bindPortals, closePortals, ShardPipeline, type PipelinedQuery } from './shard-pipeline.js';
+import { bindPortals, checkDescriptions, ShardPipeline, type PipelinedQuery } from './shard-pipeline.js';
 import type { StatementValues } from './values.js';
 
 const TEXT = 0;
@@ -96,7 +95,7 @@ export class Shipping {
           const onNotice = (frame: Buffer): void => {
             context.onNotice(frame);
           };
-          const pipeline = new ShardPipeline(entry, queries, onNotice, bound[index]?.portals);
+          const pipeline = new ShardPipeline(entry, queries, onNotice, bound[index]);
           pipelines.push(pipeline);
           for (const [place, part] of own.entries()) {
             streams.get(part)?.push(present(pipeline.streams[place], 'every query has a stream'));
@@ -130,31 +129,28 @@ export class Shipping {
   }
 }
 
-interface BoundQueries {
-  readonly connection: BackendConnection;
-  readonly portals: readonly string[];
-}
-
-/** Where each statement of the transaction has its own snapshots: makes those of this one agree. Else empty. */
+/**
+ * Where each statement of the transaction has its own snapshots: makes those of this one agree, and gives the portals
+ * that were bound on each shard. Else empty.
+ */
 async function bindAll(
-  { transaction }: ExecutionContext,
+  context: ExecutionContext,
   wanted: readonly { readonly shard: ShardId; readonly queries: readonly PipelinedQuery[] }[],
-): Promise<readonly BoundQueries[]> {
+): Promise<readonly (readonly string[])[]> {
+  const { transaction } = context;
   if (wanted.length < 2 || !transaction.isOpen) return [];
-  const readers = await Promise.all(
-    wanted.map(async ({ shard }) => ({ shard, connection: await transaction.enter(shard, false) })),
-  );
+  const connections = await Promise.all(wanted.map(async ({ shard }) => await transaction.enter(shard, false)));
   if (!transaction.bindsTogether) return [];
-  return await transaction.bindTogether(
-    readers,
-    async (index) => {
-      const { connection } = present(readers[index], 'a connection for each shard');
-      return { connection, portals: await bindPortals(connection, wanted[index]?.queries ?? []) };
-    },
-    async ({ connection, portals }) => {
-      await closePortals(connection, portals);
-    },
-  );
+  const onNotice = (frame: Buffer): void => {
+    context.onNotice(frame);
+  };
+  const readers = wanted.map(({ shard, queries }, index) => {
+    const connection = present(connections[index], 'a connection for each shard');
+    return { shard, connection, ...bindPortals(connection, queries), onNotice };
+  });
+  const descriptions = await transaction.bindTogether(readers);
+  for (const [index, { queries }] of wanted.entries()) checkDescriptions(queries, descriptions[index] ?? []);
+  return readers.map(({ portals }) => portals);
 }
 
 /**

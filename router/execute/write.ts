@@ -9,7 +9,7 @@ import { concatenate } from '../merge/concatenate.js';
 import { frameEnd } from '../merge/stream.js';
 import type { LocateResult } from '../ring/locate.js';
 import { normaliseValues } from './compute.js';
-import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
+import { allShards, send, type BoundParameters, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverRows, deliverTag } from './deliver.js';
 import { describedBy, startShards } from './gather.js';
 import { locateOrHome } from './locate-now.js';
@@ -19,6 +19,7 @@ import { ShardRows } from './shard-rows.js';
 import type { StatementValues } from './values.js';
 import { inTransaction } from './in-transaction.js';
 import { executeMovingUpdate } from './move-rows.js';
+import { executeReplicated } from './replicate.js';
 
 type InsertPlan = Extract<Plan, { readonly kind: 'insert' }>;
 type ModifyPlan = Extract<Plan, { readonly kind: 'modify' }>;
@@ -47,30 +48,47 @@ export async function executeInsert(
     await passTo(context, statement, only.shard, true, { sql: only.sql, parameters });
     return;
   }
-  const count = await inTransaction(context, async () => {
-    const connections = await Promise.all(parts.map(async (part) => await context.transaction.enter(part.shard, true)));
-    const answers = parts.map((part, index) =>
-      ShardRows.send(
-        present(connections[index], 'a connection for each shard'),
-        { sql: part.sql, parameters, resultFormats: statement.resultFormats },
-        {
-          ...wholeAnswer,
-          onNotice: (frame) => {
-            context.onNotice(frame);
-          },
-        },
+  const { returning } = plan;
+  const count = await inTransaction(
+    context,
+    async () =>
+      await runInserts(
+        context,
+        statement,
+        parts.map((part) => ({ ...part, parameters })),
+        { returning, isReference: plan.keyTypes === undefined },
       ),
-    );
-    const reference = plan.keyTypes === undefined;
-    return await finishTogether(answers, async () => {
-      const shards = parts.map((part) => part.shard);
-      await describeAll(context, statement, shards, answers, plan.returning);
-      return await (reference
-        ? deliverOne(context, answers, plan.returning)
-        : deliverInOrder(context, answers, parts, plan.returning));
-    });
-  });
+  );
   await deliverTag(context.output, formatTag('INSERT', count));
+}
+
+/** Runs the parts of an INSERT at the same time, and hands on what they return. Returns the number of rows. */
+export async function runInserts(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  parts: readonly (InsertPart & { readonly parameters: BoundParameters })[],
+  { returning, isReference }: { readonly returning: boolean; readonly isReference: boolean },
+): Promise<number> {
+  const connections = await Promise.all(parts.map(async (part) => await context.transaction.enter(part.shard, true)));
+  const answers = parts.map(({ sql, parameters }, index) =>
+    ShardRows.send(
+      present(connections[index], 'a connection for each shard'),
+      { sql, parameters, resultFormats: statement.resultFormats },
+      {
+        ...wholeAnswer,
+        onNotice: (frame) => {
+          context.onNotice(frame);
+        },
+      },
+    ),
+  );
+  return await finishTogether(answers, async () => {
+    const shards = parts.map((part) => part.shard);
+    await describeAll(context, statement, shards, answers, returning);
+    return await (isReference
+      ? deliverOne(context, answers, returning)
+      : deliverInOrder(context, answers, parts, returning));
+  });
 }
 
 export async function executeModify(
@@ -80,6 +98,10 @@ export async function executeModify(
 ): Promise<void> {
   if (plan.moves !== undefined) {
     await executeMovingUpdate(context, statement, plan, plan.moves);
+    return;
+  }
+  if (plan.replication !== undefined) {
+    await executeReplicated(context, statement, plan, plan.replication);
     return;
   }
   const values = await bindValues(context, statement, plan.computed);

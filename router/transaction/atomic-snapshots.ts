@@ -9,12 +9,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
-import { queryEach, runCommand } from '../backend/command.js';
+import { encodeClose, encodeQuery, syncFrame } from '../../wire/encode-frontend.js';
+import { converse, queryEach, runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
 import { concerning, findTorn, openQuestions, parseSnapshot, type Answers, type ShardView } from './snapshot-cut.js';
 
 /** What is needed of others to get on. */
 export interface ReadingHelper {
+  /** What is prepared for so long is finished before anything is read: its rows may be removed soon after that. */
+  readonly oldMs: number;
   /** Finishes a transaction that is known to have committed, wherever it is still prepared and can be reached. */
   finishCommitted(globalId: string, database: string): Promise<void>;
   /** Finds out how a prepared transaction ended, and brings it to its end. */
@@ -33,19 +36,27 @@ export interface Reader {
   readonly connection: BackendConnection;
 }
 
+/** What is to be bound on a connection. */
+export interface BindingReader extends Reader {
+  /** Parse and Bind messages, and Describe where the description is wanted. */
+  readonly binding: readonly Buffer[];
+  /** The portals that they make. */
+  readonly portals: readonly string[];
+  readonly onNotice: (frame: Buffer) => void;
+}
+
 /** So many attempts are made before commits are held back. */
 const FREE_ATTEMPTS = 4;
 /** A transaction that is half committed for so long is finished by the reader: its owner may be dead. */
 const PATIENCE_MS = 200;
 const MAXIMUM_PAUSE_MS = 20;
 const DEADLINE_MS = 15_000;
-/** A transaction that is prepared for so long is finished first; its rows may be removed soon after that. */
-const OLD_MINUTES = 5;
-
 const beforeSql = 'SELECT pg_catalog.pg_current_snapshot() AS before';
 
-const preparedSql = `SELECT gid, prepared < pg_catalog.now() - interval '${OLD_MINUTES} minutes' AS old
-  FROM pg_catalog.pg_prepared_xacts WHERE gid LIKE 'pgring:%' AND database = pg_catalog.current_database()`;
+function preparedSql(oldMs: number): string {
+  return `SELECT gid, prepared < pg_catalog.now() - interval '${oldMs} milliseconds' AS old
+    FROM pg_catalog.pg_prepared_xacts WHERE gid LIKE 'pgring:%' AND database = pg_catalog.current_database()`;
+}
 
 interface OneView {
   readonly view: ShardView;
@@ -55,10 +66,12 @@ interface OneView {
 export class AtomicSnapshots {
   readonly #database: string;
   readonly #helper: ReadingHelper;
+  readonly #preparedSql: string;
 
   constructor(database: string, helper: ReadingHelper) {
     this.#database = database;
     this.#helper = helper;
+    this.#preparedSql = preparedSql(helper.oldMs);
   }
 
   /**
@@ -76,7 +89,7 @@ export class AtomicSnapshots {
       return await Promise.all(
         readers.map(async ({ shard, connection }, index): Promise<OneView> => {
           const since = before[index] ?? '';
-          const answers = await queryEach(connection, [preparedSql, opening, recentSql(since)]);
+          const answers = await queryEach(connection, [this.#preparedSql, opening, recentSql(since)]);
           return { view: viewOf(shard, since, undefined, answers[0], answers[2]), old: oldOf(answers[0]) };
         }),
       );
@@ -84,57 +97,45 @@ export class AtomicSnapshots {
   }
 
   /**
-   * For transactions whose statements have snapshots of their own: `bind` fixes the snapshots of one statement on one
-   * connection; what is no good is given to `unbind`. All in an open transaction.
+   * For transactions whose statements have snapshots of their own: binds the portals of one statement on all connections,
+   * and with that fixes their snapshots. Gives what each is described as. All in an open transaction.
    */
-  async bind<Bound>(
-    readers: readonly Reader[],
-    bind: (index: number) => Promise<Bound>,
-    unbind: (bound: Bound) => Promise<void>,
-  ): Promise<readonly Bound[]> {
-    let bound: Bound[] = [];
-    const unbindAll = async (): Promise<void> => {
-      await Promise.all(bound.splice(0).map(unbind));
-    };
-    try {
-      await this.#settle(readers, async () => {
-        await unbindAll();
-        const before = await Promise.all(readers.map(async ({ connection }) => await askBefore(connection)));
-        const outcomes = await Promise.allSettled(
-          readers.map(async ({ shard, connection }, index) => {
-            const since = before[index] ?? '';
-            const [certain, prepared] = await queryEach(connection, [beforeSql, preparedSql]);
-            const made = await bind(index);
-            bound.push(made);
-            const [recent] = await queryEach(connection, [recentSql(since)]);
-            const view = viewOf(shard, since, certain?.[0]?.['before'] ?? '', prepared, recent);
-            return { made, seen: { view, old: oldOf(prepared) } };
-          }),
-        );
-        const views: OneView[] = [];
-        const inOrder: Bound[] = [];
-        for (const outcome of outcomes) {
-          if (outcome.status === 'rejected') throw outcome.reason;
-          views.push(outcome.value.seen);
-          inOrder.push(outcome.value.made);
-        }
-        bound = inOrder;
-        return views;
-      });
-    } catch (error) {
-      await unbindAll();
-      throw error;
-    }
-    return bound;
+  async bind(readers: readonly BindingReader[]): Promise<readonly (readonly Buffer[])[]> {
+    let descriptions: readonly (readonly Buffer[])[] = [];
+    await this.#settle(readers, async (attempts) => {
+      const before = await Promise.all(readers.map(async ({ connection }) => await askBefore(connection)));
+      const outcomes = await Promise.all(
+        readers.map(async ({ shard, connection, binding, portals, onNotice }, index) => {
+          const since = before[index] ?? '';
+          const former = attempts === 1 ? [] : portals.map((portal) => encodeClose('portal', portal));
+          connection.prepared.delete('');
+          const [certain, prepared, bound, recent] = await converse(
+            connection,
+            [
+              [encodeQuery(beforeSql)],
+              [encodeQuery(this.#preparedSql)],
+              [...former, ...binding, syncFrame],
+              [encodeQuery(recentSql(since))],
+            ],
+            onNotice,
+          );
+          const view = viewOf(shard, since, certain?.rows[0]?.['before'] ?? '', prepared?.rows, recent?.rows);
+          return { view, old: oldOf(prepared?.rows), descriptions: bound?.descriptions ?? [] };
+        }),
+      );
+      descriptions = outcomes.map((outcome) => outcome.descriptions);
+      return outcomes;
+    });
+    return descriptions;
   }
 
   /** Makes attempts until their views agree. */
-  async #settle(readers: readonly Reader[], attempt: () => Promise<readonly OneView[]>): Promise<void> {
+  async #settle(readers: readonly Reader[], attempt: (attempts: number) => Promise<readonly OneView[]>): Promise<void> {
     const deadline = performance.now() + DEADLINE_MS;
     const tornSince = new Map<string, number>();
     let held: HeldCommits | undefined;
     try {
-      for (let attempts = 1; !(await this.#agree(readers, await attempt(), tornSince)); attempts += 1) {
+      for (let attempts = 1; !(await this.#tryOnce(readers, attempts, attempt, tornSince)); attempts += 1) {
         if (performance.now() > deadline) throw tooBusy();
         if (attempts === FREE_ATTEMPTS) {
           held = await this.#helper.holdCommits(
@@ -146,6 +147,18 @@ export class AtomicSnapshots {
     } finally {
       await held?.release();
     }
+  }
+
+  /** What took too long does not count: rows of what was prepared at its beginning may have been removed meanwhile. */
+  async #tryOnce(
+    readers: readonly Reader[],
+    attempts: number,
+    attempt: (attempts: number) => Promise<readonly OneView[]>,
+    tornSince: Map<string, number>,
+  ): Promise<boolean> {
+    const begunAt = Date.now();
+    const agrees = await this.#agree(readers, await attempt(attempts), tornSince);
+    return agrees && Date.now() - begunAt < this.#helper.oldMs;
   }
 
   /** Whether the views agree; if not, helps on what is in the way. */

@@ -11,7 +11,7 @@ import type { TransactionStatus } from '../../wire/backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
 import { queryRows, runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
-import type { AtomicSnapshots, Reader } from './atomic-snapshots.js';
+import type { AtomicSnapshots, BindingReader, Reader } from './atomic-snapshots.js';
 import type { SessionBackends } from './session-backends.js';
 import type { SettingChange } from './settings.js';
 import {
@@ -268,13 +268,9 @@ export class SessionTransaction {
     return this.#state.kind === 'open' && this.#state.agreement === 'by statement' && this.#isAtomic();
   }
 
-  /** Fixes the snapshots of one statement on several connections; see AtomicSnapshots. */
-  async bindTogether<Bound>(
-    readers: readonly Reader[],
-    bind: (index: number) => Promise<Bound>,
-    unbind: (bound: Bound) => Promise<void>,
-  ): Promise<readonly Bound[]> {
-    return await this.#snapshots.bind(readers, bind, unbind);
+  /** Binds the portals of one statement on several shards; see AtomicSnapshots. */
+  async bindTogether(readers: readonly BindingReader[]): Promise<readonly (readonly Buffer[])[]> {
+    return await this.#snapshots.bind(readers);
   }
 
   /** As `enter`, when that needs no waiting; else undefined. */

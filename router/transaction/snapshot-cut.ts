@@ -38,13 +38,13 @@ export interface ShardView {
   readonly shard: ShardId;
   /** Taken before anything else of any shard's view. */
   readonly before: ServerSnapshot;
-  /** Names of prepared transactions, read when every shard's `before` had been taken, and before what follows. */
-  readonly prepared: ReadonlySet<string>;
   /**
    * Taken just before what reads has its own snapshots; undefined where everything has the very same snapshot, which also
    * `recent` was read by.
    */
   readonly certain: ServerSnapshot | undefined;
+  /** Names of prepared transactions, read when every shard's `before` had been taken, and before what reads its own. */
+  readonly prepared: ReadonlySet<string>;
   /** Committed transactions that `before` does not see, by name; read just after. */
   readonly recent: ReadonlyMap<string, bigint>;
 }
