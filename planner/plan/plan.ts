@@ -295,6 +295,14 @@ export type ServerPlan =
       readonly notices: readonly { readonly message: string; readonly hint: string }[];
       /** False for VACUUM, COMMENT and the like, after which all that pgring knows of the catalog is as before. */
       readonly changesCatalog: boolean;
+      /**
+       * A materialized view over sharded tables: the home shard runs the statement with all rows of these tables, the
+       * others run `elsewhere`, if anything.
+       */
+      readonly gathers?: {
+        readonly tables: readonly { readonly schema: string; readonly name: string }[];
+        readonly elsewhere: SqlTemplate | undefined;
+      };
       /** Databases that nobody may be connected to: pgring ends its own idle connections first. */
       readonly releases?: readonly string[];
     }
