@@ -13,6 +13,7 @@ import {
   type UniqueKey,
 } from './schema.js';
 import type { FunctionsBySchema } from './snapshot.js';
+import { reparsable } from './view-definition.js';
 
 /** Rows of pgring.placement by relation; keys as column numbers. */
 export type PlacementLookup = ReadonlyMap<
@@ -42,7 +43,7 @@ export function buildRelations(
   const keys = buildKeys(rows.keys, columns);
   const findPlacement = makePlacementFinder(rows, columns, placements);
   const findReads = makeReadsFinder(rows);
-  const definitions = new Map(rows.definitions);
+  const definitions = new Map(rows.definitions.map(([view, sql]) => [view, reparsable(sql)]));
   const ruled = new Set(rows.ruled);
   const inherited = new Set(rows.inherited);
   const references = new Map<number, readonly number[]>();

@@ -53,7 +53,7 @@ function hiddenRoutines(uses: CodeRows['uses']): readonly number[] {
 
 function buildRoutine(row: RoutineRow, uses: readonly number[], declaration: Declaration | undefined): Routine {
   const [oid, schema, name, kind, language, volatility, returnsSet, returnType, defaults, source, sqlBody] = row;
-  const [, , , , , , , , , , , settings, extension, args] = row;
+  const [, , , , , , , , , , , settings, extension, args, isTemporary, returnsRow, isGuarded] = row;
   const path = settings?.find((setting) => setting.startsWith('search_path='));
   return Object.freeze({
     oid,
@@ -80,6 +80,9 @@ function buildRoutine(row: RoutineRow, uses: readonly number[], declaration: Dec
     sqlBody: sqlBody ?? undefined,
     searchPath: path?.slice('search_path='.length),
     extension: extension ?? undefined,
+    isTemporary,
+    returnsRow,
+    isGuarded,
     uses,
     declaration,
   });

@@ -55,10 +55,10 @@ function isTrue(value: string | null | undefined): boolean {
   return value === 't' || value === 'true';
 }
 
-async function loadCode(
+export async function loadCode(
   query: RunQuery,
   serverVersion: number,
-  { partitions }: CatalogRows,
+  { partitions }: Pick<CatalogRows, 'partitions'>,
   declares: boolean,
 ): Promise<DatabaseCode> {
   const rows = (await readLists(query, codeSql(serverVersion))) as unknown as CodeRows;

@@ -3,8 +3,8 @@
  * whatever its number on the server is.
  */
 
-import { noDatabaseCode } from './code.js';
-import { resolveTextOrder, readPart, readServer, type RunQuery } from './load.js';
+import { noDatabaseCode, type DatabaseCode } from './code.js';
+import { loadCode, resolveTextOrder, readPart, readServer, type RunQuery } from './load.js';
 import { buildFunctions, buildRelations } from './load-build.js';
 import type { CatalogSnapshot, Relation } from './schema.js';
 import { joinTraits, makeSnapshot, nextVersion } from './snapshot.js';
@@ -28,7 +28,7 @@ export async function loadTemporary(query: RunQuery, shared: CatalogSnapshot): P
     serverVersion: shared.serverVersion,
     relations: relations.map((relation) => ({ ...relation, reads: throughViews(relation, shared) })),
     functions: [buildFunctions(rows.functions)],
-    code: noDatabaseCode,
+    code: rows.functions.length === 0 ? noDatabaseCode : await loadCode(query, shared.serverVersion, rows, false),
   });
   return { own, schema };
 }
@@ -42,6 +42,24 @@ function throughViews({ reads }: Relation, shared: CatalogSnapshot): readonly nu
   return [...new Set(found)];
 }
 
+/** `ownSchema`: what the server calls a schema of that name, where it is the temporary one. */
+function withOwn(
+  shared: DatabaseCode,
+  own: DatabaseCode,
+  ownSchema: (name: string) => string | undefined,
+): DatabaseCode {
+  if (own === noDatabaseCode) return shared;
+  return Object.freeze({
+    ...shared,
+    hasRoutines: true,
+    routines: (schema: string, name: string) => {
+      const temporary = ownSchema(schema);
+      return temporary === undefined ? shared.routines(schema, name) : own.routines(temporary, name);
+    },
+    routine: (oid: number) => shared.routine(oid) ?? own.routine(oid),
+  });
+}
+
 /** The catalog as the session sees it, with a version of its own. */
 export function withTemporary(shared: CatalogSnapshot, temporary: TemporaryCatalog): CatalogSnapshot {
   if (temporary === undefined) return shared;
@@ -52,7 +70,9 @@ export function withTemporary(shared: CatalogSnapshot, temporary: TemporaryCatal
     database: shared.database,
     serverVersion: shared.serverVersion,
     isUncommitted: shared.isUncommitted,
-    code: shared.code,
+    code: withOwn(shared.code, own.code, (name) =>
+      name === temporarySchema ? schema : isOwn(name) ? name : undefined,
+    ),
     relation: (of: string, name: string) =>
       isOwn(of) ? own.relation(temporarySchema, name) : shared.relation(of, name),
     relationByOid: (oid: number) => own.relationByOid(oid) ?? shared.relationByOid(oid),

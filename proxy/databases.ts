@@ -3,6 +3,7 @@
  * that each server's database needs before it takes part in a transaction.
  */
 
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { PgError, sqlstate } from '../base/errors.js';
@@ -14,6 +15,7 @@ import { installSql } from '../catalog/pgring-schema.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { describeAddress } from '../router/backend/connection.js';
+import { ControlConnections } from './control-connections.js';
 import { DatabaseOids } from './database-oids.js';
 
 /** However often statements name what does not exist, the catalog is read again no oftener than that. */
@@ -44,6 +46,9 @@ export class Databases {
   readonly #oids = new Map<string, DatabaseOids>();
   readonly #readings = new Map<string, Promise<void>>();
   readonly #refreshed = new Map<string, number>();
+  readonly #connections = new ControlConnections(async (shard, name) => await this.connect(shard, name));
+  /** Tells this proxy's notifications from those of others. */
+  readonly #sender = randomUUID();
   #closed = false;
 
   constructor(config: Config, topology: () => Topology, log: Logger) {
@@ -100,7 +105,7 @@ export class Databases {
     }
     if (tellOthers) {
       await this.#withHome(name, async (client) => {
-        await client.query(`NOTIFY ${CHANNEL}`);
+        await client.query(`NOTIFY ${CHANNEL}, '${this.#sender}'`);
       });
     }
     return snapshot;
@@ -139,20 +144,20 @@ export class Databases {
     }
   }
 
-  /** Forgets a database that was dropped. */
-  forget(name: string): void {
+  /** Forgets a database that is about to be dropped or renamed, and ends the connections to it. */
+  async release(name: string): Promise<void> {
     const database = this.#databases.get(name);
     this.#databases.delete(name);
     this.#oids.delete(name);
     for (const key of this.#installed.keys()) if (key.endsWith(` ${name}`)) this.#installed.delete(key);
-    void database?.listener?.end();
+    await Promise.all([this.#connections.release(name), database?.listener?.end()]);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     const listeners = [...this.#databases.values()].map((database) => database.listener);
     this.#databases.clear();
-    await Promise.all(listeners.map(async (listener) => await listener?.end()));
+    await Promise.all([this.#connections.close(), ...listeners.map(async (listener) => await listener?.end())]);
   }
 
   /** A control connection to one shard. The caller ends it. */
@@ -217,23 +222,15 @@ export class Databases {
   }
 
   async #readOids(shard: Shard, name: string): Promise<void> {
-    const client = await this.connect(shard, name);
-    try {
+    await this.#connections.use(shard, name, async (client) => {
       await this.#oidsOf(name).readShard(shard.id, async () => await readOidList(textQuery(client)));
-    } finally {
-      await client.end();
-    }
+    });
   }
 
   async #withHome<T>(name: string, work: (client: Client) => Promise<T>): Promise<T> {
     const home = this.#home();
     await this.prepare(home, name);
-    const client = await this.connect(home, name);
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
-    }
+    return await this.#connections.use(home, name, work);
   }
 
   async #install(shard: Shard, name: string): Promise<void> {
@@ -273,7 +270,9 @@ export class Databases {
     const ended = new Promise<void>((resolve) => {
       client.once('end', resolve);
     });
-    client.on('notification', () => {
+    client.on('notification', ({ payload }) => {
+      // What this proxy told the others it has read already.
+      if (payload === this.#sender) return;
       this.reload(name, false).catch((error: unknown) => {
         this.#log.warn({ error, database: name }, 'the catalog could not be read again');
       });

@@ -257,6 +257,11 @@ export class SessionScope implements ExecutionContext {
     if (this.#temporary.inUse) await this.#readTemporary();
   }
 
+  async releaseDatabase(name: string): Promise<void> {
+    this.#parts.pool.releaseDatabase(name);
+    await this.#parts.databases.release(name);
+  }
+
   async #readTemporary(): Promise<void> {
     const { transaction, topology } = this;
     const connection = await transaction.enter(topology.home, false);

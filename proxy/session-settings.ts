@@ -1,20 +1,10 @@
 /** Settings of a session that pgring itself goes by; the servers keep them, and are asked when they may have changed. */
 
 import { crossShardReadsName, readCrossShardReads, type CrossShardReads } from '../catalog/cross-shard-reads.js';
+import { searchPathSql } from '../catalog/search-path.js';
 import { queryRows } from '../router/backend/command.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import type { SessionTransaction } from '../router/transaction/session-transaction.js';
-
-/** A temporary schema at the front of the path is not among current_schemas() until it exists (namespace.c). */
-const searchPathSql = `
-SELECT name FROM (
-  SELECT 'pg_temp' AS name, 0 AS place WHERE pg_catalog.pg_my_temp_schema() = 0
-    AND pg_catalog.current_setting('search_path') ~ '^ *"?pg_temp"? *(,|$)'
-  UNION ALL
-  SELECT CASE WHEN n.oid = pg_catalog.pg_my_temp_schema() THEN 'pg_temp' ELSE n.nspname END, s.place
-  FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, place)
-  JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
-) AS path ORDER BY place`;
 
 /** Settings that the search path depends on. */
 const pathSettings: ReadonlySet<string | undefined> = new Set([undefined, 'search_path', 'role']);

@@ -9,9 +9,9 @@ import type { AdvisedTable } from './schema.js';
 /** Bytes of an ordinary row: a table with wider ones counts as more rows. */
 const ROW_BYTES = 100;
 /** Asking all shards instead of one. */
-const SPREAD = 2_000;
+const SPREAD = 500;
 /** A table that no statement can join in place with rows of other shards. */
-const APART = 1_000;
+const APART = 500;
 /** Where rows were not counted: what a table without foreign keys has, and how much more one has that points at others. */
 const GUESSED_ROWS = 1_000;
 const GUESSED_GROWTH = 8;

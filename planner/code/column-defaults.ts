@@ -33,6 +33,15 @@ export function typeNameOf(column: Column): string {
 /** Defaults that have one value for a statement, which must be one for all its rows. */
 const statementDefault = /\b(now|statement_timestamp|transaction_timestamp)\(|\b(CURRENT_|LOCALTIME|SESSION_USER)/;
 
+/** Nothing but the time of the statement or transaction, or the user; a cast may follow. */
+const statementValue =
+  /^\(?(now\(\)|(statement|transaction)_timestamp\(\)|CURRENT_(DATE|TIMESTAMP|TIME|USER|ROLE)|LOCALTIME(STAMP)?|SESSION_USER)\)?(::[a-z ]+)?$/;
+
+/** Whether the expression of a default is known to have one value for a whole statement. */
+export function hasStatementValue(sql: string): boolean {
+  return statementValue.test(sql);
+}
+
 /** Where the rows of an INSERT go: `spread` to the shards that own them, `copied` to all, `single` to one. */
 export type RowReach = 'single' | 'spread' | 'copied';
 

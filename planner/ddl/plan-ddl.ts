@@ -1,30 +1,39 @@
 /** DDL and maintenance: on all shards, with what becomes of placements. */
 
-import type { CreateTableAsStmt, Node, RangeVar } from 'libpg-query';
+import type { AlterTableStmt, CreateTableAsStmt, Node } from 'libpg-query';
 
 import { refuse } from '../../base/errors.js';
-import { Binder } from '../bind/bind.js';
 import { checkChange } from '../checks/check-implied.js';
 import type { PlanContext } from '../tree/context.js';
-import { ViewFound } from '../bind/expand-view.js';
-import { spreadOf } from '../route/spread.js';
 import { checkAlterTable, checkIndex, namedRelation } from './alter-table.js';
 import { checkCast, checkRule, checkTrigger } from './stored-code.js';
 import { checkTemporaryTable, planCreateTable } from './create-table.js';
 import { planDo } from '../routine/plan-do.js';
 import { planCreateTableAs } from './plan-create-as.js';
+import { planMaterializedView, planRefresh } from './materialized-view.js';
 import type { Plan, PlacementChange } from '../plan/plan.js';
 import { isTemporaryRule, planTemporary, temporaryDdl } from '../session/plan-temporary.js';
+import { namesTemporaries, planTemporaryRoutine } from '../session/temporary-routines.js';
 import type { StatementText } from '../tree/text.js';
+import { stringValue } from '../tree/tree.js';
 
 interface DdlOptions {
   readonly transactional?: boolean;
   readonly changes?: readonly PlacementChange[];
   readonly changesCatalog?: boolean;
+  readonly releases?: readonly string[];
+  readonly notices?: Extract<Plan, { kind: 'ddl' }>['notices'];
 }
 
-function everywhere({ transactional = true, changes = [], changesCatalog = true }: DdlOptions = {}): Plan {
-  return { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices: [], changesCatalog };
+function everywhere({
+  transactional = true,
+  changes = [],
+  changesCatalog = true,
+  releases = [],
+  notices = [],
+}: DdlOptions = {}): Extract<Plan, { readonly kind: 'ddl' }> {
+  const plan = { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices } as const;
+  return { ...plan, changesCatalog, ...(releases.length === 0 ? {} : { releases }) };
 }
 
 const prune: readonly PlacementChange[] = [{ kind: 'prune' }];
@@ -60,7 +69,6 @@ const plain: ReadonlySet<string> = new Set([
   'AlterObjectDependsStmt',
   'AlterOpFamilyStmt',
   'AlterOperatorStmt',
-  'AlterOwnerStmt',
   'AlterPolicyStmt',
   'AlterRoleSetStmt',
   'AlterRoleStmt',
@@ -70,7 +78,6 @@ const plain: ReadonlySet<string> = new Set([
   'AlterTSDictionaryStmt',
   'AlterTypeStmt',
   'AlterUserMappingStmt',
-  'CommentStmt',
   'CompositeTypeStmt',
   'CreateAmStmt',
   'CreateCastStmt',
@@ -90,28 +97,47 @@ const plain: ReadonlySet<string> = new Set([
   'CreateSeqStmt',
   'CreateStatsStmt',
   'CreateTransformStmt',
-  'CreateTrigStmt',
   'CreateUserMappingStmt',
   'DefineStmt',
   'DropOwnedStmt',
   'DropRoleStmt',
   'DropUserMappingStmt',
   'GrantRoleStmt',
-  'GrantStmt',
   'ReassignOwnedStmt',
   'RuleStmt',
-  'SecLabelStmt',
 ]);
+
+/** The same for what pgring knows nothing of, so that its catalog stays as it is: a dump is full of these. */
+const unnoticed: ReadonlySet<string> = new Set(['AlterOwnerStmt', 'CommentStmt', 'GrantStmt', 'SecLabelStmt']);
+
+/** ALTER TABLE … OWNER TO, which is also written for views and sequences. */
+function changesOwnerOnly({ cmds = [] }: AlterTableStmt): boolean {
+  return cmds.every((node) => 'AlterTableCmd' in node && node.AlterTableCmd.subtype === 'AT_ChangeOwner');
+}
+
+/** Databases that the statement changes only while nobody is connected to them. */
+function releasedDatabases(node: Node): readonly string[] {
+  if ('DropdbStmt' in node) return [node.DropdbStmt.dbname ?? ''];
+  if ('AlterDatabaseStmt' in node) return [node.AlterDatabaseStmt.dbname ?? ''];
+  if ('RenameStmt' in node && node.RenameStmt.renameType === 'OBJECT_DATABASE') return [node.RenameStmt.subname ?? ''];
+  if (!('CreatedbStmt' in node)) return [];
+  return (node.CreatedbStmt.options ?? []).flatMap((option) => {
+    if (!('DefElem' in option) || option.DefElem.defname !== 'template') return [];
+    return [stringValue(option.DefElem.arg) ?? ''];
+  });
+}
 
 export function planDdl(node: Node, context: PlanContext, text: StatementText): Plan {
   const tag = Object.keys(node)[0] ?? '';
   if ('RuleStmt' in node && isTemporaryRule(node.RuleStmt, context)) return temporaryDdl();
   const found = refused[tag];
   if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
-  if ('CreateTrigStmt' in node) checkTrigger(node.CreateTrigStmt, context, text);
+  const notices = 'CreateTrigStmt' in node ? checkTrigger(node.CreateTrigStmt, context, text) : [];
   if ('CreateCastStmt' in node) checkCast(node.CreateCastStmt, context, text);
   if ('RuleStmt' in node) checkRule(node.RuleStmt, context, text);
   if ('CreateStmt' in node) checkTemporaryTable(node.CreateStmt, context, text);
+  const routine = planTemporaryRoutine(node, context, text);
+  if (routine !== undefined) return routine;
   const temporary = 'CreateTableAsStmt' in node ? undefined : planTemporary(node, context, text);
   if (temporary !== undefined) return temporary;
   if ('CreateStmt' in node) return planCreateTable(node.CreateStmt, context, text);
@@ -119,48 +145,35 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('AlterTableStmt' in node) {
     checkAlterTable(node.AlterTableStmt, context, text);
     const isConcurrent = node.AlterTableStmt.cmds?.some(isConcurrentDetach) === true;
-    return everywhere({ transactional: !isConcurrent });
+    return everywhere({ transactional: !isConcurrent, changesCatalog: !changesOwnerOnly(node.AlterTableStmt) });
   }
   if ('IndexStmt' in node) {
     checkIndex(node.IndexStmt, context, text);
     return everywhere({ transactional: node.IndexStmt.concurrent !== true });
   }
   // What was declared of a function is declared of its name.
-  if ('RenameStmt' in node || 'AlterObjectSchemaStmt' in node) return everywhere({ changes: prune });
+  if ('RenameStmt' in node || 'AlterObjectSchemaStmt' in node) {
+    return everywhere({ changes: prune, releases: releasedDatabases(node) });
+  }
   if ('DropStmt' in node) return everywhere({ transactional: node.DropStmt.concurrent !== true, changes: prune });
   if ('AlterEnumStmt' in node) return everywhere();
+  if ('CreateTrigStmt' in node) return everywhere({ notices });
   if ('DoStmt' in node) return planDo(node.DoStmt, context, text, planDdl);
   // A view over sharded tables is planned as what it stands for, where it is read.
   if ('ViewStmt' in node) return everywhere();
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
-    return everywhere({ transactional: false });
+    return everywhere({ transactional: false, releases: releasedDatabases(node) });
+  if ('CreateFunctionStmt' in node && namesTemporaries(context)) return { ...everywhere(), unchecked: true };
   return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
-}
-
-function readsShards(query: Node | undefined, context: PlanContext, text: StatementText): boolean {
-  try {
-    const binder = new Binder(context, text);
-    return query !== undefined && spreadOf(binder.bindNode(query, undefined, new Map())).sharded.length > 0;
-  } catch (error) {
-    if (error instanceof ViewFound) return true;
-    throw error;
-  }
 }
 
 function planCreateAs(create: CreateTableAsStmt, context: PlanContext, text: StatementText): Plan {
   if (create.objtype === 'OBJECT_TABLE') return planCreateTableAs(create, context, text);
-  if (readsShards(create.query, context, text)) {
-    throw refuse(
-      'a materialized view over sharded tables',
-      'REFRESH on a server sees its own rows alone: use CREATE TABLE … AS, and fill it anew when its rows are to be fresh.',
-      { position: text.position(text.start) },
-    );
-  }
-  // Every shard has it, so that later DDL finds it there; its rows are read on the home shard.
-  return everywhere();
+  return planMaterializedView(create, context, text);
 }
 
 function refuseUnknown(tag: string, text: StatementText): Plan {
+  if (unnoticed.has(tag)) return everywhere({ changesCatalog: false });
   if (plain.has(tag)) return everywhere();
   const words = tag
     .replace(/Stmt$/, '')
@@ -175,15 +188,19 @@ function isConcurrentDetach(node: Node): boolean {
   return node.AlterTableCmd.def.PartitionCmd.concurrent === true;
 }
 
+const truncates: ReadonlySet<'truncate'> = new Set(['truncate']);
+
 function planMaintenance(node: Node, context: PlanContext, text: StatementText): Plan | undefined {
   if ('TruncateStmt' in node) {
     for (const part of node.TruncateStmt.relations ?? []) {
       const relation = 'RangeVar' in part ? namedRelation(part.RangeVar, context) : undefined;
-      if (relation !== undefined) checkChange(relation, context, () => ({ position: text.position(text.start) }));
+      if (relation !== undefined)
+        checkChange(relation, truncates, context, () => ({ position: text.position(text.start) }));
     }
     return everywhere({ changesCatalog: false });
   }
-  if ('LockStmt' in node) return everywhere({ changesCatalog: false });
+  // Outside of a transaction block the first server says that it takes one.
+  if ('LockStmt' in node) return everywhere({ transactional: false, changesCatalog: false });
   if ('VacuumStmt' in node) {
     const isVacuum = node.VacuumStmt.is_vacuumcmd === true;
     return everywhere({ transactional: !isVacuum, changesCatalog: false });
@@ -192,19 +209,6 @@ function planMaintenance(node: Node, context: PlanContext, text: StatementText):
   // Of a partitioned table they run outside of transactions only; and what is done on some shards alone does no harm.
   if ('ClusterStmt' in node || 'ReindexStmt' in node)
     return everywhere({ transactional: false, changesCatalog: false });
-  if ('RefreshMatViewStmt' in node) return planRefresh(node.RefreshMatViewStmt.relation, context, text);
+  if ('RefreshMatViewStmt' in node) return planRefresh(node.RefreshMatViewStmt, context, text);
   return undefined;
-}
-
-function planRefresh(range: RangeVar | undefined, context: PlanContext, text: StatementText): Plan {
-  const relation = namedRelation(range, context);
-  const reads = relation?.reads.map((oid) => context.catalog.relationByOid(oid)) ?? [];
-  if (reads.some((read) => read?.placement.kind === 'sharded')) {
-    throw refuse(
-      `REFRESH of the materialized view "${relation?.name ?? ''}" over sharded tables`,
-      'Replace it by a table that the client fills.',
-      { position: text.position(text.start) },
-    );
-  }
-  return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
 }

@@ -45,3 +45,30 @@ export interface CopyFormat {
   readonly quote: string;
   readonly escape: string;
 }
+
+/** What COPY FROM takes from the data's fields besides their text. */
+export interface CopyIntake {
+  /** The field that stands for a column's default. */
+  readonly defaultText: string | undefined;
+  /** CSV: columns in which a quoted null text is NULL, and those in which an unquoted one is none. */
+  readonly forceNull: 'all' | readonly string[];
+  readonly forceNotNull: 'all' | readonly string[];
+  /** Of the data. `other`: ASCII bytes are ASCII characters, and no more is known. */
+  readonly encoding: 'utf8' | 'latin1' | 'other';
+  /** ON_ERROR ignore. */
+  readonly skips: SkipRule | undefined;
+}
+
+/** ON_ERROR ignore: how many rows may be skipped, and what the client is told of them. */
+export interface SkipRule {
+  readonly limit: number | undefined;
+  readonly verbosity: 'silent' | 'default' | 'verbose';
+}
+
+/** A column that COPY FROM leaves to a default which no shard may evaluate for itself. */
+export interface CopyDefault {
+  readonly name: string;
+  readonly sql: string;
+  /** Whether it has one value for the whole statement. */
+  readonly once: boolean;
+}

@@ -241,7 +241,7 @@ export function describePlan(plan: Plan): string[] {
       ];
     case 'ddl':
       return [
-        `${plan.where === 'home' ? 'On the home shard, temporary' : 'On all shards'}${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}`,
+        `${plan.where === 'home' ? 'On the home shard, temporary' : 'On all shards'}${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}${gathersText(plan)}`,
         ...describeSql(plan.sql),
         ...plan.changes.map(describeChange),
         ...plan.notices.map(({ message }) => `NOTICE: ${message}`),
@@ -266,6 +266,9 @@ export function describePlan(plan: Plan): string[] {
           ({ index, typeOid, typeModifier }) =>
             `Key: column ${index} (${typeNames([typeOid])}${describeModifiers([typeModifier])})`,
         ),
+        ...plan.defaults.map(({ name, sql, once }) => `Default of ${name}${once ? ', once' : ''}: ${sql}`),
+        ...(plan.shardSql === undefined ? [] : describeSql(plan.shardSql)),
+        ...describeComputed(plan.computed),
       ];
     case 'copyTo':
       return [
@@ -319,4 +322,10 @@ export function describePlan(plan: Plan): string[] {
     default:
       return unreachable(plan, 'plan');
   }
+}
+
+/** Tables whose rows the home shard gets from all shards to fill a materialized view. */
+function gathersText({ gathers }: Extract<Plan, { readonly kind: 'ddl' }>): string {
+  if (gathers === undefined || gathers.tables.length === 0) return '';
+  return `. With all rows of ${gathers.tables.map(({ schema, name }) => `${schema}.${name}`).join(', ')} on the home shard`;
 }

@@ -5,7 +5,7 @@
 
 import type { Placement } from '../../catalog/schema.js';
 import type { PgError } from '../../base/errors.js';
-import type { CopyFormat, LocalCommand, PlacementChange } from './command-plan.js';
+import type { CopyDefault, CopyFormat, CopyIntake, LocalCommand, PlacementChange } from './command-plan.js';
 import type { Gather } from './gather-plan.js';
 import type { Replication } from './replication.js';
 import type { RowMoves } from './moved-rows.js';
@@ -141,7 +141,7 @@ export interface Broadcast {
   readonly scatter: ScatterPlan;
 }
 
-export type { CopyFormat, PlacementChange } from './command-plan.js';
+export type { CopyDefault, CopyFormat, CopyIntake, PlacementChange, SkipRule } from './command-plan.js';
 
 /** How rows of INSERT … SELECT are stored that COPY cannot store: each shard inserts its own, sent as arrays. */
 export interface Insertion {
@@ -291,23 +291,48 @@ export type ServerPlan =
       readonly kind: 'ddl';
       readonly sql: SqlTemplate;
       readonly where: 'everywhere' | 'home';
+      /** What it makes or drops on the home shard alone all sessions see: a function over the type of a temporary table. */
+      readonly isShared?: true;
+      /**
+       * The home shard checks the body of a function; on the others it may name what is not there, the session's temporary
+       * tables.
+       */
+      readonly unchecked?: true;
       /** False for what cannot run inside a transaction block (VACUUM, CREATE INDEX CONCURRENTLY, CREATE DATABASE). */
       readonly transactional: boolean;
       readonly changes: readonly PlacementChange[];
       /** NOTICE messages for the client, each with a hint. */
       readonly notices: readonly { readonly message: string; readonly hint: string }[];
-      /** False for VACUUM, ANALYZE and the like, after which the catalog is as before. */
+      /** False for VACUUM, COMMENT and the like, after which all that pgring knows of the catalog is as before. */
       readonly changesCatalog: boolean;
+      /**
+       * A materialized view over sharded tables: the home shard runs the statement with all rows of these tables, the
+       * others run `elsewhere`, if anything.
+       */
+      readonly gathers?: {
+        readonly tables: readonly { readonly schema: string; readonly name: string }[];
+        readonly elsewhere: SqlTemplate | undefined;
+      };
+      /** Databases that nobody may be connected to: pgring ends its own idle connections first. */
+      readonly releases?: readonly string[];
     }
   | {
       readonly kind: 'copyFrom';
       readonly sql: SqlTemplate;
+      /** What the shards get, where that is not the client's own statement. */
+      readonly shardSql: readonly SqlPiece[] | undefined;
+      readonly computed: readonly ComputedExpression[];
       readonly format: CopyFormat;
-      /** Where each key column stands among the columns of the data (from 0), and its base type oid. */
+      readonly intake: CopyIntake;
+      /** Where each key column stands among the columns of the data (from 0) and the defaults behind them, and its base type oid. */
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       /** For messages: the table's name, and the columns of the data in order. */
       readonly relation: string;
       readonly columns: readonly string[];
+      /** Columns that are added to each row: the home shard gives their values. */
+      readonly defaults: readonly CopyDefault[];
+      /** Columns of the data for which the default text cannot be left to a shard. */
+      readonly ownDefaults: readonly number[];
       /** `sharded` rows go to their owners, `reference` rows to every shard. */
       readonly target: 'sharded' | 'reference';
     }

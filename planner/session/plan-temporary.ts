@@ -27,7 +27,7 @@ export function planTemporary(node: Node, context: PlanContext, text: StatementT
   return temporaryDdl(isTransactional(node));
 }
 
-export function temporaryDdl(transactional = true): Plan {
+export function temporaryDdl(transactional = true): Extract<Plan, { readonly kind: 'ddl' }> {
   return { kind: 'ddl', sql: 'client', where: 'home', transactional, changes: [], notices: [], changesCatalog: true };
 }
 
@@ -58,7 +58,7 @@ function created(range: RangeVar | undefined, context: PlanContext): Subject {
   return range !== undefined && isTemporaryTarget(range, context) ? 'temporary' : 'permanent';
 }
 
-function isTemporary(name: QualifiedName, context: PlanContext): boolean {
+export function isTemporary(name: QualifiedName, context: PlanContext): boolean {
   if (name.schema === temporarySchema) return true;
   const found = resolveRelation(name, context);
   return found !== undefined && found !== 'catalog' && found.isTemporary;
@@ -99,7 +99,7 @@ function rangeName(value: unknown): QualifiedName | undefined {
 }
 
 /** Every RangeVar below a value, tagged or not. */
-function relationNames(value: unknown): readonly QualifiedName[] {
+export function relationNames(value: unknown): readonly QualifiedName[] {
   if (typeof value !== 'object' || value === null) return [];
   if (Array.isArray(value)) return value.flatMap(relationNames);
   const own = rangeName(value);

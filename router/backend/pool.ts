@@ -50,10 +50,15 @@ async function clean(connection: BackendConnection): Promise<void> {
   connection.prepared.clear();
 }
 
+/** As long as a server waits for others to leave a database that is dropped (CountOtherDBBackends(), procarray.c). */
+const RELEASED_MS = 5_000;
+
 export class BackendPool {
   readonly #limits: PoolLimits;
   readonly #shards = new Map<ShardId, ShardPool>();
   readonly #homes = new Map<BackendConnection, ShardPool>();
+  /** When databases were released, by name. */
+  readonly #released = new Map<string, number>();
   readonly #idleTimers = new Map<BackendConnection, NodeJS.Timeout>();
   #closed = false;
 
@@ -116,7 +121,7 @@ export class BackendPool {
       return;
     }
     connection.appliedSettings = 0;
-    if (this.#closed) {
+    if (this.#closed || this.#isReleased(connection.identity.database)) {
       connection.end();
       return;
     }
@@ -134,6 +139,16 @@ export class BackendPool {
     this.#admitNext(pool);
   }
 
+  /** Ends the idle connections to a database, and those that come back in the next moments. */
+  releaseDatabase(database: string): void {
+    this.#released.set(database, Date.now());
+    for (const pool of this.#shards.values()) {
+      for (const connections of pool.idle.values()) {
+        for (const connection of connections.filter(({ identity }) => identity.database === database)) connection.end();
+      }
+    }
+  }
+
   /** Ends the idle connections; lent ones end when they come back. */
   close(): void {
     this.#closed = true;
@@ -141,6 +156,14 @@ export class BackendPool {
       for (const connections of pool.idle.values()) for (const connection of connections.splice(0)) connection.end();
       for (const waiter of pool.waiters) waiter.resume();
     }
+  }
+
+  #isReleased(database: string): boolean {
+    const released = this.#released.get(database);
+    if (released === undefined) return false;
+    if (Date.now() - released < RELEASED_MS) return true;
+    this.#released.delete(database);
+    return false;
   }
 
   #poolOf(shard: ShardId): ShardPool {

@@ -33,6 +33,11 @@ export class BinarySplitter implements CopySplitter {
     return this.#line;
   }
 
+  /** Nothing stands for a default in binary. */
+  get defaulted(): number {
+    return -1;
+  }
+
   push(chunk: Buffer, sink: CopySink): void {
     if (chunk.length === 0) return;
     this.#carry.add(chunk);
@@ -59,7 +64,7 @@ export class BinarySplitter implements CopySplitter {
       throw this.#error('unexpected EOF in COPY data', this.#source.columns[this.#fields]);
     }
     this.#state = 'ended';
-    sink.broadcast(trailer, 0, trailer.length);
+    sink.broadcast(trailer, 0, trailer.length, trailer.length);
   }
 
   /** What is wrong with the signature and flags, of which `length` bytes have arrived. PostgreSQL gives no CONTEXT here. */
@@ -85,7 +90,7 @@ export class BinarySplitter implements CopySplitter {
     if (this.#extensionBytes < 0) throw badCopyFormat(missingLength);
     this.#carry.start += plainHeader.length;
     this.#state = 'extension';
-    sink.broadcast(plainHeader, 0, plainHeader.length);
+    sink.broadcast(plainHeader, 0, plainHeader.length, plainHeader.length);
     return true;
   }
 
@@ -132,7 +137,7 @@ export class BinarySplitter implements CopySplitter {
     }
     carry.start += this.#checked;
     this.#checked = 0;
-    sink.row(bytes, start, carry.start, this.#key);
+    sink.row(bytes, start, carry.start, this.#key, carry.start);
     this.#line++;
     return true;
   }

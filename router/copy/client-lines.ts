@@ -41,6 +41,12 @@ export class ClientLines {
     }
   }
 
+  /** The shard counts anew: it was given this many lines that are no rows. */
+  restart(shard: ShardId, lines: number): void {
+    const one = this.#shards.get(shard);
+    if (one !== undefined) one.line = lines;
+  }
+
   /** The client's line of a shard's line; undefined for one that was long ago. */
   find(shard: ShardId, shardLine: number): number | undefined {
     const lines = this.#shards.get(shard);

@@ -8,6 +8,10 @@ const backslash = 0x5c;
 export class CsvSplitter extends LineSplitter {
   readonly #quote: number;
   readonly #escape: number;
+  readonly #nullText: Buffer;
+  /** By column: a quoted null text is NULL; an unquoted one is that text. */
+  readonly #forceNull: readonly boolean[];
+  readonly #forceNotNull: readonly boolean[];
   /** Whether `\.` alone on a line ends the data. */
   readonly #hasMarker: boolean;
   #inQuote = false;
@@ -20,6 +24,10 @@ export class CsvSplitter extends LineSplitter {
     super(source);
     this.#quote = source.format.quote.charCodeAt(0);
     this.#escape = source.format.escape.charCodeAt(0);
+    this.#nullText = Buffer.from(source.format.nullText);
+    const { forceNull = [], forceNotNull = [] } = source.intake ?? {};
+    this.#forceNull = source.columns.map((name) => forceNull === 'all' || forceNull.includes(name));
+    this.#forceNotNull = source.columns.map((name) => forceNotNull === 'all' || forceNotNull.includes(name));
     this.#hasMarker = source.serverVersion < strictMarkerVersion;
   }
 
@@ -65,9 +73,16 @@ export class CsvSplitter extends LineSplitter {
       const fieldStart = at;
       while (at < end && bytes[at] !== delimiter && bytes[at] !== this.#quote) at++;
       if (at < end && bytes[at] === this.#quote) at = this.#readQuoted(column, bytes, start, fieldStart, end);
-      else if (this.isNullText(bytes, fieldStart, at)) this.nullField(column);
-      else this.field(column, bytes, fieldStart, at);
+      else if (this.isNullText(bytes, fieldStart, at)) this.#unquotedNull(column);
+      else if (!this.takesDefault(column, bytes, fieldStart, at)) this.field(column, bytes, fieldStart, at);
     }
+    this.checkEnd(at, bytes, start, end);
+  }
+
+  /** NextCopyFrom(), copyfromparse.c: FORCE_NOT_NULL is looked at first. */
+  #unquotedNull(column: number): void {
+    if (this.#forceNotNull[column] !== true) this.nullField(column);
+    else this.field(column, this.#nullText, 0, this.#nullText.length);
   }
 
   /** Reads a field that has quotes somewhere; where it ends. It is never NULL. */
@@ -104,7 +119,8 @@ export class CsvSplitter extends LineSplitter {
     }
     if (inQuote) throw this.rowError('unterminated CSV quoted field', bytes, rowStart, end);
     this.#used = length;
-    this.field(column, target, from, length);
+    if (this.#forceNull[column] === true && this.isNullText(target, from, length)) this.nullField(column);
+    else this.field(column, target, from, length);
     return at;
   }
 }

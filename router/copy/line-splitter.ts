@@ -27,6 +27,8 @@ export abstract class LineSplitter implements CopySplitter {
   protected readonly width: number;
   /** Where a value without quotes and escapes is NULL. */
   readonly #nullText: Buffer;
+  readonly #defaultText: Buffer | undefined;
+  readonly #watched: readonly number[];
   readonly #isCsv: boolean;
   /** For each column up to the last key column, its place in the key; -1 for others. */
   readonly #placeOfColumn: readonly number[];
@@ -41,12 +43,17 @@ export abstract class LineSplitter implements CopySplitter {
   /** In CSV before PostgreSQL 18: the row's beginning was found to be no end-of-copy marker. */
   protected markerRuledOut = false;
   #line = 1;
+  #defaulted = -1;
 
   constructor(source: CopySource) {
-    const { format, key } = source;
+    const { format, key, intake, watched = [], complete = false } = source;
     this.source = source;
     this.delimiter = format.delimiter.charCodeAt(0);
-    this.width = Math.max(0, ...key.map((column) => column + 1));
+    this.#defaultText = intake?.defaultText === undefined ? undefined : Buffer.from(intake.defaultText);
+    this.#watched = this.#defaultText === undefined ? [] : watched;
+    this.width = complete
+      ? source.columns.length
+      : Math.max(0, ...[...key, ...this.#watched].map((column) => column + 1));
     this.#nullText = Buffer.from(format.nullText);
     this.#isCsv = format.kind === 'csv';
     this.#placeOfColumn = Array.from({ length: this.width }, (_, column) => key.indexOf(column));
@@ -57,6 +64,10 @@ export abstract class LineSplitter implements CopySplitter {
 
   get line(): number {
     return this.#line;
+  }
+
+  get defaulted(): number {
+    return this.#defaulted;
   }
 
   push(chunk: Buffer, sink: CopySink): void {
@@ -107,8 +118,25 @@ export abstract class LineSplitter implements CopySplitter {
     if (place >= 0) this.#key[place] = null;
   }
 
-  protected isKey(column: number): boolean {
-    return (this.#placeOfColumn[column] ?? -1) >= 0;
+  /** Whether the column's value is looked at. */
+  protected isWanted(column: number): boolean {
+    return (this.#placeOfColumn[column] ?? -1) >= 0 || this.#watched.includes(column);
+  }
+
+  /** Whether the default text stands for the column, quotes and escapes counted in. */
+  protected takesDefault(column: number, bytes: Buffer, start: number, end: number): boolean {
+    const text = this.#defaultText;
+    if (text === undefined || end - start !== text.length || text.compare(bytes, start, end) !== 0) return false;
+    if (this.#defaulted < 0 && this.isWanted(column)) this.#defaulted = column;
+    this.nullField(column);
+    return true;
+  }
+
+  /** The error for a row that goes on behind its last column. */
+  protected checkEnd(at: number, bytes: Buffer, start: number, end: number): void {
+    if (this.source.complete === true && at < end) {
+      throw this.rowError('extra data after last expected column', bytes, start, end);
+    }
   }
 
   protected isNullText(bytes: Buffer, start: number, end: number): boolean {
@@ -214,10 +242,11 @@ export abstract class LineSplitter implements CopySplitter {
     const { bytes, start } = this.#carry;
     if (this.#inHeader) {
       this.#inHeader = false;
-      sink.broadcast(bytes, start, next);
+      sink.broadcast(bytes, start, next, contentEnd);
     } else {
+      this.#defaulted = -1;
       this.readFields(bytes, start, contentEnd);
-      sink.row(bytes, start, next, this.#key);
+      sink.row(bytes, start, next, this.#key, contentEnd);
     }
     this.#carry.start = next;
     this.#at = next;

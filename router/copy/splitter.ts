@@ -1,6 +1,6 @@
 /** COPY FROM data as a stream, cut into rows whose shard keys are seen. */
 
-import type { CopyFormat } from '../../planner/plan/plan.js';
+import type { CopyFormat, CopyIntake } from '../../planner/plan/plan.js';
 
 /** The value of a key column: its text without escapes and quotes, or the binary format's own bytes. */
 export interface KeyField {
@@ -11,10 +11,13 @@ export interface KeyField {
 
 /** What a splitter finds. All that is handed over is valid during the call only: the bytes are reused afterwards. */
 export interface CopySink {
-  /** One row, as the client sent it, with the value of each key column; null is the SQL NULL. */
-  row(bytes: Buffer, start: number, end: number, key: readonly (KeyField | null)[]): void;
+  /**
+   * One row, as the client sent it, with the value of each key column; null is the SQL NULL. From `fieldsEnd` on there
+   * is but the line's end.
+   */
+  row(bytes: Buffer, start: number, end: number, key: readonly (KeyField | null)[], fieldsEnd: number): void;
   /** What belongs into every shard's data: the header line, the binary format's header and trailer. */
-  broadcast(bytes: Buffer, start: number, end: number): void;
+  broadcast(bytes: Buffer, start: number, end: number, fieldsEnd: number): void;
 }
 
 /**
@@ -28,6 +31,8 @@ export interface CopySplitter {
   end(sink: CopySink): void;
   /** The number of the line that is being read, as PostgreSQL counts them. */
   readonly line: number;
+  /** The first column of the row for which the default text stands, among those that were asked for; else -1. */
+  readonly defaulted: number;
 }
 
 export interface CopySource {
@@ -40,6 +45,11 @@ export interface CopySource {
   readonly key: readonly number[];
   /** As server_version_num. From 18 on `\.` is data in CSV, and must stand alone on its line in text. */
   readonly serverVersion: number;
+  readonly intake?: CopyIntake;
+  /** Columns in which the default text is looked for, besides the key's. */
+  readonly watched?: readonly number[];
+  /** True: a row with too few or too many columns is an error here, not left to its server. */
+  readonly complete?: boolean;
 }
 
 /** PostgreSQL 18, which changed the end-of-copy marker. */

@@ -46,11 +46,13 @@ export class TextSplitter extends LineSplitter {
       // A lone backslash at the data's end is dropped.
       const fieldEnd = at > end ? end - 1 : at;
       if (at > end) at = end;
-      if (!this.isKey(column)) continue;
+      if (!this.isWanted(column)) continue;
       if (this.isNullText(bytes, fieldStart, fieldEnd)) this.nullField(column);
+      else if (this.takesDefault(column, bytes, fieldStart, fieldEnd)) continue;
       else if (escaped) this.#unescape(column, bytes, fieldStart, fieldEnd);
       else this.field(column, bytes, fieldStart, fieldEnd);
     }
+    this.checkEnd(at, bytes, start, end);
   }
 
   #unescape(column: number, bytes: Buffer, start: number, end: number): void {

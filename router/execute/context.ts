@@ -59,6 +59,8 @@ export interface ExecutionContext {
   onNotice(frame: Buffer): void;
   /** The catalog was changed by this session: its next statement must see that. */
   noteCatalogChange(): Promise<void>;
+  /** Ends pgring's own idle connections to a database, which nobody may be connected to. */
+  releaseDatabase(name: string): Promise<void>;
   /** The session's own temporary relations may be others now. */
   noteTemporaryChange(): Promise<void>;
   /** Plans a statement that pgring has made, as one of the client's. */

@@ -3,7 +3,7 @@
 import { PgError } from '../../base/errors.js';
 import { placeSql, pruneSql } from '../../catalog/pgring-schema.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { PlacementChange, Plan } from '../../planner/plan/plan.js';
+import type { PlacementChange, Plan, SqlTemplate } from '../../planner/plan/plan.js';
 import { readCommandComplete, readErrorResponse } from '../../wire/backend.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
@@ -14,6 +14,7 @@ import { Exchange } from '../backend/exchange.js';
 import { shardOf } from '../transaction/session-backends.js';
 import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
+import { withGatheredRows, type TableName } from './gathered-rows.js';
 import { inTransaction } from './in-transaction.js';
 import { bindValues, renderSql } from './route.js';
 
@@ -22,13 +23,18 @@ export type DdlPlan = Extract<Plan, { readonly kind: 'ddl' }>;
 export async function executeDdl(context: ExecutionContext, statement: BoundStatement, plan: DdlPlan): Promise<void> {
   const sql = renderSql(plan.sql, statement, await bindValues(context, statement, []));
   const { home } = context.topology;
+  for (const database of plan.releases ?? []) await context.releaseDatabase(database);
   const others = plan.where === 'home' ? [] : allShards(context.topology).filter((shard) => shard !== home);
   const tag =
     (plan.transactional && plan.where === 'everywhere') || context.transaction.isOpen
-      ? await inTransaction(context, async () => await runEverywhere(context, sql, plan.changes, home, others))
+      ? await inTransaction(context, async () =>
+          plan.gathers === undefined
+            ? await runEverywhere(context, sql, plan, home, others)
+            : await fillAtHome(context, statement, { sql, ...plan.gathers, home, others }),
+        )
       : await runOneByOne(context, sql, home, others);
   if (plan.where === 'home') await context.noteTemporaryChange();
-  else if (plan.changesCatalog) await context.noteCatalogChange();
+  if (plan.where === 'everywhere' ? plan.changesCatalog : plan.isShared === true) await context.noteCatalogChange();
   for (const notice of plan.notices) {
     await send(context.output, encodeNoticeResponse({ severity: 'NOTICE', sqlstate: '00000', ...notice }));
   }
@@ -38,19 +44,54 @@ export async function executeDdl(context: ExecutionContext, statement: BoundStat
 async function runEverywhere(
   context: ExecutionContext,
   sql: string | Buffer,
-  changes: readonly PlacementChange[],
+  { changes, unchecked }: DdlPlan,
   home: ShardId,
   others: readonly ShardId[],
 ): Promise<string> {
   const run = async (shard: ShardId): Promise<string> => {
     const connection = await context.transaction.enter(shard, true);
-    const tag = await runForTag(context, connection, sql, shard === home);
+    const sent = unchecked === true && shard !== home ? withoutCheck(sql) : sql;
+    const tag = await runForTag(context, connection, sent, shard === home);
     for (const change of changes) await runCommand(connection, placementSql(change));
     return tag;
   };
   const tag = await run(home);
   await Promise.all(others.map(run));
   return tag;
+}
+
+interface Filling {
+  readonly sql: string | Buffer;
+  readonly tables: readonly TableName[];
+  readonly elsewhere: SqlTemplate | undefined;
+  readonly home: ShardId;
+  readonly others: readonly ShardId[];
+}
+
+/** A materialized view: the home shard fills it with the rows of all shards, and the others know of it. */
+async function fillAtHome(context: ExecutionContext, statement: BoundStatement, filling: Filling): Promise<string> {
+  const { sql, tables, elsewhere, home, others } = filling;
+  const tag = await withGatheredRows(context, tables, async () => {
+    return await runForTag(context, await context.transaction.enter(home, true), sql, true);
+  });
+  if (elsewhere !== undefined) {
+    const other = renderSql(elsewhere, statement, await bindValues(context, statement, []));
+    await Promise.all(
+      others.map(async (shard) => {
+        await runForTag(context, await context.transaction.enter(shard, true), other, false);
+      }),
+    );
+  }
+  return tag;
+}
+
+/** As it is, but for check_function_bodies, which the transaction has again behind it. */
+function withoutCheck(sql: string | Buffer): string {
+  return (
+    "SELECT set_config('pgring.checks', current_setting('check_function_bodies'), true); " +
+    `SET LOCAL check_function_bodies = off; ${String(sql)}\n; ` +
+    "SELECT set_config('check_function_bodies', current_setting('pgring.checks'), true)"
+  );
 }
 
 /** What cannot run in a transaction block: one shard after the other, and an error tells how far it came. */

@@ -41,6 +41,9 @@ export function withOutput(context: ExecutionContext, output: ClientOutput): Exe
     noteTemporaryChange: async () => {
       await context.noteTemporaryChange();
     },
+    releaseDatabase: async (name) => {
+      await context.releaseDatabase(name);
+    },
     planStatement: (sql, types) => context.planStatement(sql, types),
     noteTransactionEnd: async () => {
       await context.noteTransactionEnd();

@@ -3,6 +3,7 @@
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { readDataRow } from '../../wire/backend.js';
+import { frameEnd } from '../merge/stream.js';
 import { noParameters, type BoundParameters, type ExecutionContext } from './context.js';
 import { ShardRows } from './shard-rows.js';
 
@@ -14,6 +15,39 @@ export async function queryHomeRow(
   resultFormat = 0,
 ): Promise<readonly (Buffer | null)[]> {
   return await queryRow(context, context.topology.home, sql, parameters, resultFormat);
+}
+
+/** All rows of a query on the home shard: they are few, or the caller's own number. */
+export async function queryHomeRows(
+  context: ExecutionContext,
+  sql: string,
+  resultFormat: number,
+): Promise<readonly (readonly (Buffer | null)[])[]> {
+  const connection = await context.transaction.enter(context.topology.home, true);
+  const answer = ShardRows.send(
+    connection,
+    { sql, parameters: noParameters, resultFormats: [resultFormat] },
+    { portal: '', batchRows: 0 },
+  );
+  const rows: (readonly (Buffer | null)[])[] = [];
+  try {
+    await answer.describe();
+    for (let run = await answer.next(); run !== undefined; run = await answer.next()) {
+      const { bytes, end } = run;
+      for (let at = run.start; at < end; at = frameEnd(bytes, at)) {
+        rows.push(
+          readDataRow(bytes.subarray(at, frameEnd(bytes, at))).map((value) =>
+            value === null ? null : Buffer.from(value),
+          ),
+        );
+      }
+    }
+    await answer.close();
+  } catch (error) {
+    await answer.abort();
+    throw error;
+  }
+  return rows;
 }
 
 /** The one row of a query on a shard. */

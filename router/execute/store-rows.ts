@@ -4,7 +4,8 @@ import { PgError } from '../../base/errors.js';
 import { copyDoneFrame } from '../../wire/encode-frontend.js';
 import type { RowStream } from '../merge/stream.js';
 import type { ExecutionContext } from './context.js';
-import { copyIn, type CopyTarget } from './copy-from.js';
+import { copyIn } from './copy-in.js';
+import type { CopyTarget } from './copy-target.js';
 import { TextLines } from './text-lines.js';
 import { TupleFrames } from './tuple-frames.js';
 

@@ -16,6 +16,8 @@ import { concerning, findTorn, openQuestions, parseSnapshot, type Answers, type 
 
 /** What is needed of others to get on. */
 export interface ReadingHelper {
+  /** What is prepared for so long is finished before anything is read: its rows may be removed soon after that. */
+  readonly oldMs: number;
   /** Finishes a transaction that is known to have committed, wherever it is still prepared and can be reached. */
   finishCommitted(globalId: string, database: string): Promise<void>;
   /** Finds out how a prepared transaction ended, and brings it to its end. */
@@ -49,13 +51,12 @@ const FREE_ATTEMPTS = 4;
 const PATIENCE_MS = 200;
 const MAXIMUM_PAUSE_MS = 20;
 const DEADLINE_MS = 15_000;
-/** A transaction that is prepared for so long is finished first; its rows may be removed soon after that. */
-const OLD_MINUTES = 5;
-
 const beforeSql = 'SELECT pg_catalog.pg_current_snapshot() AS before';
 
-const preparedSql = `SELECT gid, prepared < pg_catalog.now() - interval '${OLD_MINUTES} minutes' AS old
-  FROM pg_catalog.pg_prepared_xacts WHERE gid LIKE 'pgring:%' AND database = pg_catalog.current_database()`;
+function preparedSql(oldMs: number): string {
+  return `SELECT gid, prepared < pg_catalog.now() - interval '${oldMs} milliseconds' AS old
+    FROM pg_catalog.pg_prepared_xacts WHERE gid LIKE 'pgring:%' AND database = pg_catalog.current_database()`;
+}
 
 interface OneView {
   readonly view: ShardView;
@@ -65,10 +66,12 @@ interface OneView {
 export class AtomicSnapshots {
   readonly #database: string;
   readonly #helper: ReadingHelper;
+  readonly #preparedSql: string;
 
   constructor(database: string, helper: ReadingHelper) {
     this.#database = database;
     this.#helper = helper;
+    this.#preparedSql = preparedSql(helper.oldMs);
   }
 
   /**
@@ -86,7 +89,7 @@ export class AtomicSnapshots {
       return await Promise.all(
         readers.map(async ({ shard, connection }, index): Promise<OneView> => {
           const since = before[index] ?? '';
-          const answers = await queryEach(connection, [preparedSql, opening, recentSql(since)]);
+          const answers = await queryEach(connection, [this.#preparedSql, opening, recentSql(since)]);
           return { view: viewOf(shard, since, undefined, answers[0], answers[2]), old: oldOf(answers[0]) };
         }),
       );
@@ -110,7 +113,7 @@ export class AtomicSnapshots {
             connection,
             [
               [encodeQuery(beforeSql)],
-              [encodeQuery(preparedSql)],
+              [encodeQuery(this.#preparedSql)],
               [...former, ...binding, syncFrame],
               [encodeQuery(recentSql(since))],
             ],
@@ -132,7 +135,7 @@ export class AtomicSnapshots {
     const tornSince = new Map<string, number>();
     let held: HeldCommits | undefined;
     try {
-      for (let attempts = 1; !(await this.#agree(readers, await attempt(attempts), tornSince)); attempts += 1) {
+      for (let attempts = 1; !(await this.#tryOnce(readers, attempts, attempt, tornSince)); attempts += 1) {
         if (performance.now() > deadline) throw tooBusy();
         if (attempts === FREE_ATTEMPTS) {
           held = await this.#helper.holdCommits(
@@ -144,6 +147,18 @@ export class AtomicSnapshots {
     } finally {
       await held?.release();
     }
+  }
+
+  /** What took too long does not count: rows of what was prepared at its beginning may have been removed meanwhile. */
+  async #tryOnce(
+    readers: readonly Reader[],
+    attempts: number,
+    attempt: (attempts: number) => Promise<readonly OneView[]>,
+    tornSince: Map<string, number>,
+  ): Promise<boolean> {
+    const begunAt = Date.now();
+    const agrees = await this.#agree(readers, await attempt(attempts), tornSince);
+    return agrees && Date.now() - begunAt < this.#helper.oldMs;
   }
 
   /** Whether the views agree; if not, helps on what is in the way. */

@@ -6,8 +6,7 @@ import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId, Topology } from '../../catalog/topology.js';
 import type { HeldCommits, ReadingHelper } from './atomic-snapshots.js';
 import { parseGlobalId } from './global-id.js';
-import type { ControlAccess } from './recovery.js';
-import type { TransactionResolver } from './two-phase-commit.js';
+import type { ControlAccess, Recovery } from './recovery.js';
 
 /** The longest that commits over several shards wait for a read that has its lock, or waits for it. */
 const HOLD_MS = 1_000;
@@ -17,7 +16,7 @@ const NOT_PREPARED = '42704';
 export function makeReadingHelper(
   access: ControlAccess,
   topology: () => Topology,
-  resolver: TransactionResolver,
+  recovery: Recovery,
   log: Logger,
 ): ReadingHelper {
   /** Connects to those shards that can be reached. */
@@ -30,7 +29,9 @@ export function makeReadingHelper(
     await Promise.all(clients.map(async (client) => await client.end()));
   };
   return {
-    resolve: async (globalId, database) => await resolver.resolve(globalId, database),
+    oldMs: recovery.rowsKeptMs / 2,
+
+    resolve: async (globalId, database) => await recovery.resolve(globalId, database),
 
     finishCommitted: async (globalId, database) => {
       const clients = await connectAll(parseGlobalId(globalId)?.participants ?? [], database);

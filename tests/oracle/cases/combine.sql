@@ -225,3 +225,17 @@ SELECT id, sum(s + 1), max(s), bit_or(s) FROM t JOIN w USING (id, s) GROUP BY id
 SELECT s, sum(s), sum(s * 2), count(*) FROM w JOIN t USING (s) GROUP BY s ORDER BY s;
 SELECT id, q FROM w JOIN t USING (id) ORDER BY id DESC, q LIMIT 5;
 SELECT id, q FROM t JOIN w USING (id) ORDER BY id DESC, v COLLATE "und-x-icu", q LIMIT 5;
+
+-- section views with SEARCH and CYCLE
+CREATE TABLE graph (f int, t int, label text, PRIMARY KEY (f, t));
+INSERT INTO graph VALUES (1, 2, 'arc 1 -> 2'), (1, 3, 'arc 1 -> 3'), (2, 3, 'arc 2 -> 3'), (1, 4, 'arc 1 -> 4'), (4, 5, 'arc 4 -> 5'), (5, 1, 'arc 5 -> 1');
+CREATE VIEW v_depth AS WITH RECURSIVE sg(f, t, label) AS (SELECT * FROM graph g UNION ALL SELECT g.* FROM graph g, sg WHERE g.f = sg.t AND g.t <> 1) SEARCH DEPTH FIRST BY f, t SET seq SELECT f, t, label FROM sg;
+CREATE VIEW v_cycle AS WITH RECURSIVE sg(f, t, label) AS (SELECT * FROM graph g UNION ALL SELECT g.* FROM graph g, sg WHERE g.f = sg.t) CYCLE f, t SET is_cycle USING path SELECT f, t, label, is_cycle, path FROM sg;
+CREATE VIEW v_marked AS WITH RECURSIVE sg(f, t, label) AS (SELECT * FROM graph g UNION ALL SELECT g.* FROM graph g, sg WHERE g.f = sg.t) CYCLE f, t SET is_cycle TO 'Y''s' DEFAULT 'N' USING path SELECT f, t, label, is_cycle FROM sg;
+CREATE VIEW v_number AS WITH RECURSIVE sg(f, t, label) AS (SELECT * FROM graph g UNION ALL SELECT g.* FROM graph g, sg WHERE g.f = sg.t) SEARCH BREADTH FIRST BY f, t SET seq CYCLE f, t SET "Is Cycle" TO varchar 'yes' DEFAULT varchar 'no' USING path SELECT f, t, "Is Cycle" FROM sg;
+CREATE VIEW v_digit AS WITH RECURSIVE sg(f, t, label) AS (SELECT * FROM graph g UNION ALL SELECT g.* FROM graph g, sg WHERE g.f = sg.t) CYCLE f, t SET is_cycle TO 1 DEFAULT 0 USING path SELECT f, t, is_cycle FROM sg;
+SELECT * FROM v_depth ORDER BY 1, 2, 3;
+SELECT f, t, label, is_cycle, path FROM v_cycle ORDER BY path, 1, 2;
+SELECT * FROM v_marked ORDER BY 1, 2, 3, 4;
+SELECT * FROM v_number ORDER BY 1, 2, 3;
+SELECT * FROM v_digit ORDER BY 1, 2, 3;

@@ -263,3 +263,58 @@ SELECT remake(3);
 SELECT work.id, t.x FROM work JOIN t USING (id) ORDER BY 1;
 SELECT remake(5);
 SELECT work.id, t.x FROM work JOIN t USING (id) ORDER BY 1;
+
+-- section functions over temporary objects
+CREATE TABLE s (id int PRIMARY KEY, v text);
+INSERT INTO s SELECT i, 's' || i FROM generate_series(1, 9) AS i;
+CREATE TEMP TABLE tt (f1 serial, data text);
+CREATE FUNCTION insert_tt(text) RETURNS int LANGUAGE sql AS $$ INSERT INTO tt (data) VALUES ($1) RETURNING f1 $$;
+SELECT insert_tt('foo'), insert_tt('bar');
+SELECT * FROM tt ORDER BY f1;
+CREATE OR REPLACE FUNCTION insert_tt(text) RETURNS int LANGUAGE sql AS $$ INSERT INTO tt (data) VALUES ($1), ($1 || $1) RETURNING f1 $$;
+SELECT insert_tt('fool');
+CREATE FUNCTION insert_two(text, text) RETURNS SETOF int LANGUAGE sql AS $$ INSERT INTO tt (data) VALUES ($1), ($2) RETURNING f1 $$;
+SELECT * FROM insert_two('baz', 'quux');
+SELECT insert_two('a', 'b') LIMIT 1;
+SELECT count(*), min(f1), max(f1) FROM tt;
+CREATE TEMP SEQUENCE counter;
+CREATE FUNCTION numbered(int, int) RETURNS TABLE (i int, s bigint) LANGUAGE sql AS 'SELECT i, nextval(''counter'') FROM generate_series($1, $2) i';
+SELECT * FROM (VALUES (1), (2)) v(r) LEFT JOIN numbered(11, 13) ON r + i < 100;
+CREATE FUNCTION as_row(int) RETURNS tt LANGUAGE sql AS 'SELECT $1, ''made''::text';
+CREATE FUNCTION as_rows(int) RETURNS SETOF tt LANGUAGE sql AS 'SELECT * FROM tt WHERE f1 > $1 ORDER BY f1';
+CREATE FUNCTION data_of(tt) RETURNS text LANGUAGE sql AS 'SELECT $1.data';
+-- refused
+CREATE FUNCTION column_type(tt.f1%TYPE) RETURNS tt.data%TYPE LANGUAGE sql AS 'SELECT repeat(''x'', $1)';
+CREATE FUNCTION atomic_count() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM tt; END;
+SELECT as_row(7), data_of(as_row(8));
+SELECT * FROM as_rows(3);
+SELECT data_of(tt), tt.data_of FROM tt ORDER BY f1;
+SELECT atomic_count();
+CREATE FUNCTION pg_temp.own(int) RETURNS int LANGUAGE sql AS 'SELECT $1 + 1';
+CREATE FUNCTION pg_temp.own_count() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM tt';
+SELECT pg_temp.own(4), pg_temp.own_count();
+SELECT * FROM pg_temp.own(5) AS o;
+-- refused
+SELECT pg_temp.own(id) FROM s;
+SELECT no_such_schema.own(1);
+ALTER FUNCTION as_row(int) RENAME TO made_row;
+COMMENT ON FUNCTION made_row(int) IS 'a row';
+SELECT made_row(1);
+DROP FUNCTION made_row(int), as_rows(int);
+SELECT made_row(1);
+BEGIN;
+CREATE FUNCTION inside(int) RETURNS SETOF tt LANGUAGE sql AS 'SELECT * FROM tt WHERE f1 = $1';
+SELECT * FROM inside(2);
+INSERT INTO s VALUES (100, 'x'), (101, 'y'), (102, 'z');
+COMMIT;
+SELECT * FROM inside(1);
+CREATE FUNCTION checked() RETURNS int LANGUAGE sql AS 'SELECT nothing FROM tt';
+CREATE FUNCTION plain(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2';
+SELECT id, plain(id) FROM s ORDER BY id;
+SHOW check_function_bodies;
+-- refused
+DROP FUNCTION data_of, plain;
+DROP FUNCTION data_of, inside, atomic_count;
+DROP FUNCTION insert_tt, insert_two, numbered;
+DROP TABLE tt;
+SELECT plain(2), pg_temp.own(2);

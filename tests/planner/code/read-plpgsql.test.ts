@@ -16,6 +16,9 @@ const routine: Routine = {
   source: undefined,
   sqlBody: undefined,
   searchPath: undefined,
+  isTemporary: false,
+  returnsRow: false,
+  isGuarded: false,
   extension: undefined,
   uses: [],
   declaration: undefined,
@@ -123,7 +126,9 @@ describe('readPlpgsql', () => {
   });
 
   it('reads DO blocks', () => {
-    expect(readAnonymous('BEGIN PERFORM f(1); END')?.fragments).toEqual([{ sql: 'SELECT f(1)', kind: 'statement' }]);
+    expect(readAnonymous('BEGIN PERFORM f(1); END')?.fragments).toEqual([
+      { sql: 'SELECT f(1)', kind: 'statement', ordered: false },
+    ]);
   });
 });
 

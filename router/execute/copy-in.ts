@@ -1,0 +1,394 @@
+/** The client's side of a COPY FROM STDIN: its rows are split to their owners, with the defaults that no shard may give. */
+
+import { present } from '../../base/assert.js';
+import { PgError, refuse, sqlstate } from '../../base/errors.js';
+import type { ShardId } from '../../catalog/topology.js';
+import { encodeNoticeResponse } from '../../wire/encode-backend.js';
+import { frontendType } from '../../wire/frame.js';
+import { readCopyData, readCopyFail } from '../../wire/frontend.js';
+import { readNoticeResponse } from '../../wire/report.js';
+import { trailer } from '../copy/binary-format.js';
+import { ClientLines } from '../copy/client-lines.js';
+import { createSplitter } from '../copy/create-splitter.js';
+import { rowContext } from '../copy/errors.js';
+import { ShardBuffers } from '../copy/shard-buffers.js';
+import { SkippedRows } from '../copy/skipped-rows.js';
+import type { CopySink, CopySplitter } from '../copy/splitter.js';
+import {
+  fieldAppender,
+  fieldOf,
+  headerAppender,
+  WaitingRows,
+  type FieldAppender,
+  type WaitingRow,
+} from '../copy/waiting-rows.js';
+import { CopyKeys } from './copy-keys.js';
+import { CopyShards, type ShardError } from './copy-shards.js';
+import type { CopyRows, CopyTarget } from './copy-target.js';
+import { allShards, type ExecutionContext } from './context.js';
+import { queryHomeRows } from './query-row.js';
+
+/** So much of a message is split before the shards are looked at again. */
+const SLICE_BYTES = 256 * 1024;
+/** Rows of so many bytes wait for their defaults, which are then asked for at once. */
+const WAITING_BYTES = 2 * 1024 * 1024;
+
+/** Splits rows to their owners, inside the open transaction. Returns their number. */
+export async function copyIn(
+  context: ExecutionContext,
+  target: CopyTarget,
+  sql: string | Buffer,
+  rows: CopyRows,
+): Promise<number> {
+  return await new CopyIn(context, target, rows, sql).run();
+}
+
+/** One COPY FROM STDIN in progress. */
+class CopyIn {
+  readonly #context: ExecutionContext;
+  readonly #plan: CopyTarget;
+  readonly #rows: CopyRows;
+  readonly #shardIds: readonly ShardId[];
+  readonly #shards: CopyShards;
+  readonly #buffers: ShardBuffers;
+  readonly #lines: ClientLines;
+  readonly #keys: CopyKeys;
+  readonly #skipped: SkippedRows | undefined;
+  readonly #splitter: CopySplitter;
+  /** Rows that wait for defaults. */
+  readonly #waiting = new WaitingRows();
+  /** What every shard gets in front of the rows: the header. */
+  #prefix: Buffer = Buffer.alloc(0);
+  /** The header line as the client sent it. */
+  #header: Buffer = Buffer.alloc(0);
+
+  constructor(context: ExecutionContext, plan: CopyTarget, rows: CopyRows, sql: string | Buffer) {
+    this.#context = context;
+    this.#plan = plan;
+    this.#rows = rows;
+    this.#shardIds = plan.target === 'home' ? [context.topology.home] : allShards(context.topology);
+    this.#lines = new ClientLines(this.#shardIds);
+    this.#shards = new CopyShards(context, sql, {
+      translate: (shard, error) => this.#inClientsLines(shard, error),
+      notice: (shard, frame) => {
+        this.#notice(shard, frame);
+      },
+    });
+    this.#buffers = new ShardBuffers(this.#shardIds, (shard, message) => {
+      this.#shards.write(shard, message);
+    });
+    const { columns, format, relation, intake } = plan;
+    const inData = plan.key.filter(({ index }) => index >= 0 && index < columns.length).map(({ index }) => index);
+    this.#keys = new CopyKeys(context.shardMap, plan);
+    this.#splitter = createSplitter({
+      format,
+      relation,
+      columns,
+      key: inData,
+      serverVersion: context.catalog.serverVersion,
+      ...(intake === undefined ? {} : { intake }),
+      watched: plan.ownDefaults ?? [],
+      complete: this.#computes,
+    });
+    this.#skipped =
+      intake?.skips === undefined
+        ? undefined
+        : new SkippedRows(intake.skips, relation, (notice) => {
+            context.onNotice(encodeNoticeResponse(notice));
+          });
+  }
+
+  get #computes(): boolean {
+    return (this.#plan.defaults ?? []).length > 0;
+  }
+
+  /** Whether one set of values serves all rows, which then need not wait. */
+  get #computesOnce(): boolean {
+    const { defaults = [], format } = this.#plan;
+    return defaults.length > 0 && defaults.every(({ once }) => once) && format.kind !== 'binary';
+  }
+
+  /** Returns the number of rows. Errors: the client's CopyFail, malformed data, or the first that a shard reports. */
+  async run(): Promise<number> {
+    const { home } = this.#context.topology;
+    // The home shard gives the defaults, so it gets its rows when these are known.
+    const waits = this.#computes && !this.#computesOnce;
+    const atOnce = waits ? this.#shardIds.filter((shard) => shard !== home) : this.#shardIds;
+    const sink = waits ? this.#waitingSink() : this.#sink(await this.#suffix());
+    const response = await this.#shards.start(atOnce);
+    await this.#rows.ready(response ?? Buffer.alloc(0));
+    try {
+      await this.#readClient(sink);
+      if (waits) await this.#completeLast();
+      this.#buffers.flush();
+    } catch (error) {
+      // A row before may be one that its shard refuses, and its error is the first.
+      this.#buffers.flush();
+      const failure = await this.#shards.giveUp(error instanceof Error ? error.message : String(error));
+      this.#skipped?.report(failure?.line ?? this.#splitter.line);
+      throw failure?.error ?? error;
+    }
+    return await this.#finish();
+  }
+
+  async #finish(): Promise<number> {
+    let failure: ShardError | undefined;
+    try {
+      const rows = await this.#shards.finish(this.#plan.target);
+      const excess = this.#skipped?.excess();
+      if (excess === undefined) {
+        this.#skipped?.report(undefined);
+        return rows;
+      }
+      failure = excess;
+    } catch (error) {
+      if (!(error instanceof PgError) || this.#skipped === undefined) throw error;
+      const line = lineOf(error);
+      const excess = this.#skipped.excess();
+      failure = excess === undefined || excess.line > line ? { error, line } : excess;
+    }
+    this.#skipped?.report(failure.line);
+    throw failure.error;
+  }
+
+  async #readClient(sink: CopySink): Promise<void> {
+    const { relation } = this.#plan;
+    for (;;) {
+      const frame = await this.#rows.next();
+      switch (frame[0]) {
+        case frontendType.copyData: {
+          const data = readCopyData(frame);
+          for (let at = 0; at < data.length; at += SLICE_BYTES) {
+            this.#splitter.push(data.subarray(at, at + SLICE_BYTES), sink);
+            if (this.#waiting.bytes > WAITING_BYTES) await this.#complete();
+            await this.#shards.waitForSlow();
+            this.#shards.checkRefusals();
+          }
+          break;
+        }
+        case frontendType.copyDone:
+          this.#splitter.end(sink);
+          return;
+        case frontendType.copyFail:
+          throw new PgError(sqlstate.queryCanceled, `COPY from stdin failed: ${readCopyFail(frame)}`, {
+            where: `COPY ${relation}, line ${this.#splitter.line}`,
+          });
+        case frontendType.flush:
+        case frontendType.sync:
+          break;
+        default:
+          throw new PgError(
+            sqlstate.protocolViolation,
+            `unexpected message type 0x${frame[0]?.toString(16)} during COPY from stdin`,
+          );
+      }
+    }
+  }
+
+  /** What stands behind the fields of every row; undefined for nothing. */
+  async #suffix(): Promise<Buffer | undefined> {
+    if (!this.#computesOnce) return undefined;
+    const [values] = await this.#askDefaults(1);
+    return this.#appender()(Buffer.alloc(0), present(values, 'values for a row'));
+  }
+
+  /** Rows go on at once. */
+  #sink(suffix: Buffer | undefined): CopySink {
+    const splitter = this.#splitter;
+    const put = (shard: ShardId | undefined, bytes: Buffer, start: number, end: number): void => {
+      if (shard === undefined) this.#buffers.broadcast(bytes, start, end);
+      else this.#buffers.append(shard, bytes, start, end);
+    };
+    return {
+      row: (bytes, start, end, fields, fieldsEnd) => {
+        if (splitter.defaulted >= 0) this.#checkDefaulted();
+        const owner = this.#owner(fields, splitter.line);
+        this.#lines.note(owner, splitter.line);
+        if (suffix === undefined) put(owner, bytes, start, end);
+        else {
+          put(owner, bytes, start, fieldsEnd);
+          put(owner, suffix, 0, suffix.length);
+          put(owner, bytes, fieldsEnd, end);
+        }
+      },
+      broadcast: (bytes, start, end, fieldsEnd) => {
+        this.#lines.note(undefined, splitter.line);
+        if (suffix === undefined) this.#buffers.broadcast(bytes, start, end);
+        else {
+          const line = this.#longerHeader(bytes.subarray(start, end), fieldsEnd - start);
+          this.#buffers.broadcast(line, 0, line.length);
+        }
+      },
+    };
+  }
+
+  /** The header line with the names of the columns that are added. */
+  #longerHeader(line: Buffer, fieldsEnd: number): Buffer {
+    const { format, defaults = [] } = this.#plan;
+    this.#header = Buffer.from(line.subarray(0, fieldsEnd));
+    const names = defaults.map(({ name }) => name);
+    return Buffer.concat([headerAppender(format)(this.#header, names), line.subarray(fieldsEnd)]);
+  }
+
+  /** Rows wait for their defaults; the header is remembered for the home shard, whose COPY begins anew each time. */
+  #waitingSink(): CopySink {
+    const splitter = this.#splitter;
+    const isBinary = this.#plan.format.kind === 'binary';
+    return {
+      row: (bytes, start, end, fields, fieldsEnd) => {
+        if (splitter.defaulted >= 0) this.#checkDefaulted();
+        this.#waiting.add(bytes, start, end, fields, fieldsEnd, splitter.line);
+      },
+      broadcast: (bytes, start, end, fieldsEnd) => {
+        // The trailer comes when all rows are on their way.
+        if (isBinary && this.#prefix.length > 0) return;
+        const given = Buffer.from(bytes.subarray(start, end));
+        this.#prefix = isBinary ? given : this.#longerHeader(given, fieldsEnd - start);
+        if (!isBinary) this.#lines.note(undefined, splitter.line);
+        this.#broadcast(this.#prefix, 0, this.#prefix.length);
+      },
+    };
+  }
+
+  /** To all shards whose COPY is in progress. */
+  #broadcast(bytes: Buffer, start: number, end: number): void {
+    for (const shard of this.#shardIds) if (this.#shards.isOpen(shard)) this.#buffers.append(shard, bytes, start, end);
+  }
+
+  #checkDefaulted(): void {
+    const { columns, ownDefaults = [], relation } = this.#plan;
+    const column = this.#splitter.defaulted;
+    // For a column without a default its server says so, whichever shard that is.
+    if (!ownDefaults.includes(column)) return;
+    throw refuse(
+      `the default text for the column "${columns[column] ?? ''}" in COPY FROM`,
+      'Give it a value, or leave the column out of the list.',
+      { where: `COPY ${relation}, line ${this.#splitter.line}` },
+    );
+  }
+
+  /** Where a row goes; undefined for every shard. */
+  #owner(fields: Parameters<CopySink['row']>[3], line: number): ShardId | undefined {
+    if (this.#plan.target === 'reference') return undefined;
+    if (this.#plan.target === 'home') return this.#context.topology.home;
+    // A row that is to be skipped is skipped by any shard.
+    return this.#skipped === undefined
+      ? this.#keys.owner(fields, line)
+      : (this.#keys.ownerIfValid(fields, line) ?? this.#context.topology.home);
+  }
+
+  /** Gives the waiting rows their defaults and sends them on. */
+  async #complete(): Promise<void> {
+    const rows = this.#waiting.take();
+    if (rows.length === 0) return;
+    const { home } = this.#context.topology;
+    await this.#endHome();
+    const values = await this.#askDefaults(rows.length);
+    const append = this.#appender();
+    for (const [index, row] of rows.entries()) {
+      const added = present(values[index], 'values for each row');
+      const owner = this.#owner(
+        [...row.key, ...added.map((value) => (value === null ? null : fieldOf(value)))],
+        row.line,
+      );
+      if ((owner ?? home) === home && !this.#shards.isOpen(home)) await this.#startHome();
+      this.#lines.note(owner, row.line);
+      this.#send(owner, append(row.fields, added), row);
+    }
+  }
+
+  /** All rows are known. */
+  async #completeLast(): Promise<void> {
+    await this.#complete();
+    if (this.#plan.format.kind === 'binary') this.#broadcast(trailer, 0, trailer.length);
+  }
+
+  /** Defaults for so many rows, by the home shard, in the session whose sequences these are. */
+  async #askDefaults(count: number): Promise<readonly (readonly (Buffer | null)[])[]> {
+    const { format, intake, defaults = [] } = this.#plan;
+    const isBinary = format.kind === 'binary';
+    const items = defaults.map(({ sql }) => (isBinary ? sql : `(${sql})::pg_catalog.text`)).join(', ');
+    const sql = `SELECT ${items} FROM pg_catalog.generate_series(1, ${count})`;
+    const values = await queryHomeRows(this.#context, sql, isBinary ? 1 : 0);
+    if (intake !== undefined && intake.encoding !== 'utf8') checkAscii(values.flat());
+    return values;
+  }
+
+  #appender(): FieldAppender {
+    return fieldAppender(this.#plan.format, this.#plan.intake?.defaultText);
+  }
+
+  #send(owner: ShardId | undefined, fields: Buffer, { ending }: WaitingRow): void {
+    for (const shard of owner === undefined ? this.#shardIds : [owner]) {
+      this.#buffers.append(shard, fields, 0, fields.length);
+      this.#buffers.append(shard, ending, 0, ending.length);
+    }
+  }
+
+  async #startHome(): Promise<void> {
+    const { home } = this.#context.topology;
+    await this.#shards.startAgain(home);
+    const prefix = this.#prefix;
+    this.#lines.restart(home, prefix.length > 0 && this.#plan.format.kind !== 'binary' ? 1 : 0);
+    this.#buffers.append(home, prefix, 0, prefix.length);
+  }
+
+  async #endHome(): Promise<void> {
+    const { home } = this.#context.topology;
+    if (!this.#shards.isOpen(home)) return;
+    if (this.#plan.format.kind === 'binary') this.#buffers.append(home, trailer, 0, trailer.length);
+    this.#buffers.flush();
+    await this.#shards.end(home);
+  }
+
+  #notice(shard: ShardId, frame: Buffer): void {
+    const skipped = this.#skipped;
+    if (skipped !== undefined) {
+      // What every shard skips is told once.
+      const notice = readNoticeResponse(frame);
+      const lineOf = (line: number): number | undefined =>
+        this.#plan.target === 'reference' ? line : this.#lines.find(shard, line);
+      const counts = this.#plan.target !== 'reference' || shard === this.#context.topology.home;
+      if (!counts && /skipp(ing|ed)/.test(notice.message)) return;
+      if (skipped.take(notice, lineOf)) return;
+    }
+    this.#context.onNotice(frame);
+  }
+
+  /** The error with the client's line in its context in place of the shard's, or with none where that is not known. */
+  #inClientsLines(shard: ShardId, error: PgError): ShardError {
+    const added = this.#plan.defaults?.length ?? 0;
+    const fields = /^wrong number of fields in header line: got (\d+), expected (\d+)$/.exec(error.message);
+    const message =
+      fields === null
+        ? error.message
+        : `wrong number of fields in header line: got ${Number(fields[1]) - added}, expected ${Number(fields[2]) - added}`;
+    const { where } = error.fields;
+    const shardLine = /^COPY .*?, line (\d+)/m.exec(where ?? '')?.[1];
+    if (where === undefined || shardLine === undefined) return { error, line: Infinity };
+    const isSame = this.#plan.target === 'reference' && !this.#computes;
+    const line = isSame ? Number(shardLine) : this.#lines.find(shard, Number(shardLine));
+    const place = line === undefined ? '' : `, line ${line}`;
+    // The header that the shards saw has more names than the client's.
+    const shown = this.#computes && / header line/.test(error.message);
+    const moved = shown
+      ? rowContext(this.#plan.relation, 1, this.#header, 0, this.#header.length)
+      : where.replace(/^(COPY .*?), line \d+/m, (_all, before: string) => `${before}${place}`);
+    return { error: new PgError(error.sqlstate, message, { ...error.fields, where: moved }), line: line ?? Infinity };
+  }
+}
+
+/** The client's line that an error names. */
+function lineOf(error: PgError): number {
+  const line = /^COPY .*?, line (\d+)/m.exec(error.fields.where ?? '')?.[1];
+  return line === undefined ? Infinity : Number(line);
+}
+
+/** Values of the home shard are in UTF-8. */
+function checkAscii(values: readonly (Buffer | null)[]): void {
+  if (values.every((value) => value === null || value.every((byte) => byte < 0x80))) return;
+  throw refuse(
+    'COPY FROM in another encoding than UTF-8 that leaves a column to a default with other than ASCII characters',
+    'Send the data in UTF-8.',
+  );
+}
