@@ -69,6 +69,8 @@ export type SqlPiece =
   | { readonly kind: 'computed'; readonly index: number }
   /** LIMIT + OFFSET of the statement, or the word ALL. */
   | { readonly kind: 'limit' }
+  /** Whether the shard that it is sent to owns a row (see `owned` of the plan). */
+  | { readonly kind: 'owned' }
   /** A shipment of `combine`: its temporary copy where it was shipped, else the relation's own name. */
   | { readonly kind: 'relation'; readonly shipment: number };
 
@@ -87,6 +89,12 @@ export interface ComputedExpression {
   readonly sizes?: SizeFunction;
   /** Not an expression: the rows of a view that tells of the client's session, as a JSON array. */
   readonly view?: SessionView;
+}
+
+/** A column whose value says who owns a row: as SQL, with its base type oid. */
+export interface OwningColumn {
+  readonly sql: string;
+  readonly typeOid: number;
 }
 
 export type Access = 'read' | 'write';
@@ -261,6 +269,8 @@ export type ServerPlan =
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
       readonly obstacles?: Obstacles;
+      /** Each shard takes only those rows of the source that it owns by these columns. */
+      readonly owned?: readonly OwningColumn[];
       /** Set where the home shard alone carries it out, on a reference table, and the other copies take over its rows. */
       readonly replication?: Replication;
       /** Set when it assigns the shard key: rows that then belong to another shard are moved there. */
