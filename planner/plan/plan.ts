@@ -200,6 +200,11 @@ export type ServerPlan =
       readonly broadcasts?: readonly Broadcast[];
       /** Functions in it read reference tables, as the session that finishes it sees them: not from inside a transaction. */
       readonly readsOutside: boolean;
+      /**
+       * Who finishes it: `another` session on the home shard, or the client's `own`, whose sequences it takes from; there
+       * rows come as array parameters only, for a transaction that made temporary tables could not be prepared.
+       */
+      readonly session: 'another' | 'own';
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
@@ -216,7 +221,9 @@ export type ServerPlan =
       /** The target, qualified and quoted, and its columns that are stored, quoted. */
       readonly relation: string;
       readonly columns: readonly string[];
-      /** Where each key column stands among the columns. */
+      /** Columns that are added to each row: the home shard gives their values. */
+      readonly defaults: readonly CopyDefault[];
+      /** Where each key column stands among the columns, and the defaults behind them. */
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       readonly target: 'sharded' | 'reference' | 'home';
       /** Undefined: the rows are copied to their owners. */
