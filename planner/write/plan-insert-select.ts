@@ -5,6 +5,7 @@ import type { InsertStmt, Node } from 'libpg-query';
 import { PgError, refuse } from '../../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
+import { isView } from '../bind/writable-view.js';
 import { insertedColumns } from '../bind/bind-modify.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
 import { copyDefault, defaultSql, usesSequence } from '../code/column-defaults.js';
@@ -103,7 +104,8 @@ function insertionOf(
 ): { readonly plan: Insertion; readonly tailStart: number } | undefined {
   const { context, text } = binder;
   const nodes = [insert.onConflictClause, insert.returningClause];
-  if (nodes.every((node) => node === undefined)) return undefined;
+  // COPY cannot store into a view.
+  if (nodes.every((node) => node === undefined) && !isView(relation, context)) return undefined;
   const isReference = relation.placement.kind === 'reference';
   checkTail(nodes, isReference, 'many rows', binder);
   const computed = new ComputedList();
@@ -128,6 +130,7 @@ function insertionOf(
 }
 
 function returningStart(insert: InsertStmt, text: StatementText): number {
+  if (insert.returningClause === undefined) return text.end;
   const first = text.tokenIndexAt(insert.relation?.location ?? text.start);
   return text.startOf(text.findTopLevel(first, (word, index) => word === 'returning' && text.word(index - 1) !== '.'));
 }

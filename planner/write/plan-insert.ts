@@ -11,6 +11,7 @@ import { checkCalls } from '../checks/checks.js';
 import { callsOf, functionTraits, isOfSession } from '../code/functions.js';
 import { ComputedList } from '../checks/computed.js';
 import { usesSequence } from '../code/column-defaults.js';
+import { asFinal } from './final-refusals.js';
 import { planInsertSelect } from './plan-insert-select.js';
 import { planValues } from './insert-values.js';
 import { checkKeyAssignments, checkTargets, writtenTables } from './plan-modify.js';
@@ -138,10 +139,12 @@ function checkConflict(insert: InsertStmt, relation: Relation, binder: Binder): 
   if (infer?.conname !== undefined || infer === undefined) return;
   const columns = conflictColumns(infer.indexElems);
   if (!key.every((name) => columns.includes(name))) {
-    throw refuse(
-      'ON CONFLICT on columns without the shard key',
-      `Name a unique constraint that holds the key (${key.join(', ')}).`,
-      { position },
+    throw asFinal(
+      refuse(
+        'ON CONFLICT on columns without the shard key',
+        `Name a unique constraint that holds the key (${key.join(', ')}).`,
+        { position },
+      ),
     );
   }
 }

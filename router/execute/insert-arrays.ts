@@ -17,7 +17,7 @@ import { allShards, type BoundStatement, type ExecutionContext } from './context
 import { expandFormats } from './describe.js';
 import { RowBudget } from './own-output.js';
 import { bindValues, renderSql } from './route.js';
-import { runInserts } from './write.js';
+import { runParts } from './write.js';
 
 type InsertSelectPlan = Extract<Plan, { readonly kind: 'insert select' }>;
 
@@ -72,7 +72,7 @@ export async function insertArrays(
     };
   });
   const isReference = plan.target === 'reference';
-  return await runInserts(context, statement, parts, { returning: insertion.returning, isReference });
+  return await runParts(context, statement, parts, { returning: insertion.returning, isReference });
 }
 
 function arcOf({ key, columns }: InsertSelectPlan): string {
