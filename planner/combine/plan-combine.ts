@@ -9,7 +9,7 @@ import { assert } from '../../base/assert.js';
 import { refuse } from '../../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
-import { callsReadTables } from '../checks/check-implied.js';
+import { callsReadTables, callsRoutines } from '../checks/check-implied.js';
 import { checkCalls } from '../checks/checks.js';
 import { computeOnce, ComputedList } from '../checks/computed.js';
 import { outerTerms, probedColumns, type OuterTerms } from './correlated.js';
@@ -51,7 +51,9 @@ export function planCombine(
   const roots: Node[] = [{ SelectStmt: select }];
   const { shipments, edits, computed } = combineParts(roots, query, spread, binder, 'combined alone');
   const readsOutside = callsReadTables(roots, binder.context);
-  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed, readsOutside };
+  const callsUncommitted = binder.context.catalog.isUncommitted && callsRoutines(roots, binder.context);
+  const sql = text.pieces(text.start, text.end, edits);
+  return { kind: 'combine', shipments, sql, computed, readsOutside, callsUncommitted };
 }
 
 /** The edits that put a shipment in the place of a relation, wherever the statement names it. */

@@ -192,6 +192,8 @@ export type ServerPlan =
       readonly broadcasts?: readonly Broadcast[];
       /** Functions in it read reference tables, as the session that finishes it sees them: not from inside a transaction. */
       readonly readsOutside: boolean;
+      /** It calls functions of the user's in a transaction that has made or changed some. */
+      readonly callsUncommitted: boolean;
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
@@ -347,6 +349,8 @@ export type ServerPlan =
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
       readonly takesParameters: false;
+      readonly readsOutside: boolean;
+      readonly callsUncommitted: boolean;
     }
   /** SELECT create_distributed_table(…) and its siblings. */
   | {
