@@ -39,6 +39,9 @@ export class ControlConnections {
       }
     }
     const client = await this.#connect(shard, database);
+    client.once('end', () => {
+      if (this.#kept.get(key)?.client === client) this.#take(key);
+    });
     try {
       const result = await work(client);
       await this.#keep(key, client);
@@ -78,9 +81,6 @@ export class ControlConnections {
     }, KEPT_MS);
     timer.unref();
     this.#kept.set(key, { client, timer });
-    client.once('end', () => {
-      if (this.#kept.get(key)?.client === client) this.#take(key);
-    });
   }
 }
 

@@ -39,7 +39,8 @@ export function advise(schema: AdvisedSchema, shards: number, pinned: Choices): 
     const choices = propose(schema.tables, { shards, pinned, barred });
     const judgement = judge(schema, choices);
     let isNew = false;
-    for (const { table, trigger, why } of judgement.triggers) {
+    for (const { table, trigger, why, refused } of judgement.triggers) {
+      if (refused !== 'trigger') continue;
       const kind = choices.get(table.oid)?.kind ?? 'home';
       const known = barred.get(table.oid) ?? [];
       if (kind === 'home' || pinned.has(table.oid) || known.includes(kind)) continue;

@@ -18,6 +18,8 @@ export interface TriggerTrouble {
   readonly table: AdvisedTable;
   readonly trigger: string;
   readonly why: string;
+  /** What is refused: writes that fire it, or, where it cannot stand there, the trigger itself. */
+  readonly refused: readonly string[] | 'trigger';
 }
 
 export interface Remark {
@@ -87,7 +89,9 @@ function triggerTroubles(table: AdvisedTable, context: PlanContext): readonly Tr
     if (relation === undefined) return [];
     return catalog.code.ofRelation(oid).triggers.flatMap((trigger) => {
       const problem = triggerProblem(relation, trigger, context);
-      return problem === undefined ? [] : [{ table, trigger: trigger.name, why: problem.why }];
+      if (problem === undefined) return [];
+      const refused = problem.mayStand === true ? trigger.events.map((event) => event.toUpperCase()) : 'trigger';
+      return [{ table, trigger: trigger.name, why: problem.why, refused } as const];
     });
   });
 }

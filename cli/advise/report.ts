@@ -66,8 +66,11 @@ function judgementText({ judgement }: Advice): string {
   const { triggers, functions, workload } = judgement;
   const parts: string[] = [];
   if (triggers.length > 0) {
-    const lines = triggers.map(({ table, trigger, why }) => `  ${shownName(table)}: ${trigger} ${why}\n`);
-    parts.push(`Writes that are refused because of triggers:\n${lines.join('')}`);
+    const lines = triggers.map(({ table, trigger, why, refused }) => {
+      const what = refused === 'trigger' ? 'the trigger' : refused.join(', ');
+      return `  ${shownName(table)}: ${what}, for its trigger ${trigger} ${why}\n`;
+    });
+    parts.push(`Refused because of triggers:\n${lines.join('')}`);
   }
   if (functions.length > 0) {
     const lines = functions.map(({ subject, why }) => `  ${subject}, ${why}\n`);
@@ -126,10 +129,11 @@ export function reportJson(advice: Advice): string {
       alternatives: each.alternatives,
     })),
     groups: groups.map((group) => group.map(nameOf)),
-    triggers: judgement.triggers.map(({ table, trigger, why }) => ({
+    triggers: judgement.triggers.map(({ table, trigger, why, refused }) => ({
       table: `${table.schema}.${table.name}`,
       trigger,
       why,
+      refused,
     })),
     functions: judgement.functions,
     workload: judgement.workload ?? null,

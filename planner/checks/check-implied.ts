@@ -4,6 +4,7 @@
  */
 
 import { refuse, type PgReportFields } from '../../base/errors.js';
+import type { Trigger } from '../../catalog/code.js';
 import type { Relation } from '../../catalog/schema.js';
 import { copiesProblem, expressionProblem } from './alike-bodies.js';
 import { placementOf, reachableOf, whyNowhere, type Conduct } from '../code/conduct.js';
@@ -13,6 +14,9 @@ import { triggerProblem } from './triggers.js';
 import type { PlanContext } from '../tree/context.js';
 import { isCombined, type Reach } from './reach.js';
 import type { StatementText } from '../tree/text.js';
+import { walkNodes } from '../tree/tree.js';
+
+type TriggerEvent = Trigger['events'][number];
 
 export function checkImplied(root: unknown, reach: Reach, context: PlanContext, text: StatementText): void {
   const { catalog } = context;
@@ -45,7 +49,27 @@ export function checkImplied(root: unknown, reach: Reach, context: PlanContext, 
       where(),
     );
   }
-  for (const relation of reader.changed) checkChange(relation, context, where);
+  const events = eventsOf(root, context);
+  for (const relation of reader.changed) checkChange(relation, events, context, where);
+}
+
+/** What a statement does to rows, and foreign keys after it: more than one table may be told of less. */
+function eventsOf(root: unknown, { catalog }: PlanContext): ReadonlySet<TriggerEvent> {
+  const events = new Set<TriggerEvent>();
+  walkNodes(root, (node) => {
+    if ('InsertStmt' in node) {
+      events.add('insert');
+      if (node.InsertStmt.onConflictClause?.action === 'ONCONFLICT_UPDATE') events.add('update');
+    }
+    if ('UpdateStmt' in node) events.add('update');
+    if ('DeleteStmt' in node) events.add('delete');
+    if ('MergeStmt' in node) for (const event of ['insert', 'update', 'delete'] as const) events.add(event);
+    return true;
+  });
+  // ON DELETE SET NULL updates, ON UPDATE CASCADE too; a partitioned table's UPDATE may delete and insert.
+  const isFollowed = [...catalog.relations()].some(({ oid }) => catalog.code.ofRelation(oid).cascades.length > 0);
+  if (isFollowed && events.has('delete')) events.add('update');
+  return events;
 }
 
 /** Casts and types are used without a trace in the statement, so what is wrong with one is wrong with all of them. */
@@ -96,11 +120,19 @@ function conductsOf(root: unknown, context: PlanContext): Conduct[] {
 }
 
 /** Refuses a change of a table whose triggers or rules would not do what they do on one server. */
-export function checkChange(relation: Relation, context: PlanContext, where: () => PgReportFields): void {
+export function checkChange(
+  relation: Relation,
+  events: ReadonlySet<TriggerEvent>,
+  context: PlanContext,
+  where: () => PgReportFields,
+): void {
   const code = context.catalog.code.ofRelation(relation.oid);
+  const movesRows = relation.kind === 'partitioned table' && events.has('update');
   for (const trigger of code.triggers) {
     const problem = triggerProblem(relation, trigger, context);
     if (problem === undefined) continue;
+    const isFired = movesRows || trigger.events.some((event) => events.has(event));
+    if (problem.mayStand === true && !isFired) continue;
     throw refuse(
       `a write to the table "${relation.name}", whose trigger "${trigger.name}" ${problem.why},`,
       problem.hint,
@@ -120,7 +152,7 @@ function problemOf(conduct: Conduct, reach: Reach, context: PlanContext): string
     case 'nowhere':
       return whyNowhere(conduct);
     case 'at home':
-      return reach === 'home' ? undefined : 'which uses what lies on the home shard,';
+      return reach === 'home' || reach === 'own session' ? undefined : 'which uses what lies on the home shard,';
     case 'with copies':
       if (reach === 'several shards') return copiesProblem(conduct, true, context);
       return reach === 'combined' ? 'which reads tables,' : undefined;

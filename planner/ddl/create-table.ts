@@ -181,7 +181,7 @@ export function planCreateTable(create: CreateStmt, context: PlanContext, text: 
   const { schema, name } = rangeVarName(range);
   if (create.ofTypename !== undefined) throw refuse('CREATE TABLE … OF a type', 'Write the columns out.');
   const targetSchema = schema ?? context.searchPath[0] ?? 'public';
-  const parent = parentOf(create, context, text);
+  const parent = parentOf(create, context);
   const isThere = create.if_not_exists === true && context.catalog.relation(targetSchema, name) !== undefined;
   const table = describe(create, parent, context, text);
   const option = readOptions(create, table.columns, text);
@@ -218,12 +218,12 @@ function usableRule(rule: Placement | undefined, table: NewTable): Placement | u
 }
 
 /** The table that it is a partition of or inherits from: its rows are seen through it, so they lie where its own do. */
-function parentOf(create: CreateStmt, context: PlanContext, text: StatementText): Relation | undefined {
+function parentOf(create: CreateStmt, context: PlanContext): Relation | undefined {
   const parents = (create.inhRelations ?? []).map((node) => {
     const range = 'RangeVar' in node ? node.RangeVar : {};
     const name = rangeVarName(range);
     const found = resolveRelation(name, context);
-    if (found === undefined || found === 'catalog') throw undefinedRelation(name, text.position(range.location ?? 0));
+    if (found === undefined || found === 'catalog') throw undefinedRelation(name);
     return found;
   });
   const [first, ...others] = parents;

@@ -1,18 +1,16 @@
 /** DDL and maintenance: on all shards, with what becomes of placements. */
 
-import type { AlterTableStmt, CreateTableAsStmt, Node, RangeVar } from 'libpg-query';
+import type { AlterTableStmt, CreateTableAsStmt, Node } from 'libpg-query';
 
 import { refuse } from '../../base/errors.js';
-import { Binder } from '../bind/bind.js';
 import { checkChange } from '../checks/check-implied.js';
 import type { PlanContext } from '../tree/context.js';
-import { ViewFound } from '../bind/expand-view.js';
-import { spreadOf } from '../route/spread.js';
 import { checkAlterTable, checkIndex, namedRelation } from './alter-table.js';
 import { checkCast, checkRule, checkTrigger } from './stored-code.js';
 import { checkTemporaryTable, planCreateTable } from './create-table.js';
 import { planDo } from '../routine/plan-do.js';
 import { planCreateTableAs } from './plan-create-as.js';
+import { planMaterializedView, planRefresh } from './materialized-view.js';
 import type { Plan, PlacementChange } from '../plan/plan.js';
 import { isTemporaryRule, planTemporary, temporaryDdl } from '../session/plan-temporary.js';
 import { namesTemporaries, planTemporaryRoutine } from '../session/temporary-routines.js';
@@ -24,6 +22,7 @@ interface DdlOptions {
   readonly changes?: readonly PlacementChange[];
   readonly changesCatalog?: boolean;
   readonly releases?: readonly string[];
+  readonly notices?: Extract<Plan, { kind: 'ddl' }>['notices'];
 }
 
 function everywhere({
@@ -31,8 +30,9 @@ function everywhere({
   changes = [],
   changesCatalog = true,
   releases = [],
+  notices = [],
 }: DdlOptions = {}): Extract<Plan, { readonly kind: 'ddl' }> {
-  const plan = { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices: [] } as const;
+  const plan = { kind: 'ddl', sql: 'client', where: 'everywhere', transactional, changes, notices } as const;
   return { ...plan, changesCatalog, ...(releases.length === 0 ? {} : { releases }) };
 }
 
@@ -97,7 +97,6 @@ const plain: ReadonlySet<string> = new Set([
   'CreateSeqStmt',
   'CreateStatsStmt',
   'CreateTransformStmt',
-  'CreateTrigStmt',
   'CreateUserMappingStmt',
   'DefineStmt',
   'DropOwnedStmt',
@@ -133,7 +132,7 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('RuleStmt' in node && isTemporaryRule(node.RuleStmt, context)) return temporaryDdl();
   const found = refused[tag];
   if (found !== undefined) throw refuse(found[0], found[1], { position: text.position(text.start) });
-  if ('CreateTrigStmt' in node) checkTrigger(node.CreateTrigStmt, context, text);
+  const notices = 'CreateTrigStmt' in node ? checkTrigger(node.CreateTrigStmt, context, text) : [];
   if ('CreateCastStmt' in node) checkCast(node.CreateCastStmt, context, text);
   if ('RuleStmt' in node) checkRule(node.RuleStmt, context, text);
   if ('CreateStmt' in node) checkTemporaryTable(node.CreateStmt, context, text);
@@ -158,6 +157,7 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   }
   if ('DropStmt' in node) return everywhere({ transactional: node.DropStmt.concurrent !== true, changes: prune });
   if ('AlterEnumStmt' in node) return everywhere();
+  if ('CreateTrigStmt' in node) return everywhere({ notices });
   if ('DoStmt' in node) return planDo(node.DoStmt, context, text, planDdl);
   // A view over sharded tables is planned as what it stands for, where it is read.
   if ('ViewStmt' in node) return everywhere();
@@ -167,27 +167,9 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   return planMaintenance(node, context, text) ?? refuseUnknown(tag, text);
 }
 
-function readsShards(query: Node | undefined, context: PlanContext, text: StatementText): boolean {
-  try {
-    const binder = new Binder(context, text);
-    return query !== undefined && spreadOf(binder.bindNode(query, undefined, new Map())).sharded.length > 0;
-  } catch (error) {
-    if (error instanceof ViewFound) return true;
-    throw error;
-  }
-}
-
 function planCreateAs(create: CreateTableAsStmt, context: PlanContext, text: StatementText): Plan {
   if (create.objtype === 'OBJECT_TABLE') return planCreateTableAs(create, context, text);
-  if (readsShards(create.query, context, text)) {
-    throw refuse(
-      'a materialized view over sharded tables',
-      'REFRESH on a server sees its own rows alone: use CREATE TABLE … AS, and fill it anew when its rows are to be fresh.',
-      { position: text.position(text.start) },
-    );
-  }
-  // Every shard has it, so that later DDL finds it there; its rows are read on the home shard.
-  return everywhere();
+  return planMaterializedView(create, context, text);
 }
 
 function refuseUnknown(tag: string, text: StatementText): Plan {
@@ -206,15 +188,19 @@ function isConcurrentDetach(node: Node): boolean {
   return node.AlterTableCmd.def.PartitionCmd.concurrent === true;
 }
 
+const truncates: ReadonlySet<'truncate'> = new Set(['truncate']);
+
 function planMaintenance(node: Node, context: PlanContext, text: StatementText): Plan | undefined {
   if ('TruncateStmt' in node) {
     for (const part of node.TruncateStmt.relations ?? []) {
       const relation = 'RangeVar' in part ? namedRelation(part.RangeVar, context) : undefined;
-      if (relation !== undefined) checkChange(relation, context, () => ({ position: text.position(text.start) }));
+      if (relation !== undefined)
+        checkChange(relation, truncates, context, () => ({ position: text.position(text.start) }));
     }
     return everywhere({ changesCatalog: false });
   }
-  if ('LockStmt' in node) return everywhere({ changesCatalog: false });
+  // Outside of a transaction block the first server says that it takes one.
+  if ('LockStmt' in node) return everywhere({ transactional: false, changesCatalog: false });
   if ('VacuumStmt' in node) {
     const isVacuum = node.VacuumStmt.is_vacuumcmd === true;
     return everywhere({ transactional: !isVacuum, changesCatalog: false });
@@ -223,19 +209,6 @@ function planMaintenance(node: Node, context: PlanContext, text: StatementText):
   // Of a partitioned table they run outside of transactions only; and what is done on some shards alone does no harm.
   if ('ClusterStmt' in node || 'ReindexStmt' in node)
     return everywhere({ transactional: false, changesCatalog: false });
-  if ('RefreshMatViewStmt' in node) return planRefresh(node.RefreshMatViewStmt.relation, context, text);
+  if ('RefreshMatViewStmt' in node) return planRefresh(node.RefreshMatViewStmt, context, text);
   return undefined;
-}
-
-function planRefresh(range: RangeVar | undefined, context: PlanContext, text: StatementText): Plan {
-  const relation = namedRelation(range, context);
-  const reads = relation?.reads.map((oid) => context.catalog.relationByOid(oid)) ?? [];
-  if (reads.some((read) => read?.placement.kind === 'sharded')) {
-    throw refuse(
-      `REFRESH of the materialized view "${relation?.name ?? ''}" over sharded tables`,
-      'Replace it by a table that the client fills.',
-      { position: text.position(text.start) },
-    );
-  }
-  return { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] };
 }

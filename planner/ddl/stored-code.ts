@@ -16,11 +16,16 @@ import { entryKind } from '../tree/scope.js';
 import type { StatementText } from '../tree/text.js';
 import { nameParts, splitName } from '../tree/tree.js';
 
-export function checkTrigger(statement: CreateTrigStmt, context: PlanContext, text: StatementText): void {
+/** Refuses a trigger that cannot stand there; returns what is to be said of one that can, though not everything may fire it. */
+export function checkTrigger(
+  statement: CreateTrigStmt,
+  context: PlanContext,
+  text: StatementText,
+): readonly { readonly message: string; readonly hint: string }[] {
   const relation = namedRelation(statement.relation, context);
   const [routine] = routinesNamed(splitName(nameParts(statement.funcname)), 0, context);
   // What is not there the server will tell.
-  if (relation === undefined || routine === undefined) return;
+  if (relation === undefined || routine === undefined) return [];
   const condition = new SqlReader(context, 'statement');
   condition.read(statement.whenClause);
   const trigger: Trigger = {
@@ -33,7 +38,12 @@ export function checkTrigger(statement: CreateTrigStmt, context: PlanContext, te
     uses: [...condition.calls, ...condition.implied].map(({ routine: used }) => used.oid),
   };
   const problem = triggerProblem(relation, trigger, context);
-  if (problem === undefined) return;
+  if (problem === undefined) return [];
+  if (problem.mayStand === true) {
+    const events = trigger.events.map((event) => event.toUpperCase()).join(', ');
+    const message = `${events} on the reference table "${relation.name}" will be refused: its trigger "${trigger.name}" ${problem.why}`;
+    return [{ message, hint: problem.hint }];
+  }
   throw refuse(`the trigger "${trigger.name}" on the table "${relation.name}", which ${problem.why},`, problem.hint, {
     position: text.position(text.start),
   });

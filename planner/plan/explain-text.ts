@@ -72,12 +72,13 @@ function describeModifiers(modifiers: readonly number[]): string {
   return modifiers.every((modifier) => modifier === -1) ? '' : `; modifiers ${modifiers.join(', ')}`;
 }
 
-/** Pieces as text: `{0}` is a literal of the client's, `{computed 0}` a value computed first, `{limit}` LIMIT + OFFSET. */
+/** Pieces as text: `{0}` is a literal of the client's, `{computed 0}` a value computed first, `{limit}` LIMIT + OFFSET, `{owned}` whether the shard owns the row. */
 function describePieces(pieces: readonly SqlPiece[]): string {
   return pieces
     .map((piece) => {
       if (typeof piece === 'string') return piece;
       if (piece.kind === 'limit') return '{limit}';
+      if (piece.kind === 'owned') return '{owned}';
       if (piece.kind === 'relation') return `{relation ${piece.shipment}}`;
       return piece.kind === 'slot' ? `{${piece.slot}}` : `{computed ${piece.index}}`;
     })
@@ -170,7 +171,7 @@ function describeShipment({ sql, routing, always, probed }: Shipment, index: num
 
 function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {
   return [
-    'Combine on the home shard',
+    `Combine on the home shard${plan.session === 'own' ? ", in the client's own session" : ''}`,
     ...plan.shipments.map(describeShipment),
     `SQL: ${describePieces(plan.sql)}`,
     ...describeComputed(plan.computed),
@@ -240,7 +241,7 @@ export function describePlan(plan: Plan): string[] {
       ];
     case 'ddl':
       return [
-        `${plan.where === 'home' ? 'On the home shard, temporary' : 'On all shards'}${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}`,
+        `${plan.where === 'home' ? 'On the home shard, temporary' : 'On all shards'}${plan.transactional ? '' : ', outside a transaction'}${plan.changesCatalog ? '' : ', catalog unchanged'}${gathersText(plan)}`,
         ...describeSql(plan.sql),
         ...plan.changes.map(describeChange),
         ...plan.notices.map(({ message }) => `NOTICE: ${message}`),
@@ -321,4 +322,10 @@ export function describePlan(plan: Plan): string[] {
     default:
       return unreachable(plan, 'plan');
   }
+}
+
+/** Tables whose rows the home shard gets from all shards to fill a materialized view. */
+function gathersText({ gathers }: Extract<Plan, { readonly kind: 'ddl' }>): string {
+  if (gathers === undefined || gathers.tables.length === 0) return '';
+  return `. With all rows of ${gathers.tables.map(({ schema, name }) => `${schema}.${name}`).join(', ')} on the home shard`;
 }

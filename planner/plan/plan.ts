@@ -69,6 +69,8 @@ export type SqlPiece =
   | { readonly kind: 'computed'; readonly index: number }
   /** LIMIT + OFFSET of the statement, or the word ALL. */
   | { readonly kind: 'limit' }
+  /** Whether the shard that it is sent to owns a row (see `owned` of the plan). */
+  | { readonly kind: 'owned' }
   /** A shipment of `combine`: its temporary copy where it was shipped, else the relation's own name. */
   | { readonly kind: 'relation'; readonly shipment: number };
 
@@ -87,6 +89,12 @@ export interface ComputedExpression {
   readonly sizes?: SizeFunction;
   /** Not an expression: the rows of a view that tells of the client's session, as a JSON array. */
   readonly view?: SessionView;
+}
+
+/** A column whose value says who owns a row: as SQL, with its base type oid. */
+export interface OwningColumn {
+  readonly sql: string;
+  readonly typeOid: number;
 }
 
 export type Access = 'read' | 'write';
@@ -194,6 +202,11 @@ export type ServerPlan =
       readonly readsOutside: boolean;
       /** It calls functions of the user's in a transaction that has made or changed some. */
       readonly callsUncommitted: boolean;
+      /**
+       * Who finishes it: `another` session on the home shard, or the client's `own`, whose sequences it takes from; there
+       * rows come as array parameters only, for a transaction that made temporary tables could not be prepared.
+       */
+      readonly session: 'another' | 'own';
     }
   /**
    * INSERT … SELECT over shards: it runs as for `combine`, into a temporary table of the target's shape, which PostgreSQL
@@ -210,7 +223,9 @@ export type ServerPlan =
       /** The target, qualified and quoted, and its columns that are stored, quoted. */
       readonly relation: string;
       readonly columns: readonly string[];
-      /** Where each key column stands among the columns. */
+      /** Columns that are added to each row: the home shard gives their values. */
+      readonly defaults: readonly CopyDefault[];
+      /** Where each key column stands among the columns, and the defaults behind them. */
       readonly key: readonly { readonly index: number; readonly typeOid: number; readonly typeModifier: number }[];
       readonly target: 'sharded' | 'reference' | 'home';
       /** Undefined: the rows are copied to their owners. */
@@ -263,6 +278,8 @@ export type ServerPlan =
       readonly outcome: 'sum' | 'one';
       readonly returning: boolean;
       readonly obstacles?: Obstacles;
+      /** Each shard takes only those rows of the source that it owns by these columns. */
+      readonly owned?: readonly OwningColumn[];
       /** Set where the home shard alone carries it out, on a reference table, and the other copies take over its rows. */
       readonly replication?: Replication;
       /** Set when it assigns the shard key: rows that then belong to another shard are moved there. */
@@ -297,6 +314,14 @@ export type ServerPlan =
       readonly notices: readonly { readonly message: string; readonly hint: string }[];
       /** False for VACUUM, COMMENT and the like, after which all that pgring knows of the catalog is as before. */
       readonly changesCatalog: boolean;
+      /**
+       * A materialized view over sharded tables: the home shard runs the statement with all rows of these tables, the
+       * others run `elsewhere`, if anything.
+       */
+      readonly gathers?: {
+        readonly tables: readonly { readonly schema: string; readonly name: string }[];
+        readonly elsewhere: SqlTemplate | undefined;
+      };
       /** Databases that nobody may be connected to: pgring ends its own idle connections first. */
       readonly releases?: readonly string[];
     }

@@ -2,7 +2,7 @@
 
 import type { Node } from 'libpg-query';
 
-import { entriesOf, targetOf } from '../bind/from-entries.js';
+import { targetOf } from '../bind/from-entries.js';
 import { PgError, refuse, refusedConstruct } from '../../base/errors.js';
 import type { Relation } from '../../catalog/schema.js';
 import { requireAlike, requireOneMatch } from '../checks/alike.js';
@@ -15,9 +15,11 @@ import { DistributionCheck } from '../route/distribution.js';
 import { callsOf, isOfSession } from '../code/functions.js';
 import { usesSequence } from '../code/column-defaults.js';
 import { pinObstacle } from '../scatter/obstacles.js';
+import type { Edit } from '../parse/splice.js';
 import type { RowMoves } from '../plan/moved-rows.js';
 import type { Plan, Routing } from '../plan/plan.js';
-import { mergeRouting } from './plan-merge.js';
+import { asFinal } from './final-refusals.js';
+import { placeMerge } from './plan-merge.js';
 import { planCurrentOf } from './plan-current-of.js';
 import { movesOf } from './row-moves.js';
 import { refuseMerge, replicationOf } from './replicas.js';
@@ -25,7 +27,7 @@ import { refuseMixture } from '../select/plan-select.js';
 import { sizeEdits } from '../checks/sizes.js';
 import { spreadOf, type Spread } from '../route/spread.js';
 import { pinnedRouting, scatterRouting } from '../route/routing.js';
-import type { Query } from '../bind/query.js';
+import type { Entry, Query } from '../bind/query.js';
 import { checkSystemColumns } from '../checks/system-columns.js';
 import { walkNodes } from '../tree/tree.js';
 
@@ -73,9 +75,11 @@ export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder, 
       const { key } = relation.placement;
       const assigned = assignedColumns(targets).find((column) => key.includes(column));
       if (assigned !== undefined) {
-        throw refuse(`an update of the shard key "${relation.name}"."${assigned}"`, MOVE_HINT, {
-          position: binder.text.position(firstAssignment(targets, assigned)),
-        });
+        throw asFinal(
+          refuse(`an update of the shard key "${relation.name}"."${assigned}"`, MOVE_HINT, {
+            position: binder.text.position(firstAssignment(targets, assigned)),
+          }),
+        );
       }
     }
     return true;
@@ -89,10 +93,12 @@ function checkAssignedDefaults(targets: readonly Node[] | undefined, relation: R
     const { name, location } = node.ResTarget;
     const column = relation.columns.find((candidate) => candidate.name === name);
     if (column === undefined || !usesSequence(column)) continue;
-    throw refuse(
-      `an update of "${relation.name}"."${column.name}" to a default from a sequence`,
-      'Call nextval() in a statement of its own, and send its value.',
-      { position: binder.text.position(location ?? 0) },
+    throw asFinal(
+      refuse(
+        `an update of "${relation.name}"."${column.name}" to a default from a sequence`,
+        'Call nextval() in a statement of its own, and send its value.',
+        { position: binder.text.position(location ?? 0) },
+      ),
     );
   }
 }
@@ -144,11 +150,12 @@ export function planModify(node: Node, binder: Binder): Plan {
     const merged = node.MergeStmt;
     const into = query.from?.kind === 'join' ? targetOf(query.from.right) : target;
     if (into === undefined) throw refuse('this MERGE', 'Use INSERT … ON CONFLICT.');
-    if (into.kind === 'reference') return planReferenceModify(node, query, spread, binder);
-    const routing = mergeRouting(merged, query, into, spread, binder);
+    if (into.kind === 'reference') return planReferenceModify(node, into, query, spread, binder);
+    const { routing, share } = placeMerge(merged, query, into, spread, binder);
     checkSystemColumns(root, text, spread);
     checkCalls(root, 'several shards', context, text);
-    return modifyPlan(node, binder, 'sum', routing, undefined);
+    const plan = modifyPlan(node, binder, 'sum', routing, undefined, share?.edits);
+    return share === undefined ? plan : { ...plan, owned: share.owned };
   }
   // Those are computed on the home shard first, which is done for statements on several shards.
   const tellsOfSession = callsOf(root, context).some(isOfSession);
@@ -164,7 +171,7 @@ export function planModify(node: Node, binder: Binder): Plan {
     }
   }
   if (query.withQueries.some((part) => part.kind === 'modify')) throw refuseWritingWith();
-  if (target?.kind === 'reference') return planReferenceModify(node, query, spread, binder);
+  if (target?.kind === 'reference') return planReferenceModify(node, target, query, spread, binder);
   const anchor = spread.sharded.find(({ entry }) => entry === target);
   if (anchor === undefined)
     throw refuse('a write with tables of different placement', 'Write to one sharded table at a time.');
@@ -185,7 +192,7 @@ function refuseWritingWith(): PgError {
 }
 
 /** Every shard has a copy, so every shard must do the same to it. */
-function planReferenceModify(node: Node, query: Query, spread: Spread, binder: Binder): Plan {
+function planReferenceModify(node: Node, target: Entry, query: Query, spread: Spread, binder: Binder): Plan {
   if (spread.sharded.length > 0 || spread.home) {
     throw refuse(
       'a write to a reference table that reads tables that are not',
@@ -201,8 +208,6 @@ function planReferenceModify(node: Node, query: Query, spread: Spread, binder: B
     checkImplied([node], 'several shards', context, text);
     return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
   }
-  const target = entriesOf(query.from).find(({ relation }) => writtenTables(node).includes(relation?.name ?? ''));
-  if (target === undefined) throw problem;
   checkCalls([node], 'home', context, text);
   const replication = replicationOf(node, target, binder, () => problem);
   const sql = text.pieces(text.start, text.end);
@@ -225,7 +230,9 @@ function unlikeProblem(node: Node, query: Query, binder: Binder): PgError | unde
   const { context, text } = binder;
   // Which rows of the source are new depends on the order in which they come.
   if ('MergeStmt' in node) return refuseMerge();
-  const unlike = callsOf([node], context).find(({ effect }) => effect !== 'plain' && effect !== 'once');
+  const unlike = callsOf([node], context).find(
+    ({ effect }) => effect !== 'plain' && effect !== 'once' && effect !== 'current',
+  );
   if (unlike !== undefined) {
     return refuse(
       'a write to a reference table with a volatile function',
@@ -253,11 +260,12 @@ function modifyPlan(
   outcome: 'sum' | 'one',
   routing: Routing,
   moves: RowMoves | undefined,
+  more: readonly Edit[] = [],
 ): Extract<Plan, { kind: 'modify' }> {
   const { context, text } = binder;
   const computed = new ComputedList();
   // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.
-  const edits = computeOnce([node], context, text, computed);
+  const edits = [...computeOnce([node], context, text, computed), ...more];
   return {
     kind: 'modify',
     routing,

@@ -19,7 +19,7 @@ type CombinePlan = Extract<Plan, { readonly kind: 'combine' }>;
 export async function combinesInside(context: ExecutionContext, plan: CombinePlan): Promise<boolean> {
   const { transaction, catalog, topology } = context;
   // Where snapshots are bound together on all shards, what is read and stored by one command on the home shard is not.
-  if (!transaction.isOpen || transaction.bindsTogether) return false;
+  if (!transaction.isOpen || transaction.bindsTogether || plan.session === 'own') return false;
   if (catalog.isUncommitted) return true;
   if (!plan.readsOutside) return false;
   const [row] = await queryRows(await transaction.enter(topology.home, false), 'SHOW transaction_read_only');

@@ -6,6 +6,7 @@ import { openCombineSession, type CombineSession } from './combine-session.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { describeInFormats } from './describe.js';
 import type { Gathered } from './gather.js';
+import { openInOwnSession } from './own-session.js';
 import { ShardRows } from './shard-rows.js';
 
 type CombinePlan = Extract<Plan, { readonly kind: 'combine' }>;
@@ -17,6 +18,7 @@ export async function openCombine(
   plan: CombinePlan,
   opened?: CombineSession,
 ): Promise<Gathered> {
+  if (opened === undefined && plan.session === 'own') return await openInOwnSession(context, statement, plan);
   const session = opened ?? (await openCombineSession(context, statement, plan));
   const { connection, sql, parameters, rowDescription, report } = session;
   const { resultFormats } = statement;

@@ -3,7 +3,7 @@
 import { PgError } from '../../base/errors.js';
 import { placeSql, pruneSql } from '../../catalog/pgring-schema.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { PlacementChange, Plan } from '../../planner/plan/plan.js';
+import type { PlacementChange, Plan, SqlTemplate } from '../../planner/plan/plan.js';
 import { readCommandComplete, readErrorResponse } from '../../wire/backend.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
@@ -14,6 +14,7 @@ import { Exchange } from '../backend/exchange.js';
 import { shardOf } from '../transaction/session-backends.js';
 import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
+import { withGatheredRows, type TableName } from './gathered-rows.js';
 import { inTransaction } from './in-transaction.js';
 import { bindValues, renderSql } from './route.js';
 
@@ -26,7 +27,11 @@ export async function executeDdl(context: ExecutionContext, statement: BoundStat
   const others = plan.where === 'home' ? [] : allShards(context.topology).filter((shard) => shard !== home);
   const tag =
     (plan.transactional && plan.where === 'everywhere') || context.transaction.isOpen
-      ? await inTransaction(context, async () => await runEverywhere(context, sql, plan, home, others))
+      ? await inTransaction(context, async () =>
+          plan.gathers === undefined
+            ? await runEverywhere(context, sql, plan, home, others)
+            : await fillAtHome(context, statement, { sql, ...plan.gathers, home, others }),
+        )
       : await runOneByOne(context, sql, home, others);
   if (plan.where === 'home') await context.noteTemporaryChange();
   if (plan.where === 'everywhere' ? plan.changesCatalog : plan.isShared === true) await context.noteCatalogChange();
@@ -52,6 +57,31 @@ async function runEverywhere(
   };
   const tag = await run(home);
   await Promise.all(others.map(run));
+  return tag;
+}
+
+interface Filling {
+  readonly sql: string | Buffer;
+  readonly tables: readonly TableName[];
+  readonly elsewhere: SqlTemplate | undefined;
+  readonly home: ShardId;
+  readonly others: readonly ShardId[];
+}
+
+/** A materialized view: the home shard fills it with the rows of all shards, and the others know of it. */
+async function fillAtHome(context: ExecutionContext, statement: BoundStatement, filling: Filling): Promise<string> {
+  const { sql, tables, elsewhere, home, others } = filling;
+  const tag = await withGatheredRows(context, tables, async () => {
+    return await runForTag(context, await context.transaction.enter(home, true), sql, true);
+  });
+  if (elsewhere !== undefined) {
+    const other = renderSql(elsewhere, statement, await bindValues(context, statement, []));
+    await Promise.all(
+      others.map(async (shard) => {
+        await runForTag(context, await context.transaction.enter(shard, true), other, false);
+      }),
+    );
+  }
   return tag;
 }
 

@@ -191,6 +191,9 @@ async function explainCombine(
 ): Promise<Explanation> {
   const explanation = await explainShipments(context, statement, plan, inner);
   if (!plan.analyze) return explanation;
+  if (inner.session === 'own') {
+    throw refuse('EXPLAIN ANALYZE of a statement over several shards that takes from a sequence', 'Use EXPLAIN.');
+  }
   const session = (await combinesInside(context, inner))
     ? await openInsideSession(context, statement, inner)
     : await openCombineSession(context, statement, inner);

@@ -4,19 +4,14 @@ import { PgError, sqlstate } from '../../base/errors.js';
 import type { Trigger } from '../../catalog/code.js';
 import { forgetPartitionsSql, placeSql } from '../../catalog/pgring-schema.js';
 import { qualifiedName, quoteIdentifier, type Placement, type Relation } from '../../catalog/schema.js';
-import type { ShardId } from '../../catalog/topology.js';
 import type { Plan } from '../../planner/plan/plan.js';
 import { encodeDataRow, encodeRowDescription } from '../../wire/encode-backend.js';
-import { copyDoneFrame, encodeCopyData, encodeQuery } from '../../wire/encode-frontend.js';
-import { readCopyData } from '../../wire/frontend.js';
-import { readErrorResponse } from '../../wire/backend.js';
-import { backendType } from '../../wire/frame.js';
 import { runCommand } from '../backend/command.js';
-import { Exchange } from '../backend/exchange.js';
 import { ownedBy } from '../ring/sql-hash.js';
 import { allShards, send, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
 import { inTransaction } from './in-transaction.js';
+import { pipeRows } from './pipe-rows.js';
 
 type PlaceTablePlan = Extract<Plan, { readonly kind: 'place table' }>;
 
@@ -97,7 +92,7 @@ async function moveRows(context: ExecutionContext, relation: Relation, target: P
   }
   const others = shards.filter((shard) => shard !== home);
   if (relation.placement.kind === 'sharded') {
-    for (const source of others) await pipeRows(context, relation, source, home, 'true');
+    for (const source of others) await pipeRows(context, relation, { source, target: home });
   }
   await Promise.all(
     others.map(async (shard) => {
@@ -108,7 +103,7 @@ async function moveRows(context: ExecutionContext, relation: Relation, target: P
     case 'home':
       return;
     case 'reference':
-      for (const shard of others) await pipeRows(context, relation, home, shard, 'true');
+      for (const shard of others) await pipeRows(context, relation, { source: home, target: shard });
       return;
     case 'sharded': {
       const columns = target.key.map((name) => {
@@ -118,42 +113,10 @@ async function moveRows(context: ExecutionContext, relation: Relation, target: P
       });
       for (const shard of others) {
         const owned = ownedBy(context.shardMap.arcsOf(shard), columns);
-        await pipeRows(context, relation, home, shard, owned);
+        await pipeRows(context, relation, { source: home, target: shard, condition: owned });
         const connection = await context.transaction.enter(home, true);
         await runCommand(connection, `DELETE FROM ${table} WHERE ${owned}`);
       }
     }
   }
-}
-
-/** Copies the rows that satisfy the condition from one shard to another, as a stream. */
-async function pipeRows(
-  context: ExecutionContext,
-  relation: Relation,
-  source: ShardId,
-  target: ShardId,
-  condition: string,
-): Promise<void> {
-  const table = qualifiedName(relation);
-  const columns = relation.columns
-    .filter((column) => column.generated === 'no')
-    .map((column) => quoteIdentifier(column.name))
-    .join(', ');
-  const from = new Exchange(await context.transaction.enter(source, true));
-  const to = new Exchange(await context.transaction.enter(target, true));
-  to.send([encodeQuery(`COPY ${table} (${columns}) FROM STDIN`)], 1);
-  from.send([encodeQuery(`COPY (SELECT ${columns} FROM ${table} WHERE ${condition}) TO STDOUT`)], 1);
-  let failure: PgError | undefined;
-  while (from.connection.outstandingReady > 0) {
-    const item = await from.next();
-    if (item.kind === 'rows') continue;
-    if (item.type === backendType.errorResponse) failure ??= readErrorResponse(item.frame);
-    if (item.type === backendType.copyData && failure === undefined) {
-      if (!to.send([encodeCopyData(readCopyData(item.frame))], 0)) await to.connection.drained();
-    }
-  }
-  from.release();
-  to.send([copyDoneFrame], 0);
-  failure ??= await to.finish();
-  if (failure !== undefined) throw failure;
 }
