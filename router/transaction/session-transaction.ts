@@ -17,6 +17,7 @@ import type { SettingChange } from './settings.js';
 import {
   beginReading,
   beginReadingOnly,
+  beginningOf,
   idle,
   joinedLate,
   lostParticipant,
@@ -95,9 +96,9 @@ export class SessionTransaction {
     return this.#state.kind === 'open' && this.#state.failed;
   }
 
-  /** The statement that opened the transaction. */
+  /** What opens another transaction with the same characteristics. */
   get beginSql(): string {
-    return this.#open().begin;
+    return beginningOf(this.#open());
   }
 
   /** The session has temporary objects, or had them in this transaction. */
@@ -155,6 +156,7 @@ export class SessionTransaction {
       participants: new Map(),
       log: [],
       failed: false,
+      unpreparable: false,
       agreement: 'none',
       readsOnly,
     };
@@ -163,6 +165,11 @@ export class SessionTransaction {
   /** The statement failed: until ROLLBACK or ROLLBACK TO nothing else runs. */
   fail(): void {
     if (this.#state.kind === 'open') this.#state = { ...this.#state, failed: true };
+  }
+
+  /** What comes next keeps the home shard's part of the transaction from being prepared. */
+  noteUnpreparable(): void {
+    if (this.#state.kind === 'open') this.#state = { ...this.#state, unpreparable: true };
   }
 
   /** The transaction failed on one shard, and others have not heard of it. */
@@ -313,7 +320,8 @@ export class SessionTransaction {
       if (!state.failed) throw lostParticipant();
       return 'ROLLBACK';
     }
-    const unpreparable = this.#holdsTemporary() ? state.participants.get(this.#backends.topology.home) : undefined;
+    const { home } = this.#backends.topology;
+    const unpreparable = this.#holdsTemporary() || state.unpreparable ? state.participants.get(home) : undefined;
     await commitEverywhere(participants, this.#database, this.#resolver, unpreparable);
     for (const entry of state.log) {
       if (entry.kind === 'setting' && !entry.local) this.#backends.settings.record(entry.change);
