@@ -20,7 +20,8 @@ import { planExplain } from './plan-explain.js';
 import { planInsert } from './write/plan-insert.js';
 import { planLocal } from './session/plan-local.js';
 import { planModify } from './write/plan-modify.js';
-import { planStages, writesSomething } from './write/plan-stages.js';
+import { isFinal } from './write/final-refusals.js';
+import { planStages, writesInWith, writesSomething } from './write/plan-stages.js';
 import { planPlacementCall } from './ddl/plan-placement.js';
 import { planSelect } from './select/plan-select.js';
 import { planSession } from './session/plan-session.js';
@@ -148,7 +149,7 @@ function orInStages(node: Node, context: PlanContext, text: StatementText, plan:
     return plan();
   } catch (error) {
     const construct = refusedConstruct(error);
-    if (construct === undefined) throw error;
+    if (construct === undefined || (isFinal(error) && !writesInWith(node))) throw error;
     const staged = planStages(node, context, text, construct);
     if (staged === undefined) throw error;
     return staged;

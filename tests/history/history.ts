@@ -62,7 +62,9 @@ const result = await recordHistory(
   },
 );
 const lines = [
-  ...[...result.tally].toSorted().map(([name, times]) => `${name}: ${times}`),
+  ...[...result.tally]
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
+    .map(([name, times]) => `${name}: ${times}`),
   ...[...result.errors].map(([code, times]) => `clients got ${code}: ${times}`),
   `transactions: ${result.committed} committed, ${result.aborted} rolled back, ${result.unknown} with an unknown outcome`,
   ...result.left.map((what) => `LEFT BEHIND: ${what}`),

@@ -37,7 +37,6 @@ SELECT * FROM h WHERE t = 'tx' ORDER BY n;
 SELECT * FROM r WHERE id = 900;
 ROLLBACK;
 SELECT count(*) FROM h WHERE t = 'tx';
--- refused
 INSERT INTO a (id, t) SELECT id, 'y' FROM a ON CONFLICT (id) DO NOTHING;
 
 -- section views over shards
@@ -58,7 +57,6 @@ SELECT count(DISTINCT more), string_agg(x, ',' ORDER BY id) FROM t;
 SELECT * FROM w ORDER BY 1;
 ROLLBACK;
 SELECT v.nothing FROM v;
--- refused
 UPDATE v SET g = 1;
 
 -- section combined statements in transactions
@@ -241,3 +239,49 @@ SELECT f, t, label, is_cycle, path FROM v_cycle ORDER BY path, 1, 2;
 SELECT * FROM v_marked ORDER BY 1, 2, 3, 4;
 SELECT * FROM v_number ORDER BY 1, 2, 3;
 SELECT * FROM v_digit ORDER BY 1, 2, 3;
+
+-- section combined inside a transaction that has made functions, operators and types
+CREATE TABLE t (id int PRIMARY KEY, g int, v text);
+INSERT INTO t SELECT i, i % 4, 'v' || i FROM generate_series(1, 40) AS i;
+CREATE TABLE u (id bigint PRIMARY KEY, w text);
+INSERT INTO u SELECT i, i::text FROM generate_series(1, 12) AS i;
+CREATE TABLE r (id int PRIMARY KEY, x text) WITH (pgring.placement = 'reference');
+INSERT INTO r SELECT i, 'r' || i FROM generate_series(1, 5) AS i;
+CREATE FUNCTION looked_up(a int) RETURNS text LANGUAGE sql STABLE AS 'SELECT x FROM r WHERE id = a';
+BEGIN;
+CREATE FUNCTION same(int8, text) RETURNS boolean LANGUAGE sql AS 'SELECT $1::text = $2';
+CREATE OPERATOR = (PROCEDURE = same, LEFTARG = int8, RIGHTARG = text);
+SELECT * FROM u WHERE id IN (SELECT w FROM u) ORDER BY id;
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+SELECT id, rank() OVER (ORDER BY (ARRAY['sad', 'ok', 'happy', 'ok']::mood[])[g + 1], id) FROM t ORDER BY 2 LIMIT 5;
+CREATE FUNCTION doubled(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2';
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
+SELECT total(doubled(g)), count(DISTINCT v) FROM t;
+INSERT INTO t VALUES (100, 50, 'mine');
+SELECT total(g), max(doubled(g)) FROM t;
+SELECT total(t.g), count(u.w) FROM t LEFT JOIN u ON u.w = t.g::text;
+SAVEPOINT one;
+SELECT total(1 / (g - 2)) FROM t;
+ROLLBACK TO one;
+SELECT total(g) FROM t WHERE id < 10;
+DECLARE c CURSOR FOR SELECT id FROM t ORDER BY v LIMIT 3;
+FETCH 2 FROM c;
+ROLLBACK TO one;
+INSERT INTO t SELECT i, 1, 'more' FROM generate_series(200, 220) AS i;
+COMMIT;
+SELECT total(g), count(*) FROM t;
+BEGIN;
+INSERT INTO r VALUES (6, 'new');
+SELECT count(DISTINCT looked_up(g + 3)), string_agg(looked_up(g + 3), ',' ORDER BY id) FROM t WHERE id < 9;
+INSERT INTO t SELECT i, 1, 'still' FROM generate_series(300, 310) AS i;
+COMMIT;
+SELECT count(*), count(DISTINCT v) FROM t;
+BEGIN READ ONLY;
+-- refused
+SELECT count(DISTINCT looked_up(g + 3)) FROM t;
+ROLLBACK;
+BEGIN;
+CREATE TYPE size AS ENUM ('s', 'm', 'l');
+-- refused
+CREATE TABLE sized AS SELECT rank() OVER (ORDER BY g), 'm'::size AS size FROM t;
+ROLLBACK;
