@@ -1,6 +1,5 @@
 /** Timeouts that a session sets end what they would end on one server, over several shards too. */
 
-import { once } from 'node:events';
 import { Client } from 'pg';
 import { createDatabaseEverywhere, dropDatabaseEverywhere } from '../support/shared-servers.js';
 import { startTestProxy, withClient, type TestProxy } from '../support/proxy.js';
@@ -17,7 +16,10 @@ describe('what ends a transaction over several shards', () => {
   /** A client that is in a transaction on all shards; the promise gives the error that ends its session. */
   const inTransaction = async (setting: string): Promise<readonly [Client, Promise<unknown>]> => {
     const client = await connect();
-    const end = once(client, 'error').then(([error]: unknown[]) => error);
+    // After the server's own words comes the end of the connection, which is an error of node-postgres.
+    const end = new Promise<unknown>((resolve) => {
+      client.on('error', resolve);
+    });
     await client.query(setting);
     await client.query('BEGIN');
     await client.query('UPDATE rows SET value = value + 1');
