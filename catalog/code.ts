@@ -42,6 +42,10 @@ export interface Routine {
   readonly searchPath: string | undefined;
   /** The extension that it belongs to. */
   readonly extension: string | undefined;
+  /** It returns rows of a table's type, or of any. */
+  readonly returnsRow: boolean;
+  /** It runs as its owner, with settings of its own, or not at all for a NULL argument. */
+  readonly isGuarded: boolean;
   /** It is in a temporary schema or needs the type of a temporary table, so it exists on the home shard alone. */
   readonly isTemporary: boolean;
   /** Functions of the user's that it is known to use otherwise than by its text: of an aggregate, of default arguments. */

@@ -27,6 +27,8 @@ export type RoutineRow = readonly [
       ])[]
     | null,
   isTemporary: boolean,
+  returnsRow: boolean,
+  isGuarded: boolean,
 ];
 
 export type TriggerRow = readonly [
@@ -69,7 +71,9 @@ export function codeSql(serverVersion: number): string {
           LEFT JOIN pg_catalog.pg_type t ON u.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = u.refobjid
           LEFT JOIN pg_catalog.pg_class c ON u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = u.refobjid
           JOIN pg_catalog.pg_namespace own ON own.oid IN (t.typnamespace, c.relnamespace)
-          WHERE u.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND u.objid = p.oid AND own.nspname LIKE 'pg\\_temp%'))`,
+          WHERE u.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND u.objid = p.oid AND own.nspname LIKE 'pg\\_temp%'),
+        (SELECT t.typtype = 'c' OR t.typname = 'record' FROM pg_catalog.pg_type t WHERE t.oid = p.prorettype),
+        p.prosecdef OR p.proisstrict OR p.proconfig IS NOT NULL)`,
       `FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
        JOIN pg_catalog.pg_language l ON l.oid = p.prolang
        LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid

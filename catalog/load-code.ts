@@ -53,7 +53,7 @@ function hiddenRoutines(uses: CodeRows['uses']): readonly number[] {
 
 function buildRoutine(row: RoutineRow, uses: readonly number[], declaration: Declaration | undefined): Routine {
   const [oid, schema, name, kind, language, volatility, returnsSet, returnType, defaults, source, sqlBody] = row;
-  const [, , , , , , , , , , , settings, extension, args, isTemporary] = row;
+  const [, , , , , , , , , , , settings, extension, args, isTemporary, returnsRow, isGuarded] = row;
   const path = settings?.find((setting) => setting.startsWith('search_path='));
   return Object.freeze({
     oid,
@@ -81,6 +81,8 @@ function buildRoutine(row: RoutineRow, uses: readonly number[], declaration: Dec
     searchPath: path?.slice('search_path='.length),
     extension: extension ?? undefined,
     isTemporary,
+    returnsRow,
+    isGuarded,
     uses,
     declaration,
   });

@@ -9,7 +9,8 @@ import type { PlanContext, PlanInput } from './tree/context.js';
 import { planDeclaredCall } from './routine/declared-call.js';
 import { expandTable } from './tree/expand-table.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './bind/expand-view.js';
-import { makeExpansion, spliceOrigins, type Expansion, type SlotOrigins } from './tree/expansion.js';
+import { inlineCall } from './routine/inline-call.js';
+import { makeExpansion, spliceOrigins, type Expansion, type SlotOrigins, type Splice } from './tree/expansion.js';
 import { planCall } from './routine/plan-call.js';
 import { planCopy } from './copy/plan-copy.js';
 import { planSelectInto } from './ddl/plan-create-as.js';
@@ -19,7 +20,8 @@ import { planExplain } from './plan-explain.js';
 import { planInsert } from './write/plan-insert.js';
 import { planLocal } from './session/plan-local.js';
 import { planModify } from './write/plan-modify.js';
-import { planStages, writesSomething } from './write/plan-stages.js';
+import { isFinal } from './write/final-refusals.js';
+import { planStages, writesInWith, writesSomething } from './write/plan-stages.js';
 import { planPlacementCall } from './ddl/plan-placement.js';
 import { planSelect } from './select/plan-select.js';
 import { planSession } from './session/plan-session.js';
@@ -60,6 +62,8 @@ export function planReusable(input: PlanInput): PlannedStatement {
 function planExpanded(input: PlanInput, { expansions, origins }: Progress): PlannedStatement {
   const text = new StatementText(input);
   try {
+    const inlined = expansions < MAX_EXPANSIONS ? inlineCall(input) : undefined;
+    if (inlined !== undefined) return planExpanded(inlined.input, moved(input, origins, expansions, inlined));
     const plan = noteTemporary(planNode(input.statement.node, input, text), input);
     const table = expandTable(plan, input, text);
     // Where its literals went is not followed: such a plan is made anew each time.
@@ -73,15 +77,27 @@ function planExpanded(input: PlanInput, { expansions, origins }: Progress): Plan
       if (expansions >= MAX_EXPANSIONS) {
         throw refuse('a statement with so many views over sharded tables', 'Select from fewer views at a time.');
       }
-      const { input: next, splice } = expandView(input, error);
-      const known = origins !== undefined && input.slots !== undefined && next.slots !== undefined;
-      const moved = known ? spliceOrigins({ slots: input.slots, origins }, splice, next.slots) : undefined;
-      return planExpanded(next, { expansions: expansions + 1, origins: moved });
+      const expanded = expandView(input, error);
+      return planExpanded(expanded.input, moved(input, origins, expansions, expanded));
     }
     // A position in the expanded text is none in the client's.
     if (expansions > 0 && error instanceof PgError) throw withoutPosition(error);
     throw error;
   }
+}
+
+/** How far a statement is when a part of it was replaced. */
+function moved(
+  { slots }: PlanInput,
+  origins: SlotOrigins | undefined,
+  expansions: number,
+  { input, splice }: { readonly input: PlanInput; readonly splice: Splice },
+): Progress {
+  const isKnown = origins !== undefined && slots !== undefined && input.slots !== undefined;
+  return {
+    expansions: expansions + 1,
+    origins: isKnown ? spliceOrigins({ slots, origins }, splice, input.slots) : undefined,
+  };
 }
 
 /** Marks the plan of a statement whose functions or triggers make temporary tables. */
@@ -129,7 +145,7 @@ function orInStages(node: Node, context: PlanContext, text: StatementText, plan:
     return plan();
   } catch (error) {
     const construct = refusedConstruct(error);
-    if (construct === undefined) throw error;
+    if (construct === undefined || (isFinal(error) && !writesInWith(node))) throw error;
     const staged = planStages(node, context, text, construct);
     if (staged === undefined) throw error;
     return staged;

@@ -85,4 +85,4 @@ function clientsOwnCharacters(planned: PlannedStatement): number {
 }
 
 /** No client can have written a NUL. */
-const generated = { computedText: () => '\0', limitText: () => '\0', relationText: () => '\0' };
+const generated = { computedText: () => '\0', limitText: () => '\0', relationText: () => '\0', ownedText: () => '\0' };

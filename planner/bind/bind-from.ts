@@ -9,6 +9,7 @@ import { conditionFacts, equalityOf } from './bind-facts.js';
 import { checkExpandable, ViewFound } from './expand-view.js';
 import type { Fact } from './facts.js';
 import type { Entry, FromNode, JoinKind, Qualifier, Query, Scope, VisibleColumn } from './query.js';
+import { writableView, type Access } from './writable-view.js';
 import { entryKind, resolveRelation, undefinedRelation } from '../tree/scope.js';
 import { columnName } from './shape.js';
 import { nameParts, rangeVarName } from '../tree/tree.js';
@@ -36,8 +37,13 @@ function boundEntry(entry: Entry, schema: string | undefined): BoundFrom {
   };
 }
 
-/** A relation's occurrence. */
-export function relationEntry(binder: Binding, range: RangeVar, alias: string | undefined): Entry {
+/** A relation's occurrence; of a view over a reference table that is written to, that of its table. */
+export function relationEntry(
+  binder: Binding,
+  range: RangeVar,
+  alias: string | undefined,
+  access: Access = 'read',
+): Entry {
   const name = rangeVarName(range);
   const location = range.location ?? 0;
   const found = resolveRelation(name, binder.context);
@@ -55,12 +61,17 @@ export function relationEntry(binder: Binding, range: RangeVar, alias: string | 
       location,
     };
   }
-  return ofRelation(binder, found, shown, range, location);
+  const isCopied = access !== 'read' && entryKind(found, binder.context.catalog) === 'reference';
+  const written = isCopied && found.kind === 'view' ? writableView(found, binder.context, access) : undefined;
+  return ofRelation(binder, written ?? found, shown, range, access);
 }
 
-function ofRelation(binder: Binding, relation: Relation, alias: string, range: RangeVar, location: number): Entry {
+function ofRelation(binder: Binding, relation: Relation, alias: string, range: RangeVar, access: Access): Entry {
+  const location = range.location ?? 0;
   const kind = entryKind(relation, binder.context.catalog);
   if (kind === 'view over shards') {
+    const written = writableView(relation, binder.context, access);
+    if (written !== undefined) return ofRelation(binder, written, alias, range, access);
     throw refuse(
       `a write to the view "${relation.name}" over a sharded table`,
       'Write to the table that the view reads instead.',

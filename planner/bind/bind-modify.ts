@@ -26,8 +26,8 @@ interface Parts {
   readonly returning: readonly Node[] | undefined;
 }
 
-function addTarget(binder: Binding, scope: Scope, range: RangeVar | undefined): Entry {
-  const entry = relationEntry(binder, range ?? {}, range?.alias?.aliasname);
+function addTarget(binder: Binding, scope: Scope, range: RangeVar | undefined, access: 'insert' | 'change'): Entry {
+  const entry = relationEntry(binder, range ?? {}, range?.alias?.aliasname, access);
   scope.qualifiers = [...scope.qualifiers, qualifierOf(entry, entry.relation?.schema)];
   scope.columns = [...scope.columns, ...entry.columns];
   return entry;
@@ -74,7 +74,7 @@ export function bindModify(
 }
 
 function bindUpdate(binder: Binding, update: UpdateStmt, scope: Scope): Parts {
-  const target = addTarget(binder, scope, update.relation);
+  const target = addTarget(binder, scope, update.relation, 'change');
   const from = binder.bindFromList(update.fromClause, scope, target);
   const where = binder.bindCondition(update.whereClause, scope);
   binder.bindExpressions(update.targetList, scope);
@@ -82,7 +82,7 @@ function bindUpdate(binder: Binding, update: UpdateStmt, scope: Scope): Parts {
 }
 
 function bindDelete(binder: Binding, remove: DeleteStmt, scope: Scope): Parts {
-  const target = addTarget(binder, scope, remove.relation);
+  const target = addTarget(binder, scope, remove.relation, 'change');
   const from = binder.bindFromList(remove.usingClause, scope, target);
   const where = binder.bindCondition(remove.whereClause, scope);
   return { scope, from, where, returning: remove.returningClause?.exprs };
@@ -103,7 +103,7 @@ function bindInsert(binder: Binding, insert: InsertStmt, scope: Scope): Parts {
   const sourceScope = scope.commonTables;
   const source =
     insert.selectStmt === undefined ? undefined : binder.bindNode(insert.selectStmt, scope.parent, sourceScope);
-  const target = addTarget(binder, scope, insert.relation);
+  const target = addTarget(binder, scope, insert.relation, 'insert');
   const facts: Fact[] = [];
   let from: FromNode = { kind: 'entry', entry: target };
   if (source !== undefined) {
@@ -148,7 +148,7 @@ function storedFacts(binder: Binding, insert: InsertStmt, target: Entry, source:
 /** Source rows without a match count too, so the condition says nothing about them: a left join to the target. */
 function bindMerge(binder: Binding, merge: MergeStmt, scope: Scope): Parts {
   const source = binder.bindFromList(merge.sourceRelation === undefined ? [] : [merge.sourceRelation], scope);
-  const target = addTarget(binder, scope, merge.relation);
+  const target = addTarget(binder, scope, merge.relation, 'insert');
   const facts = conditionFacts(merge.joinCondition, scope, binder.text);
   binder.bindExpressions([merge.joinCondition, merge.mergeWhenClauses], scope);
   const right: FromNode = { kind: 'entry', entry: target };

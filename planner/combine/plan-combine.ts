@@ -9,6 +9,7 @@ import { assert } from '../../base/assert.js';
 import { refuse } from '../../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
+import { callsOf } from '../code/functions.js';
 import { callsReadTables } from '../checks/check-implied.js';
 import { checkCalls } from '../checks/checks.js';
 import { computeOnce, ComputedList } from '../checks/computed.js';
@@ -49,9 +50,13 @@ export function planCombine(
 ): Extract<Plan, { readonly kind: 'combine' }> {
   const { text } = binder;
   const roots: Node[] = [{ SelectStmt: select }];
-  const { shipments, edits, computed } = combineParts(roots, query, spread, binder, 'combined alone');
-  const readsOutside = callsReadTables(roots, binder.context);
-  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed, readsOutside };
+  // What numbers are taken from, and what was taken, is the session's own.
+  const isOwn = callsOf(roots, binder.context).some(({ effect }) => effect === 'sequence' || effect === 'at home');
+  const reach = isOwn ? 'own session' : 'combined alone';
+  const { shipments, edits, computed } = combineParts(roots, query, spread, binder, reach);
+  const readsOutside = !isOwn && callsReadTables(roots, binder.context);
+  const session = isOwn ? 'own' : 'another';
+  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed, readsOutside, session };
 }
 
 /** The edits that put a shipment in the place of a relation, wherever the statement names it. */
@@ -81,7 +86,7 @@ export function combineParts(
   query: Query,
   spread: Spread,
   binder: Binder,
-  reach: 'combined' | 'combined alone' = 'combined',
+  reach: 'combined' | 'combined alone' | 'own session' = 'combined',
 ): CombineParts {
   const { text, context } = binder;
   checkCombinable(roots);

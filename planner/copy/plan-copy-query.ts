@@ -27,6 +27,9 @@ export function planCopyQuery(
   const whole = planSelect(query.SelectStmt, binder);
   if (whole.kind === 'pass') return whole;
   if (whole.kind === 'combine') {
+    if (whole.session === 'own') {
+      throw refuse('COPY of a query over several shards that takes from a sequence', 'Run the SELECT itself.');
+    }
     const { shipments, sql, computed } = whole;
     return { kind: 'copyCombined', shipments, sql, computed, takesParameters: false };
   }

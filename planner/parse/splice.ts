@@ -24,6 +24,7 @@ export interface PieceSource {
   limitText(): string;
   /** The relation of a shipment: its own name or that of its temporary copy. */
   relationText(shipment: number): string;
+  ownedText(): string;
 }
 
 function missing(): never {
@@ -36,6 +37,7 @@ export const noPieces: PieceSource = {
   computedText: missing,
   limitText: missing,
   relationText: missing,
+  ownedText: missing,
 };
 
 /**
@@ -105,6 +107,8 @@ function pieceText(piece: Exclude<SqlPiece, string>, source: PieceSource): strin
       return source.limitText();
     case 'relation':
       return source.relationText(piece.shipment);
+    case 'owned':
+      return source.ownedText();
     default:
       return unreachable(piece, 'a piece of an unknown kind');
   }

@@ -72,12 +72,13 @@ function describeModifiers(modifiers: readonly number[]): string {
   return modifiers.every((modifier) => modifier === -1) ? '' : `; modifiers ${modifiers.join(', ')}`;
 }
 
-/** Pieces as text: `{0}` is a literal of the client's, `{computed 0}` a value computed first, `{limit}` LIMIT + OFFSET. */
+/** Pieces as text: `{0}` is a literal of the client's, `{computed 0}` a value computed first, `{limit}` LIMIT + OFFSET, `{owned}` whether the shard owns the row. */
 function describePieces(pieces: readonly SqlPiece[]): string {
   return pieces
     .map((piece) => {
       if (typeof piece === 'string') return piece;
       if (piece.kind === 'limit') return '{limit}';
+      if (piece.kind === 'owned') return '{owned}';
       if (piece.kind === 'relation') return `{relation ${piece.shipment}}`;
       return piece.kind === 'slot' ? `{${piece.slot}}` : `{computed ${piece.index}}`;
     })
@@ -170,7 +171,7 @@ function describeShipment({ sql, routing, always, probed }: Shipment, index: num
 
 function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {
   return [
-    'Combine on the home shard',
+    `Combine on the home shard${plan.session === 'own' ? ", in the client's own session" : ''}`,
     ...plan.shipments.map(describeShipment),
     `SQL: ${describePieces(plan.sql)}`,
     ...describeComputed(plan.computed),

@@ -36,10 +36,19 @@ interface Clause {
 }
 
 const clauseWords: ReadonlySet<string> = new Set(
-  'from where group having window order limit offset fetch for union intersect except )'.split(' '),
+  'from where group having window order limit offset fetch for union intersect except returning )'.split(' '),
 );
 
-/** Clauses that belong to a set operation around, where the level has none of its own. */
+/** ON CONFLICT, behind the query of an INSERT; a join has another ON. */
+function isConflict(index: number, text: StatementText): boolean {
+  return (
+    text.word(index) === 'on' && text.word(index + 1) === 'conflict' && ['(', 'on', 'do'].includes(text.word(index + 2))
+  );
+}
+
+const foreignWords: ReadonlySet<string> = new Set(['union', 'intersect', 'except', 'returning', 'on', ')']);
+
+/** Clauses that belong to a set operation around, where the level has none of its own, or to an INSERT. */
 function isForeign(word: string, select: SelectStmt): boolean {
   switch (word) {
     case 'order':
@@ -52,16 +61,17 @@ function isForeign(word: string, select: SelectStmt): boolean {
     case 'for':
       return select.lockingClause === undefined;
     default:
-      return word === 'union' || word === 'intersect' || word === 'except' || word === ')';
+      return foreignWords.has(word);
   }
 }
 
 function clausesFrom(first: number, select: SelectStmt, text: StatementText): Clause[] {
   const isStart = (word: string, index: number): boolean =>
-    clauseWords.has(word) &&
-    isKeyword(text, index) &&
-    text.word(index - 1) !== 'distinct' &&
-    text.word(index - 1) !== 'within';
+    isConflict(index, text) ||
+    (clauseWords.has(word) &&
+      isKeyword(text, index) &&
+      text.word(index - 1) !== 'distinct' &&
+      text.word(index - 1) !== 'within');
   const clauses: Clause[] = [];
   let at = text.findTopLevel(first, isStart);
   while (at < text.tokens().length && !isForeign(text.word(at), select)) {

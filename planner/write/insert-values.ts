@@ -10,8 +10,8 @@ import { PgError, refuse, sqlstate, type PgReportFields } from '../../base/error
 import { quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
-import { checkCalls, refuseRoutine } from '../checks/checks.js';
-import { callsOf } from '../code/functions.js';
+import { refuseRoutine } from '../checks/checks.js';
+import { callsOf, isOfSession } from '../code/functions.js';
 import { storedModifier } from '../postgres/key-family.js';
 import { typeOid } from '../../catalog/type-oid.js';
 import { defaultSql, mustComputeDefault, typeNameOf, type RowReach } from '../code/column-defaults.js';
@@ -37,9 +37,12 @@ class ValuesPlanner {
   readonly #isReference: boolean;
   readonly #reach: RowReach;
   readonly #keys: readonly Column[];
+  /** OVERRIDING USER VALUE: what is given for identity columns does not count. */
+  readonly #ignoresIdentities: boolean;
   #castsKeys = false;
 
-  constructor(relation: Relation, binder: Binder, rows: number) {
+  constructor(relation: Relation, binder: Binder, rows: number, override: InsertStmt['override']) {
+    this.#ignoresIdentities = override === 'OVERRIDING_USER_VALUE';
     this.#relation = relation;
     this.#binder = binder;
     this.#isReference = relation.placement.kind === 'reference';
@@ -60,8 +63,10 @@ class ValuesPlanner {
     const located = isDefaultValues ? undefined : locateRows(text, valuesIndex);
     const planned = rows.map((row, index) => this.#row(row, given, added, located?.rows[index]));
     const returning = insert.returningClause !== undefined;
-    checkCalls([insert.onConflictClause, insert.returningClause], 'one shard', this.#binder.context, text);
-    const isChanged = added.length > 0 || planned.some((row) => row.changed);
+    const clauses = [insert.onConflictClause, insert.returningClause];
+    checkTail(clauses, this.#isReference, planned.length > 1 ? 'many rows' : 'one row', this.#binder);
+    const asksSession = callsOf(clauses, this.#binder.context).some(isOfSession);
+    const isChanged = asksSession || added.length > 0 || planned.some((row) => row.changed);
     const only = planned.length === 1 ? planned[0] : undefined;
     if (!this.#isReference && only !== undefined && !isChanged) {
       const keyTypes = this.#keys.map((column) => column.baseTypeOid);
@@ -122,15 +127,16 @@ class ValuesPlanner {
     added: readonly Column[],
     located: RowText | undefined,
   ): { sql: SqlPiece[]; key: ValueSource[]; changed: boolean } {
-    const cells = new Map<Column, Cell>();
+    // By their places: parts of one column may stand in several of them.
+    const cells: (Cell | undefined)[] = given.map(() => undefined);
     if (row.length > given.length)
       throw refuse('a row with more values than columns', 'Give one value for each column.');
     row.forEach((node, index) => {
       const column = given[index];
       const extent = located?.items[index];
-      if (column !== undefined && extent !== undefined) cells.set(column, this.#cell(node, column, extent));
+      if (column !== undefined && extent !== undefined) cells[index] = this.#cell(node, column, extent);
     });
-    for (const column of added) cells.set(column, this.#defaultCell(column));
+    const more = added.map((column) => this.#defaultCell(column));
     const sql: SqlPiece[] = ['('];
     const append = (pieces: readonly SqlPiece[]): void => {
       for (const piece of pieces) {
@@ -140,18 +146,27 @@ class ValuesPlanner {
       }
     };
     // A row that is shorter than the list takes defaults; PostgreSQL accepts it only without a column list.
-    const columns = [...given.slice(0, located === undefined ? given.length : row.length), ...added];
-    columns.forEach((column, index) =>
-      append([...(index === 0 ? [] : [', ']), ...(cells.get(column)?.sql ?? ['DEFAULT'])]),
+    const listed = cells.slice(0, located === undefined ? given.length : row.length);
+    [...listed, ...more].forEach((cell, index) =>
+      append([...(index === 0 ? [] : [', ']), ...(cell?.sql ?? ['DEFAULT'])]),
     );
     append([')']);
-    const key = this.#keys.map((column): ValueSource => cells.get(column)?.key ?? { kind: 'null' });
-    return { sql, key, changed: [...cells.values()].some((cell) => cell.changed) };
+    const columns = [...given, ...added];
+    const all = [...cells, ...more];
+    const key = this.#keys.map((column): ValueSource => all[columns.indexOf(column)]?.key ?? { kind: 'null' });
+    return { sql, key, changed: all.some((cell) => cell?.changed === true) };
   }
 
   #cell(node: Node, column: Column, extent: Extent): Cell {
     const { text, context } = this.#binder;
     const isKey = this.#keys.includes(column);
+    if (this.#ignoresIdentities && column.identity !== 'no') {
+      if (!someNode([node], (part) => 'ParamRef' in part)) return this.#defaultCell(column);
+      throw refuse(
+        'a parameter that OVERRIDING USER VALUE leaves unused',
+        'Leave the identity column out of the list.',
+      );
+    }
     if ('SetToDefault' in node) {
       return mustComputeDefault(column, isKey, this.#reach)
         ? this.#defaultCell(column)
@@ -171,7 +186,7 @@ class ValuesPlanner {
     if (nowhere !== undefined) throw refuseRoutine(nowhere.call, context, where());
     if (effects.some((effect) => effect === 'settings' || effect === 'unknown'))
       throw refuse('an unknown function or set_config() in VALUES', 'Call it in a statement of its own.', where());
-    const needsHome = effects.some((effect) => effect === 'sequence' || effect === 'local' || effect === 'at home');
+    const needsHome = calls.some((call) => isOfSession(call) || call.effect === 'local' || call.effect === 'at home');
     const isTimed = effects.includes('once') || effects.includes('time');
     const once = isTimed || someNode([node], (part) => 'SQLValueFunction' in part);
     const varies = once || effects.some((effect) => effect !== 'plain');
@@ -223,7 +238,6 @@ class ValuesPlanner {
   #tailEdits(insert: InsertStmt): readonly Edit[] {
     const { context, text } = this.#binder;
     const nodes = [insert.onConflictClause, insert.returningClause];
-    checkTail(nodes, this.#isReference, this.#binder);
     return computeOnce(nodes, context, text, this.#computed);
   }
 
@@ -278,13 +292,15 @@ export function planValues(
   binder: Binder,
 ): Plan {
   checkLengths(rows);
+  const ignored: readonly Column['identity'][] =
+    insert.override === 'OVERRIDING_USER_VALUE' ? ['always', 'by default'] : ['always'];
   if (
-    relation.columns.some((column) => column.identity === 'always') &&
+    relation.columns.some(({ identity }) => ignored.includes(identity)) &&
     insert.override !== 'OVERRIDING_SYSTEM_VALUE'
   ) {
     return planIdentityAlways(insert, rows, relation, binder);
   }
-  return new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
+  return new ValuesPlanner(relation, binder, rows.length, insert.override).plan(insert, rows);
 }
 
 /** The shards see other lists than the client has written, so a server has to tell what is wrong with these. */
@@ -304,24 +320,33 @@ function planIdentityAlways(
   relation: Relation,
   binder: Binder,
 ): Plan {
-  if (insert.override === 'OVERRIDING_USER_VALUE') {
-    throw refuse('OVERRIDING USER VALUE', 'Leave the identity column out of the list.');
-  }
-  const plan = new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
+  const ignores = insert.override === 'OVERRIDING_USER_VALUE';
+  if (!ignores) checkIdentities(insert, rows, relation);
+  const plan = new ValuesPlanner(relation, binder, rows.length, insert.override).plan(insert, rows);
   if (plan.kind !== 'insert') return plan;
+  const head = [...plan.head];
+  let end = '';
+  for (let last = head.at(-1); typeof last === 'string'; last = head.at(-1)) {
+    end = last + end;
+    head.pop();
+  }
+  const before = end.replace(/VALUES $/, '');
+  // The client's own clause is the last before the list.
+  const own = ignores ? before.replace(/\boverriding\s+user\s+value\s*$/i, '') : before;
+  return { ...plan, head: [...head, `${own}OVERRIDING SYSTEM VALUE VALUES `] };
+}
+
+/** As rewriteTargetListIU() does (rewriteHandler.c), before any value is computed. */
+function checkIdentities(insert: InsertStmt, rows: readonly (readonly Node[])[], relation: Relation): void {
   const names = (insert.cols ?? []).flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name ?? ''] : []));
   const given = names.length > 0 ? names : relation.columns.slice(0, rows[0]?.length ?? 0).map((column) => column.name);
-  const identity = relation.columns.filter((column) => column.identity === 'always');
-  // The client's own value for such a column is an error that the server must raise, unless it is DEFAULT.
-  const ownValue = identity.some((column) => {
-    const index = given.indexOf(column.name);
-    return index >= 0 && rows.some((row) => row[index] !== undefined && !('SetToDefault' in row[index]));
-  });
-  if (ownValue) return plan;
-  const head = [...plan.head];
-  const last = head.pop();
-  return {
-    ...plan,
-    head: [...head, `${typeof last === 'string' ? last.replace(/VALUES $/, '') : ''}OVERRIDING SYSTEM VALUE VALUES `],
-  };
+  for (const { name, identity } of relation.columns) {
+    const index = given.indexOf(name);
+    if (identity !== 'always' || index < 0) continue;
+    if (rows.every((row) => row[index] === undefined || 'SetToDefault' in row[index])) continue;
+    throw new PgError('428C9', `cannot insert a non-DEFAULT value into column "${name}"`, {
+      detail: `Column "${name}" is an identity column defined as GENERATED ALWAYS.`,
+      hint: 'Use OVERRIDING SYSTEM VALUE to override.',
+    });
+  }
 }

@@ -8,9 +8,10 @@ import type { Binder } from '../bind/bind.js';
 import { conflictColumns } from '../bind/bind-modify.js';
 import { checkImplied } from '../checks/check-implied.js';
 import { checkCalls } from '../checks/checks.js';
-import { functionTraits } from '../code/functions.js';
+import { callsOf, functionTraits, isOfSession } from '../code/functions.js';
 import { ComputedList } from '../checks/computed.js';
 import { usesSequence } from '../code/column-defaults.js';
+import { asFinal } from './final-refusals.js';
 import { planInsertSelect } from './plan-insert-select.js';
 import { planValues } from './insert-values.js';
 import { checkKeyAssignments, checkTargets, writtenTables } from './plan-modify.js';
@@ -87,7 +88,8 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
     }
     return planValues(insert, rows, relation, binder);
   }
-  const isOnOneShard = target.kind === 'sharded' && !spread.home && !leavesDefaults(insert, relation);
+  const asksSession = callsOf([node], context).some(isOfSession);
+  const isOnOneShard = target.kind === 'sharded' && !spread.home && !asksSession && !leavesDefaults(insert, relation);
   const pinned = isOnOneShard ? pinnedRouting(spread.sharded, text) : undefined;
   if (pinned === undefined) return planInsertSelect(insert, query, target, relation, binder);
   checkCalls([node], 'one shard', context, text);
@@ -137,10 +139,12 @@ function checkConflict(insert: InsertStmt, relation: Relation, binder: Binder): 
   if (infer?.conname !== undefined || infer === undefined) return;
   const columns = conflictColumns(infer.indexElems);
   if (!key.every((name) => columns.includes(name))) {
-    throw refuse(
-      'ON CONFLICT on columns without the shard key',
-      `Name a unique constraint that holds the key (${key.join(', ')}).`,
-      { position },
+    throw asFinal(
+      refuse(
+        'ON CONFLICT on columns without the shard key',
+        `Name a unique constraint that holds the key (${key.join(', ')}).`,
+        { position },
+      ),
     );
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Node } from 'libpg-query';
 
-import { entriesOf, targetOf } from '../bind/from-entries.js';
+import { targetOf } from '../bind/from-entries.js';
 import { PgError, refuse, refusedConstruct } from '../../base/errors.js';
 import type { Relation } from '../../catalog/schema.js';
 import { requireAlike, requireOneMatch } from '../checks/alike.js';
@@ -15,9 +15,11 @@ import { DistributionCheck } from '../route/distribution.js';
 import { callsOf, isOfSession } from '../code/functions.js';
 import { usesSequence } from '../code/column-defaults.js';
 import { pinObstacle } from '../scatter/obstacles.js';
+import type { Edit } from '../parse/splice.js';
 import type { RowMoves } from '../plan/moved-rows.js';
 import type { Plan, Routing } from '../plan/plan.js';
-import { mergeRouting } from './plan-merge.js';
+import { asFinal } from './final-refusals.js';
+import { placeMerge } from './plan-merge.js';
 import { planCurrentOf } from './plan-current-of.js';
 import { movesOf } from './row-moves.js';
 import { refuseMerge, replicationOf } from './replicas.js';
@@ -25,9 +27,9 @@ import { refuseMixture } from '../select/plan-select.js';
 import { sizeEdits } from '../checks/sizes.js';
 import { spreadOf, type Spread } from '../route/spread.js';
 import { pinnedRouting, scatterRouting } from '../route/routing.js';
-import type { Query } from '../bind/query.js';
+import type { Entry, Query } from '../bind/query.js';
 import { checkSystemColumns } from '../checks/system-columns.js';
-import { walkNodes } from '../tree/tree.js';
+import { columnRefParts, walkNodes } from '../tree/tree.js';
 
 /** The relations that a statement writes to, at every level. */
 export function writtenTables(node: Node): string[] {
@@ -57,7 +59,7 @@ export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder, 
     const lists: [string | undefined, readonly Node[] | undefined][] = [];
     if ('UpdateStmt' in part) lists.push([part.UpdateStmt.relation?.relname, part.UpdateStmt.targetList]);
     if ('InsertStmt' in part)
-      lists.push([part.InsertStmt.relation?.relname, part.InsertStmt.onConflictClause?.targetList]);
+      lists.push([part.InsertStmt.relation?.relname, otherAssignments(part.InsertStmt.onConflictClause?.targetList)]);
     if ('MergeStmt' in part) {
       for (const when of part.MergeStmt.mergeWhenClauses ?? []) {
         if ('MergeWhenClause' in when && when.MergeWhenClause.commandType === 'CMD_UPDATE') {
@@ -73,12 +75,32 @@ export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder, 
       const { key } = relation.placement;
       const assigned = assignedColumns(targets).find((column) => key.includes(column));
       if (assigned !== undefined) {
-        throw refuse(`an update of the shard key "${relation.name}"."${assigned}"`, MOVE_HINT, {
-          position: binder.text.position(firstAssignment(targets, assigned)),
-        });
+        throw asFinal(
+          refuse(`an update of the shard key "${relation.name}"."${assigned}"`, MOVE_HINT, {
+            position: binder.text.position(firstAssignment(targets, assigned)),
+          }),
+        );
       }
     }
     return true;
+  });
+}
+
+/**
+ * Assignments of ON CONFLICT that may change a key: not `key = excluded.key`, for the rows have met by a constraint that
+ * holds the key.
+ */
+function otherAssignments(targets: readonly Node[] | undefined): readonly Node[] | undefined {
+  return targets?.filter((node) => {
+    if (!('ResTarget' in node) || node.ResTarget.val === undefined) return true;
+    const { val, name = '' } = node.ResTarget;
+    let given: Node | undefined = val;
+    if ('MultiAssignRef' in val) {
+      const { source, colno = 0 } = val.MultiAssignRef;
+      given = source !== undefined && 'RowExpr' in source ? source.RowExpr.args?.[colno - 1] : undefined;
+    }
+    const parts = given !== undefined && 'ColumnRef' in given ? columnRefParts(given.ColumnRef) : [];
+    return parts.length !== 2 || parts[0] !== 'excluded' || parts[1] !== name;
   });
 }
 
@@ -89,10 +111,12 @@ function checkAssignedDefaults(targets: readonly Node[] | undefined, relation: R
     const { name, location } = node.ResTarget;
     const column = relation.columns.find((candidate) => candidate.name === name);
     if (column === undefined || !usesSequence(column)) continue;
-    throw refuse(
-      `an update of "${relation.name}"."${column.name}" to a default from a sequence`,
-      'Call nextval() in a statement of its own, and send its value.',
-      { position: binder.text.position(location ?? 0) },
+    throw asFinal(
+      refuse(
+        `an update of "${relation.name}"."${column.name}" to a default from a sequence`,
+        'Call nextval() in a statement of its own, and send its value.',
+        { position: binder.text.position(location ?? 0) },
+      ),
     );
   }
 }
@@ -144,11 +168,12 @@ export function planModify(node: Node, binder: Binder): Plan {
     const merged = node.MergeStmt;
     const into = query.from?.kind === 'join' ? targetOf(query.from.right) : target;
     if (into === undefined) throw refuse('this MERGE', 'Use INSERT … ON CONFLICT.');
-    if (into.kind === 'reference') return planReferenceModify(node, query, spread, binder);
-    const routing = mergeRouting(merged, query, into, spread, binder);
+    if (into.kind === 'reference') return planReferenceModify(node, into, query, spread, binder);
+    const { routing, share } = placeMerge(merged, query, into, spread, binder);
     checkSystemColumns(root, text, spread);
     checkCalls(root, 'several shards', context, text);
-    return modifyPlan(node, binder, 'sum', routing, undefined);
+    const plan = modifyPlan(node, binder, 'sum', routing, undefined, share?.edits);
+    return share === undefined ? plan : { ...plan, owned: share.owned };
   }
   // Those are computed on the home shard first, which is done for statements on several shards.
   const tellsOfSession = callsOf(root, context).some(isOfSession);
@@ -164,7 +189,7 @@ export function planModify(node: Node, binder: Binder): Plan {
     }
   }
   if (query.withQueries.some((part) => part.kind === 'modify')) throw refuseWritingWith();
-  if (target?.kind === 'reference') return planReferenceModify(node, query, spread, binder);
+  if (target?.kind === 'reference') return planReferenceModify(node, target, query, spread, binder);
   const anchor = spread.sharded.find(({ entry }) => entry === target);
   if (anchor === undefined)
     throw refuse('a write with tables of different placement', 'Write to one sharded table at a time.');
@@ -185,7 +210,7 @@ function refuseWritingWith(): PgError {
 }
 
 /** Every shard has a copy, so every shard must do the same to it. */
-function planReferenceModify(node: Node, query: Query, spread: Spread, binder: Binder): Plan {
+function planReferenceModify(node: Node, target: Entry, query: Query, spread: Spread, binder: Binder): Plan {
   if (spread.sharded.length > 0 || spread.home) {
     throw refuse(
       'a write to a reference table that reads tables that are not',
@@ -201,8 +226,6 @@ function planReferenceModify(node: Node, query: Query, spread: Spread, binder: B
     checkImplied([node], 'several shards', context, text);
     return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
   }
-  const target = entriesOf(query.from).find(({ relation }) => writtenTables(node).includes(relation?.name ?? ''));
-  if (target === undefined) throw problem;
   checkCalls([node], 'home', context, text);
   const replication = replicationOf(node, target, binder, () => problem);
   const sql = text.pieces(text.start, text.end);
@@ -225,7 +248,9 @@ function unlikeProblem(node: Node, query: Query, binder: Binder): PgError | unde
   const { context, text } = binder;
   // Which rows of the source are new depends on the order in which they come.
   if ('MergeStmt' in node) return refuseMerge();
-  const unlike = callsOf([node], context).find(({ effect }) => effect !== 'plain' && effect !== 'once');
+  const unlike = callsOf([node], context).find(
+    ({ effect }) => effect !== 'plain' && effect !== 'once' && effect !== 'current',
+  );
   if (unlike !== undefined) {
     return refuse(
       'a write to a reference table with a volatile function',
@@ -253,11 +278,12 @@ function modifyPlan(
   outcome: 'sum' | 'one',
   routing: Routing,
   moves: RowMoves | undefined,
+  more: readonly Edit[] = [],
 ): Extract<Plan, { kind: 'modify' }> {
   const { context, text } = binder;
   const computed = new ComputedList();
   // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.
-  const edits = computeOnce([node], context, text, computed);
+  const edits = [...computeOnce([node], context, text, computed), ...more];
   return {
     kind: 'modify',
     routing,

@@ -5,7 +5,7 @@
  * they are known; all of it is one transaction.
  */
 
-import type { CommonTableExpr, Node, WithClause } from 'libpg-query';
+import type { CommonTableExpr, Node, SelectStmt, WithClause } from 'libpg-query';
 
 import { refuse } from '../../base/errors.js';
 import { Binder } from '../bind/bind.js';
@@ -30,6 +30,9 @@ interface Extent {
   readonly end: number;
 }
 
+/** The name of the arrays' rows. */
+export const STAGE_ALIAS = 'pgring_shipped';
+
 const ORDER_HINT = 'Run its parts as statements of their own in one transaction, in the order that is meant.';
 
 /** Undefined where nothing of it can be done before. `why`: what stands against doing it at once. */
@@ -50,6 +53,11 @@ export function writesSomething(node: unknown): boolean {
     node,
     (part) => 'InsertStmt' in part || 'UpdateStmt' in part || 'DeleteStmt' in part || 'MergeStmt' in part,
   );
+}
+
+/** Whether a WITH query of the statement writes. */
+export function writesInWith(node: Node): boolean {
+  return writesSomething([withClauseOf(node)]);
 }
 
 function withClauseOf(node: Node): WithClause | undefined {
@@ -239,7 +247,7 @@ function closedSubqueries(query: Query, text: StatementText): readonly Extent[] 
   const found = new Map<number, Extent>();
   const visitSubquery = ({ query: inner, location }: Subquery): void => {
     if (occurrencesOf(inner).length === 0) return;
-    if (isClosed(inner)) {
+    if (isClosed(inner) && !tellsOfMerge(inner)) {
       const extent = bracketsAfter(location, text);
       found.set(extent.start, extent);
     } else visit(inner);
@@ -251,6 +259,11 @@ function closedSubqueries(query: Query, text: StatementText): readonly Extent[] 
   };
   visit(query);
   return [...found.values()];
+}
+
+/** merge_action() says what is done to the row of the MERGE around. */
+function tellsOfMerge({ select }: Query): boolean {
+  return someNode([select], (node) => 'MergeSupportFunc' in node);
 }
 
 /** What is between the brackets of `IN (…)`, `EXISTS (…)`, `= ANY (…)`, `ARRAY (…)` or `(…)`. */
@@ -276,12 +289,21 @@ function derivedTables(node: Node, text: StatementText): readonly Extent[] {
     if (!('RangeSubselect' in part)) return true;
     const { subquery, lateral } = part.RangeSubselect;
     const select = selectOf(subquery);
-    if (lateral === true || select === undefined || !someNode([select], (inner) => 'RangeVar' in inner)) return false;
+    if (lateral === true || select === undefined || !mayBeStaged(select, 'MergeStmt' in node)) return false;
     const extent = bracketsAround(leftmostLocation(select), text);
     if (extent !== undefined) found.push(extent);
     return false;
   });
   return found;
+}
+
+/** What a stage has given is not staged again. Of the source of a MERGE it must be known what its types are. */
+function mayBeStaged(select: SelectStmt, isSource: boolean): boolean {
+  if (someNode([select], (inner) => 'RangeVar' in inner)) return true;
+  return (
+    isSource &&
+    !someNode([select], (inner) => 'RangeFunction' in inner && inner.RangeFunction.alias?.aliasname === STAGE_ALIAS)
+  );
 }
 
 const queryWords: ReadonlySet<string> = new Set(['select', 'with', 'values', 'table', '(']);

@@ -9,6 +9,7 @@ import { refuse, type PgError } from '../../base/errors.js';
 import { qualifiedName, quoteIdentifier } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
 import { assignedColumns } from '../bind/bind-modify.js';
+import { isView } from '../bind/writable-view.js';
 import type { Entry } from '../bind/query.js';
 import type { Replication } from '../plan/replication.js';
 import { someNode } from '../tree/tree.js';
@@ -28,6 +29,7 @@ export function replicationOf(node: Node, target: Entry, { context }: Binder, wh
     relation.isInherited ||
     relation.hasRules ||
     relation.hasRowSecurity ||
+    isView(relation, context) ||
     code.ofRelation(relation.oid).triggers.length > 0 ||
     (isMerge && serverVersion < MERGE_ROWS_VERSION) ||
     renamesRows(node)

@@ -4,6 +4,7 @@
  */
 
 import { quoteIdentifier } from '../../catalog/schema.js';
+import { STAGE_ALIAS } from '../../planner/write/plan-stages.js';
 import { isArrayElement } from './array-parameters.js';
 
 const TEXT_OID = 25;
@@ -40,5 +41,5 @@ export function queryOver(columns: readonly CarriedColumn[], first: number): str
   const arrays = columns.map(
     ({ binary, typeName }, index) => `pg_catalog.unnest($${first + index}::${binary ? typeName : 'pg_catalog.text'}[])`,
   );
-  return `SELECT ${list.join(', ')} FROM ROWS FROM (${arrays.join(', ')}) AS pgring_shipped (${places.join(', ')})`;
+  return `SELECT ${list.join(', ')} FROM ROWS FROM (${arrays.join(', ')}) AS ${STAGE_ALIAS} (${places.join(', ')})`;
 }

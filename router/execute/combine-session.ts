@@ -131,7 +131,7 @@ function hasTypes({ parameters: { types, values } }: BoundStatement): boolean {
  * Outside a transaction one on each shard that keeps its snapshot makes several relations agree with each other. True: it
  * was opened here.
  */
-function openSnapshot(context: ExecutionContext, plan: CombinedStatement): boolean {
+export function openSnapshot(context: ExecutionContext, plan: CombinedStatement): boolean {
   const { transaction } = context;
   const several = plan.shipments.filter((shipment) => shipment.always).length > 1;
   if (transaction.isOpen || !(several || transaction.needsReading)) return false;

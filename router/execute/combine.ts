@@ -7,6 +7,7 @@ import { openCombineSession } from './combine-session.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { describeInFormats } from './describe.js';
 import type { Gathered } from './gather.js';
+import { openInOwnSession } from './own-session.js';
 import { ShardRows } from './shard-rows.js';
 
 type CombinePlan = Extract<Plan, { readonly kind: 'combine' }>;
@@ -17,6 +18,7 @@ export async function openCombine(
   statement: BoundStatement,
   plan: CombinePlan,
 ): Promise<Gathered> {
+  if (plan.session === 'own') return await openInOwnSession(context, statement, plan);
   if (plan.readsOutside && context.transaction.isOpen) {
     throw refuse(
       'a function that reads tables, in a transaction and a statement that several shards cannot answer by themselves,',

@@ -190,6 +190,9 @@ async function explainCombine(
 ): Promise<Explanation> {
   const explanation = await explainShipments(context, statement, plan, inner);
   if (!plan.analyze) return explanation;
+  if (inner.session === 'own') {
+    throw refuse('EXPLAIN ANALYZE of a statement over several shards that takes from a sequence', 'Use EXPLAIN.');
+  }
   const session = await openCombineSession(context, statement, inner);
   try {
     await session.shardsFree;

@@ -57,12 +57,13 @@ export async function parametersFor(
   return { ...statement.parameters, types: (await context.inferShape(statement)).parameterTypes };
 }
 
-/** The SQL to send. `limit`: LIMIT + OFFSET of the statement, undefined for no limit. */
+/** The SQL to send. `limit`: LIMIT + OFFSET of the statement, undefined for no limit; `owned`: which rows a shard takes. */
 export function renderSql(
   sql: SqlTemplate,
   statement: BoundStatement,
   values: StatementValues,
   limit?: bigint,
+  owned = '',
 ): string | Buffer {
   if (sql === 'client') return statement.sql;
   return fill(sql, {
@@ -70,6 +71,7 @@ export function renderSql(
     slotText: (slot) => values.slotText(slot),
     computedText: (index) => values.computedText(index),
     limitText: () => (limit === undefined ? 'ALL' : String(limit)),
+    ownedText: () => owned,
   });
 }
 

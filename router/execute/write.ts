@@ -2,15 +2,17 @@
 
 import { present } from '../../base/assert.js';
 import type { ShardId } from '../../catalog/topology.js';
-import type { Plan, ValueSource } from '../../planner/plan/plan.js';
+import type { OwningColumn, Plan, ValueSource } from '../../planner/plan/plan.js';
 import { formatTag, readTagRows } from '../../wire/command-tag.js';
 import type { RowRun } from '../backend/row-run.js';
 import { concatenate } from '../merge/concatenate.js';
 import { frameEnd } from '../merge/stream.js';
+import { arcExpression } from '../ring/sql-hash.js';
 import type { LocateResult } from '../ring/locate.js';
 import { normaliseValues } from './compute.js';
 import { allShards, send, type BoundParameters, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverRows, deliverTag } from './deliver.js';
+import { expandFormats } from './describe.js';
 import { describedBy, startShards } from './gather.js';
 import { locateOrHome } from './locate-now.js';
 import { passTo } from './pass.js';
@@ -52,7 +54,7 @@ export async function executeInsert(
   const count = await inTransaction(
     context,
     async () =>
-      await runInserts(
+      await runParts(
         context,
         statement,
         parts.map((part) => ({ ...part, parameters })),
@@ -62,8 +64,8 @@ export async function executeInsert(
   await deliverTag(context.output, formatTag('INSERT', count));
 }
 
-/** Runs the parts of an INSERT at the same time, and hands on what they return. Returns the number of rows. */
-export async function runInserts(
+/** Runs the parts of a statement at the same time, and hands on what they return. Returns the number of rows. */
+export async function runParts(
   context: ExecutionContext,
   statement: BoundStatement,
   parts: readonly (InsertPart & { readonly parameters: BoundParameters })[],
@@ -106,8 +108,12 @@ export async function executeModify(
   }
   const values = await bindValues(context, statement, plan.computed);
   const shards = await routeStatement(context, plan.routing, values);
-  const sql = renderSql(plan.sql, statement, values);
   const parameters = await parametersFor(context, statement, plan.sql);
+  if (plan.owned !== undefined) {
+    await modifyOwned(context, statement, { ...plan, owned: plan.owned }, { shards, values, parameters });
+    return;
+  }
+  const sql = renderSql(plan.sql, statement, values);
   const [only] = shards;
   if (shards.length === 1 && only !== undefined) {
     await passTo(context, statement, only, true, { sql, parameters });
@@ -128,6 +134,38 @@ export async function executeModify(
         : await deliverSum(context, answers, plan.returning);
     });
   });
+  await deliverTag(context.output, formatTag(plan.tag, count));
+}
+
+/** Each shard is told which arcs are its own. */
+async function modifyOwned(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: ModifyPlan & { readonly owned: readonly OwningColumn[] },
+  bound: {
+    readonly shards: readonly ShardId[];
+    readonly values: StatementValues;
+    readonly parameters: BoundParameters;
+  },
+): Promise<void> {
+  const { formats, values: own, types } = bound.parameters;
+  const condition = `${arcExpression(plan.owned)} = ANY ($${own.length + 1}::pg_catalog.int4[])`;
+  const sql = String(renderSql(plan.sql, statement, bound.values, undefined, condition));
+  const parts = bound.shards.map((shard) => ({
+    shard,
+    sql,
+    places: [],
+    parameters: {
+      formats: [...expandFormats(formats, own.length), 0],
+      values: [...own, Buffer.from(`{${context.shardMap.arcsOf(shard).join(',')}}`)],
+      types: [...types, 0],
+    },
+  }));
+  const { returning } = plan;
+  const count = await inTransaction(
+    context,
+    async () => await runParts(context, statement, parts, { returning, isReference: false }),
+  );
   await deliverTag(context.output, formatTag(plan.tag, count));
 }
 

@@ -37,7 +37,6 @@ SELECT * FROM h WHERE t = 'tx' ORDER BY n;
 SELECT * FROM r WHERE id = 900;
 ROLLBACK;
 SELECT count(*) FROM h WHERE t = 'tx';
--- refused
 INSERT INTO a (id, t) SELECT id, 'y' FROM a ON CONFLICT (id) DO NOTHING;
 
 -- section views over shards
@@ -58,7 +57,6 @@ SELECT count(DISTINCT more), string_agg(x, ',' ORDER BY id) FROM t;
 SELECT * FROM w ORDER BY 1;
 ROLLBACK;
 SELECT v.nothing FROM v;
--- refused
 UPDATE v SET g = 1;
 
 -- section combined statements in transactions

@@ -104,11 +104,9 @@ SELECT note_down(3, 'gone');
 SELECT * FROM notes_of(3);
 ROLLBACK;
 SELECT * FROM notes_of(3);
--- refused
 SELECT total();
 -- refused
 SELECT total_of_all();
--- refused
 SELECT id, total() FROM t WHERE id = 1;
 -- refused
 SELECT put(1000);
@@ -118,7 +116,6 @@ SELECT any_count('t');
 SELECT note_down(id, 'x') FROM t;
 -- refused
 SELECT set_rate('EUR', 2);
--- refused
 SELECT id FROM t WHERE amount < (SELECT max(total()) FROM rates);
 SELECT count(*) FROM t WHERE amount = 1;
 CREATE VIEW totals AS SELECT total() AS x;
@@ -198,7 +195,6 @@ SELECT * FROM booked(1) JOIN accounts ON true;
 SELECT * FROM booked((SELECT 1));
 DROP FUNCTION booked(int);
 CREATE FUNCTION booked(t int) RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM bookings';
--- refused
 SELECT booked(1);
 
 -- section procedures and blocks
@@ -313,3 +309,75 @@ CREATE OR REPLACE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN S
 CREATE TRIGGER fill BEFORE INSERT ON copies FOR EACH ROW EXECUTE FUNCTION fill();
 INSERT INTO copies VALUES (1), (4), (77);
 SELECT * FROM copies ORDER BY id;
+
+-- section functions over sharded tables, as their bodies
+CREATE TABLE t (id int PRIMARY KEY, g int, v text);
+INSERT INTO t SELECT i, i % 4, 'v' || i FROM generate_series(1, 30) AS i;
+CREATE TABLE u (id bigint PRIMARY KEY, t_id int, w text);
+INSERT INTO u SELECT i, i % 10, 'w' || i FROM generate_series(1, 20) AS i;
+CREATE FUNCTION of_group(int) RETURNS SETOF t LANGUAGE sql STABLE AS 'SELECT * FROM t WHERE g = $1';
+CREATE FUNCTION of_id(wanted int) RETURNS t LANGUAGE sql AS 'SELECT * FROM t WHERE id = wanted';
+CREATE FUNCTION name_of(wanted int) RETURNS text LANGUAGE sql AS $$ SELECT t.v FROM t WHERE t.id = name_of.wanted $$;
+CREATE FUNCTION names_of(int) RETURNS SETOF text LANGUAGE sql AS 'SELECT v FROM t WHERE g = $1 ORDER BY id';
+CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql STABLE RETURN (SELECT count(*) FROM t);
+CREATE FUNCTION counted(int) RETURNS bigint LANGUAGE sql STABLE BEGIN ATOMIC SELECT count(*) FROM t WHERE g = $1; END;
+CREATE FUNCTION both_of(a int, b text) RETURNS TABLE (key int, label text) LANGUAGE sql STABLE AS $$ SELECT id, v || b FROM t WHERE g >= a $$;
+CREATE FUNCTION outputs(a int, OUT low int, OUT high int) LANGUAGE sql STABLE AS 'SELECT min(id), max(id) FROM t WHERE g = a';
+CREATE FUNCTION joined(x int) RETURNS TABLE (v text, w text) LANGUAGE sql STABLE AS 'SELECT t.v, u.w FROM t JOIN u ON u.t_id = t.id WHERE t.g = x';
+CREATE FUNCTION nested(x int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT counted(x) + counted() -- all';
+CREATE FUNCTION g(g int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM t WHERE t.g = g';
+CREATE FUNCTION strictly(x int) RETURNS bigint LANGUAGE sql STRICT AS 'SELECT count(*) FROM t WHERE t.g = x';
+SELECT * FROM of_group(1) ORDER BY id;
+SELECT f.id, f.v FROM of_group(2) AS f WHERE f.id > 9 ORDER BY 1;
+SELECT a, c FROM of_group(3) AS f(a, b, c) ORDER BY a;
+SELECT * FROM of_id(7);
+SELECT * FROM of_id(700);
+SELECT * FROM of_id(7) AS x(one, two);
+SELECT name_of(3), name_of(300), name_of('4') AS four;
+SELECT * FROM name_of(5);
+SELECT * FROM name_of(5) AS n;
+SELECT n FROM name_of(5) AS n;
+SELECT * FROM names_of(1) WITH ORDINALITY ORDER BY 2;
+SELECT * FROM names_of(1) WITH ORDINALITY AS n(name, place) WHERE place < 4 ORDER BY place;
+SELECT counted(), counted(2), nested(1);
+SELECT count(*) FROM names_of(2) AS n JOIN of_group(2) AS f ON f.v = n;
+SELECT key, label FROM both_of(2, '-x') ORDER BY key;
+SELECT * FROM outputs(2);
+SELECT low + high FROM outputs(1) AS o;
+SELECT * FROM joined(1) ORDER BY 1, 2;
+SELECT t.id, name_of(t.id) FROM t WHERE t.id < 6 ORDER BY 1;
+-- refused
+SELECT t.id, name_of(t.id + 1) FROM t WHERE t.id = 6;
+SELECT t.id, f.w FROM t, joined(t.g) AS f ORDER BY 1, 2;
+SELECT u.id, n.* FROM u, name_of(u.t_id) AS n ORDER BY u.id;
+SELECT u.id, f.v FROM u LEFT JOIN LATERAL of_group(u.t_id) AS f ON f.id < 9 ORDER BY 1, 2;
+SELECT id FROM u WHERE t_id = counted(0) ORDER BY id;
+SELECT (SELECT counted(1)), EXISTS (SELECT FROM of_group(77));
+INSERT INTO u SELECT 100 + id, g, v FROM of_group(1) WHERE id < 12;
+SELECT * FROM u WHERE id > 99 ORDER BY id;
+-- refused
+DELETE FROM u WHERE id > 100 + counted() - 5;
+SELECT count(*) FROM u;
+COPY (SELECT * FROM of_group(1) ORDER BY id) TO STDOUT;
+PREPARE p(int) AS SELECT name_of($1), counted($1) FROM of_group($1) AS f WHERE f.id < 8;
+EXECUTE p(2);
+EXECUTE p(3);
+BEGIN;
+INSERT INTO t VALUES (31, 1, 'new');
+SELECT counted(1), name_of(31);
+DECLARE c CURSOR FOR SELECT id FROM of_group(1) ORDER BY id;
+FETCH 2 FROM c;
+ROLLBACK;
+-- refused
+SELECT strictly(1);
+-- refused
+SELECT f FROM of_id(7) AS f;
+-- refused
+SELECT names_of(1);
+-- refused
+SELECT g(1);
+CREATE TABLE copied AS SELECT * FROM of_group(2);
+SELECT * FROM copied ORDER BY id;
+SELECT * FROM of_group('x');
+SELECT * FROM of_group(1, 2);
+SELECT no_column FROM of_group(1);

@@ -227,13 +227,11 @@ MERGE INTO stock s USING delivery d ON s.item = d.item AND d.item = 25 WHEN MATC
 SELECT count(*) FROM stock WHERE note = 'one';
 MERGE INTO stock s USING delivery d ON s.item = d.item AND s.item = 25 WHEN NOT MATCHED BY SOURCE THEN DELETE;
 SELECT * FROM stock;
--- refused
 MERGE INTO stock s USING delivery d ON s.item = d.part WHEN MATCHED THEN DELETE;
 -- refused
 MERGE INTO stock s USING delivery d ON s.item = d.item WHEN NOT MATCHED THEN INSERT VALUES (d.part, 1, 'x');
 -- refused
 MERGE INTO stock s USING delivery d ON s.item = d.item AND s.item = d.part WHEN NOT MATCHED THEN INSERT VALUES (d.part, 1, 'x');
--- refused
 MERGE INTO stock s USING (VALUES (1), (2)) AS v (item) ON s.item = v.item WHEN MATCHED THEN DELETE;
 -- refused
 MERGE INTO stock s USING delivery d ON s.item = d.item WHEN MATCHED THEN UPDATE SET item = 1;

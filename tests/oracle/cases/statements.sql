@@ -70,7 +70,6 @@ UPDATE t SET id = 7 WHERE id = 6;
 UPDATE t SET id = id WHERE id = 6;
 SELECT * FROM t ORDER BY id;
 UPDATE t SET v = 5 FROM (VALUES (1), (2)) AS x (k) WHERE t.id = x.k RETURNING t.id, t.v;
--- refused
 UPDATE t SET v = (SELECT max(v) FROM t) WHERE id = 1;
 UPDATE t SET v = 7 WHERE id = (SELECT 2) RETURNING *;
 UPDATE t SET v = 8 WHERE id = ANY ('{1,3}') RETURNING id;
@@ -291,7 +290,6 @@ WITH x AS (SELECT id FROM u), y AS (SELECT uid, what FROM p) SELECT * FROM x JOI
 WITH x AS MATERIALIZED (SELECT count(*) AS c FROM u) SELECT c FROM x;
 WITH RECURSIVE x AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM x WHERE n < 3) SELECT * FROM x;
 WITH d AS (DELETE FROM p WHERE uid = 7 AND n = 1 RETURNING *) SELECT * FROM d;
--- refused
 WITH d AS (DELETE FROM p WHERE what = 'w' RETURNING *) SELECT count(*) FROM d;
 SELECT id, row_number() OVER (PARTITION BY id ORDER BY name) FROM u ORDER BY id;
 SELECT uid, n, rank() OVER (PARTITION BY uid ORDER BY n DESC) FROM p ORDER BY uid, n;

@@ -17,6 +17,8 @@ const routine: Routine = {
   sqlBody: undefined,
   searchPath: undefined,
   isTemporary: false,
+  returnsRow: false,
+  isGuarded: false,
   extension: undefined,
   uses: [],
   declaration: undefined,

@@ -10,6 +10,7 @@ function sourceOf(sql: Buffer, slots: readonly Slot[]): PieceSource {
     computedText: (index) => `<computed ${index}>`,
     limitText: () => '<limit>',
     relationText: (shipment) => `<relation ${shipment}>`,
+    ownedText: () => '<owned>',
   };
 }
 

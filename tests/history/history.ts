@@ -1,0 +1,76 @@
+/** `npm run history`: records what many clients see while proxies, servers and connections die, and has it checked. */
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CrossShardReads } from '../../catalog/cross-shard-reads.js';
+import { recordHistory } from './run.js';
+
+interface Options {
+  readonly seed: number;
+  readonly reads: number;
+  readonly minutes: number;
+  readonly crossShardReads: CrossShardReads;
+  readonly pause: number;
+  readonly faults: boolean;
+  readonly shards: number;
+  readonly proxies: number;
+  readonly writers: number;
+  readonly readers: number;
+  readonly fsync: boolean;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('Give a number, 1 or more.');
+}
+
+const program = new Command('history')
+  .description(
+    'Records lists and registers that transactions over several shards change, as many readers see them, under faults, and ' +
+      'checks the history for fractured, intermediate and aborted reads, lost appends and lost updates.',
+  )
+  .option('--seed <number>', 'the run with the same number chooses the same faults', count, 1)
+  .option('--reads <count>', 'end after so many reads of several shards', count, 10_000)
+  .option('--minutes <count>', 'or after so many minutes', count, 60)
+  .addOption(
+    new Option('--cross-shard-reads <setting>', 'pgring.cross_shard_reads of all clients')
+      .choices(['atomic', 'per_shard'])
+      .default('atomic'),
+  )
+  .option('--pause <seconds>', 'between two faults', count, 3)
+  .option('--no-faults', 'nobody is killed')
+  .option('--shards <count>', 'servers', count, 4)
+  .option('--proxies <count>', 'proxies in front of them', count, 2)
+  .option('--writers <count>', 'clients that write', count, 8)
+  .option('--readers <count>', 'clients that read', count, 8)
+  .option('--fsync', 'servers write through to their disks', false)
+  .addHelpText(
+    'after',
+    '\nnpm run history -- --reads 100000 --seed 7\nnpm run history -- --cross-shard-reads per_shard\n',
+  );
+program.parse();
+
+const options = program.opts<Options>();
+const result = await recordHistory(
+  {
+    ...options,
+    maximumMs: options.minutes * 60_000,
+    pauseMs: options.faults ? options.pause * 1_000 : undefined,
+  },
+  (line) => {
+    process.stderr.write(`${line}\n`);
+  },
+);
+const lines = [
+  ...[...result.tally]
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
+    .map(([name, times]) => `${name}: ${times}`),
+  ...[...result.errors].map(([code, times]) => `clients got ${code}: ${times}`),
+  `transactions: ${result.committed} committed, ${result.aborted} rolled back, ${result.unknown} with an unknown outcome`,
+  ...result.left.map((what) => `LEFT BEHIND: ${what}`),
+  ...[...result.found].map(([anomaly, times]) => `ANOMALY: ${anomaly}, ${times} times`),
+  ...result.examples,
+  `${result.reads} reads of several shards, pgring.cross_shard_reads = '${options.crossShardReads}'`,
+];
+process.stdout.write(`${lines.join('\n')}\n`);
+process.exitCode = result.found.size === 0 && result.left.length === 0 ? 0 : 1;
