@@ -24,7 +24,7 @@ export function checkImplied(root: unknown, reach: Reach, context: PlanContext, 
   reader.read(root);
   const where = (): PgReportFields => ({ position: text.position(text.start) });
   checkHidden(context, where);
-  if (isCombined(reach) && reach !== 'own session' && catalog.isUncommitted && reader.implied.length > 0) {
+  if (reach === 'combined' && catalog.isUncommitted && reader.implied.length > 0) {
     throw refuse(
       'a statement with operators or views that call functions of the user, which several shards cannot answer by themselves, after DDL in the same transaction',
       'Another session finishes it, which may know other functions: commit first.',
@@ -91,6 +91,11 @@ function checkHidden(context: PlanContext, where: () => PgReportFields): void {
 /** Whether functions that the statement calls read tables; all that it calls is known to be allowed. */
 export function callsReadTables(root: unknown, context: PlanContext): boolean {
   return conductsOf(root, context).some((conduct) => reachableOf(conduct) === 'with copies');
+}
+
+/** Whether the statement calls any function of the user's. */
+export function callsRoutines(root: unknown, context: PlanContext): boolean {
+  return conductsOf(root, context).length > 0;
 }
 
 /** Whether what the statement calls may run on any shard. */

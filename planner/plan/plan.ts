@@ -128,6 +128,8 @@ export type ServerPlan =
       readonly broadcasts?: readonly Broadcast[];
       /** Functions in it read reference tables, as the session that finishes it sees them: not from inside a transaction. */
       readonly readsOutside: boolean;
+      /** It calls functions of the user's in a transaction that has made or changed some. */
+      readonly callsUncommitted: boolean;
       /**
        * Who finishes it: `another` session on the home shard, or the client's `own`, whose sequences it takes from; there
        * rows come as array parameters only, for a transaction that made temporary tables could not be prepared.
@@ -300,6 +302,8 @@ export type ServerPlan =
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
       readonly takesParameters: false;
+      readonly readsOutside: boolean;
+      readonly callsUncommitted: boolean;
     }
   /** SELECT create_distributed_table(…) and its siblings. */
   | {
