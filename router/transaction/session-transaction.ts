@@ -34,7 +34,7 @@ import {
   type TransactionResolver,
 } from './two-phase-commit.js';
 
-const keepingLevels: ReadonlySet<string | null | undefined> = new Set(['repeatable read', 'serializable']);
+const keepingLevels: ReadonlySet<string | undefined> = new Set(['repeatable read', 'serializable']);
 
 /** A connection that may be used at once; `begin` must be written before the statement, its answer swallowed. */
 export interface ImmediateEntry {
@@ -239,7 +239,8 @@ export class SessionTransaction {
   }
 
   async #takeSnapshots(state: OpenTransaction, shard: ShardId): Promise<void> {
-    if (!(await this.#keepsSnapshot(state, shard))) {
+    const level = await this.#levelOf(state, shard);
+    if (!keepingLevels.has(level)) {
       this.#state = { ...state, agreement: 'by statement' };
       return;
     }
@@ -251,16 +252,22 @@ export class SessionTransaction {
         return { shard: each, connection };
       }),
     );
-    await this.#snapshots.open(readers, openingOf(state));
+    const opening = openingOf(state);
+    if (level === 'serializable') {
+      await this.#backends.withBorrowed(
+        readers.map((reader) => reader.shard),
+        async (witnesses) => await this.#snapshots.open(readers, opening, witnesses),
+      );
+    } else await this.#snapshots.open(readers, opening);
     this.#state = { ...state, agreement: 'taken' };
   }
 
   /** SHOW takes no snapshot. */
-  async #keepsSnapshot(state: OpenTransaction, shard: ShardId): Promise<boolean> {
-    if (state.begin === beginReading || state.begin === beginReadingOnly) return true;
+  async #levelOf(state: OpenTransaction, shard: ShardId): Promise<string | undefined> {
+    if (state.begin === beginReading || state.begin === beginReadingOnly) return 'repeatable read';
     const connection = await this.#join(state, shard, false);
     const [row] = await queryRows(connection, 'SHOW transaction_isolation');
-    return keepingLevels.has(row?.['transaction_isolation']);
+    return row?.['transaction_isolation'] ?? undefined;
   }
 
   /** Whether the snapshots of each statement must be made to agree, by `bindTogether`. */
