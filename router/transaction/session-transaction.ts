@@ -9,32 +9,28 @@ import { quoteIdentifier } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { TransactionStatus } from '../../wire/backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
-import { queryRows, runCommand } from '../backend/command.js';
+import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
-import type { AtomicSnapshots, BindingReader, Reader } from './atomic-snapshots.js';
+import type { AtomicSnapshots, BindingReader } from './atomic-snapshots.js';
 import type { SessionBackends } from './session-backends.js';
 import type { SettingChange } from './settings.js';
 import {
-  beginReading,
-  beginReadingOnly,
   idle,
   joinedLate,
   lostParticipant,
   openingOf,
-  setTooLate,
   type LogEntry,
   type OpenTransaction,
   type TransactionOrigin,
   type TransactionState,
 } from './transaction-state.js';
+import { takeSnapshots } from './transaction-snapshots.js';
 import {
   commitEverywhere,
   rollbackEverywhere,
   type Participant,
   type TransactionResolver,
 } from './two-phase-commit.js';
-
-const keepingLevels: ReadonlySet<string | undefined> = new Set(['repeatable read', 'serializable']);
 
 /** A connection that may be used at once; `begin` must be written before the statement, its answer swallowed. */
 export interface ImmediateEntry {
@@ -245,36 +241,13 @@ export class SessionTransaction {
   }
 
   async #takeSnapshots(state: OpenTransaction, shard: ShardId): Promise<void> {
-    const level = await this.#levelOf(state, shard);
-    if (!keepingLevels.has(level)) {
-      this.#state = { ...state, agreement: 'by statement' };
-      return;
-    }
-    if (state.agreement === 'apart') throw setTooLate();
-    const readers = await Promise.all(
-      (state.readsOnly ?? this.#backends.topology.shards.map(({ id }) => id)).map(async (each): Promise<Reader> => {
-        const connection = state.participants.get(each)?.connection ?? (await this.#backends.connect(each));
-        if (!state.participants.has(each))
-          state.participants.set(each, { shard: each, connection, wrote: false, took: false });
-        return { shard: each, connection };
-      }),
+    const agreement = await takeSnapshots(
+      state,
+      this.#backends,
+      this.#snapshots,
+      async () => await this.#join(state, shard, false),
     );
-    const opening = openingOf(state);
-    if (level === 'serializable') {
-      await this.#backends.withBorrowed(
-        readers.map((reader) => reader.shard),
-        async (witnesses) => await this.#snapshots.open(readers, opening, witnesses),
-      );
-    } else await this.#snapshots.open(readers, opening);
-    this.#state = { ...state, agreement: 'taken' };
-  }
-
-  /** SHOW takes no snapshot. */
-  async #levelOf(state: OpenTransaction, shard: ShardId): Promise<string | undefined> {
-    if (state.begin === beginReading || state.begin === beginReadingOnly) return 'repeatable read';
-    const connection = await this.#join(state, shard, false);
-    const [row] = await queryRows(connection, 'SHOW transaction_isolation');
-    return row?.['transaction_isolation'] ?? undefined;
+    this.#state = { ...state, agreement };
   }
 
   /** Whether the snapshots of each statement must be made to agree, by `bindTogether`. */
