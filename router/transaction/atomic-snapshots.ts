@@ -6,6 +6,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { whenAllSettled } from '../../base/all-settled.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
@@ -93,7 +94,7 @@ export class AtomicSnapshots {
     let taken: readonly string[] = [];
     await this.#settle(witnesses ?? readers, async () => {
       const before = await this.#before(witnesses ?? readers);
-      const seen = await Promise.all(
+      const seen = await whenAllSettled(
         readers.map(
           async (reader, index) => await this.#openOne(reader, opening, before[index] ?? '', witnesses?.[index]),
         ),
@@ -136,7 +137,7 @@ export class AtomicSnapshots {
     let descriptions: readonly (readonly Buffer[])[] = [];
     await this.#settle(readers, async (attempts) => {
       const before = await this.#before(readers);
-      const outcomes = await Promise.all(
+      const outcomes = await whenAllSettled(
         readers.map(async ({ shard, connection, binding, portals, onNotice }, index) => {
           const since = before[index] ?? '';
           const former = attempts === 1 ? [] : portals.map((portal) => encodeClose('portal', portal));
@@ -163,7 +164,7 @@ export class AtomicSnapshots {
 
   /** A snapshot of each server that is earlier than all that follows. */
   async #before(readers: readonly Reader[]): Promise<readonly string[]> {
-    return await Promise.all(
+    return await whenAllSettled(
       readers.map(async ({ connection }) => {
         const known = this.#helper.memory.recall(connection.address);
         if (known !== undefined) return known;
@@ -223,7 +224,7 @@ export class AtomicSnapshots {
   async #ask(readers: readonly Reader[], views: readonly ShardView[]): Promise<Answers> {
     const questions = openQuestions(views);
     return new Map(
-      await Promise.all(
+      await whenAllSettled(
         readers.map(async ({ shard, connection }): Promise<[ShardId, ReadonlyMap<string, bigint>]> => {
           const asked = questions.get(shard);
           if (asked === undefined) return [shard, new Map()];

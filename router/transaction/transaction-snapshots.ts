@@ -1,5 +1,6 @@
 /** Before the first query of a transaction whose reads are atomic: opens the snapshots of all shards, if it keeps them. */
 
+import { whenAllSettled } from '../../base/all-settled.js';
 import { queryRows } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
 import type { AtomicSnapshots, Reader } from './atomic-snapshots.js';
@@ -18,7 +19,7 @@ export async function takeSnapshots(
   const level = await levelOf(state, joinOne);
   if (!keepingLevels.has(level)) return 'by statement';
   if (state.agreement === 'apart') throw setTooLate();
-  const readers = await Promise.all(
+  const readers = await whenAllSettled(
     (state.readsOnly ?? backends.topology.shards.map(({ id }) => id)).map(async (shard): Promise<Reader> => {
       const connection = state.participants.get(shard)?.connection ?? (await backends.connect(shard));
       if (!state.participants.has(shard)) {
