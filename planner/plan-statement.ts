@@ -5,6 +5,7 @@ import type { Node, SelectStmt } from 'libpg-query';
 import { PgError, refuse, refusedConstruct, withoutPosition } from '../base/errors.js';
 import { Binder } from './bind/bind.js';
 import { changesTemporary } from './checks/check-implied.js';
+import { withoutConstantRows } from './tree/constant-rows.js';
 import type { PlanContext, PlanInput } from './tree/context.js';
 import { planDeclaredCall } from './routine/declared-call.js';
 import { expandTable } from './tree/expand-table.js';
@@ -102,7 +103,10 @@ function moved(
 
 /** Marks the plan of a statement whose functions or triggers make temporary tables. */
 function noteTemporary(plan: Plan, { statement, context }: PlanInput): Plan {
-  if (!context.catalog.code.hasRoutines || !changesTemporary(statement.node, context)) return plan;
+  if (!context.catalog.code.hasRoutines) return plan;
+  const { node } = statement;
+  const checked = 'InsertStmt' in node ? { InsertStmt: withoutConstantRows(node.InsertStmt) } : node;
+  if (!changesTemporary(checked, context)) return plan;
   if (plan.kind !== 'declare') return { ...plan, changesTemporary: true };
   throw refuse(
     'a cursor over a function that makes temporary tables',
