@@ -38,8 +38,11 @@ class ValuesPlanner {
   readonly #reach: RowReach;
   readonly #keys: readonly Column[];
   #castsKeys = false;
+  /** OVERRIDING USER VALUE: identity columns take no values of the client's. */
+  readonly #overridesUser: boolean;
 
-  constructor(relation: Relation, binder: Binder, rows: number) {
+  constructor(relation: Relation, binder: Binder, rows: number, overridesUser: boolean) {
+    this.#overridesUser = overridesUser;
     this.#relation = relation;
     this.#binder = binder;
     this.#isReference = relation.placement.kind === 'reference';
@@ -74,7 +77,9 @@ class ValuesPlanner {
       };
     }
     const tailEdits = this.#tailEdits(insert);
-    const { head, tail } = this.#frame(insert, given, added, located, valuesIndex, tailEdits);
+    const frame = this.#frame(insert, given, added, located, valuesIndex, tailEdits);
+    const head = this.#overridesUser ? overridingSystem(frame.head) : frame.head;
+    const { tail } = frame;
     return {
       kind: 'insert',
       keyTypes: this.#isReference ? undefined : this.#keys.map((column) => column.baseTypeOid),
@@ -129,6 +134,10 @@ class ValuesPlanner {
     row.forEach((node, index) => {
       const column = given[index];
       const extent = located?.items[index];
+      if (column !== undefined && column.identity !== 'no' && this.#overridesUser) {
+        cells[index] = this.#defaultCell(column);
+        return;
+      }
       if (column !== undefined && extent !== undefined) cells[index] = this.#cell(node, column, extent);
     });
     const more = added.map((column) => this.#defaultCell(column));
@@ -274,6 +283,15 @@ class ValuesPlanner {
   }
 }
 
+/** What was ignored is replaced by what the sequence has given, which is to be stored. */
+function overridingSystem(head: readonly SqlPiece[]): SqlPiece[] {
+  const words = /\bOVERRIDING\s+USER\s+VALUE\s/i;
+  if (!head.some((piece) => typeof piece === 'string' && words.test(piece))) {
+    throw refuse('OVERRIDING USER VALUE with a comment in it', 'Leave the identity column out of the list.');
+  }
+  return head.map((piece) => (typeof piece === 'string' ? piece.replace(words, 'OVERRIDING SYSTEM VALUE ') : piece));
+}
+
 export function planValues(
   insert: InsertStmt,
   rows: readonly (readonly Node[])[],
@@ -283,11 +301,20 @@ export function planValues(
   checkLengths(rows);
   if (
     relation.columns.some((column) => column.identity === 'always') &&
-    insert.override !== 'OVERRIDING_SYSTEM_VALUE'
+    (insert.override ?? 'OVERRIDING_NOT_SET') === 'OVERRIDING_NOT_SET'
   ) {
     return planIdentityAlways(insert, rows, relation, binder);
   }
-  return new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
+  return plannerOf(insert, rows, relation, binder).plan(insert, rows);
+}
+
+function plannerOf(
+  insert: InsertStmt,
+  rows: readonly (readonly Node[])[],
+  relation: Relation,
+  binder: Binder,
+): ValuesPlanner {
+  return new ValuesPlanner(relation, binder, rows.length, insert.override === 'OVERRIDING_USER_VALUE');
 }
 
 /** The shards see other lists than the client has written, so a server has to tell what is wrong with these. */
@@ -307,10 +334,7 @@ function planIdentityAlways(
   relation: Relation,
   binder: Binder,
 ): Plan {
-  if (insert.override === 'OVERRIDING_USER_VALUE') {
-    throw refuse('OVERRIDING USER VALUE', 'Leave the identity column out of the list.');
-  }
-  const plan = new ValuesPlanner(relation, binder, rows.length).plan(insert, rows);
+  const plan = plannerOf(insert, rows, relation, binder).plan(insert, rows);
   if (plan.kind !== 'insert') return plan;
   const names = (insert.cols ?? []).flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name ?? ''] : []));
   const given = names.length > 0 ? names : relation.columns.slice(0, rows[0]?.length ?? 0).map((column) => column.name);
