@@ -70,6 +70,7 @@ export const sqlstate = {
   invalidCursorName: '34000',
   transactionRollback: '40000',
   serializationFailure: '40001',
+  deadlockDetected: '40P01',
   invalidCatalogName: '3D000',
   savepointException: '3B001',
   syntaxError: '42601',

@@ -57,6 +57,8 @@ export const limitRanges = {
   planCacheBytes: bytes(64 * mebibyte, 0),
   /** Prepared statements that one client may hold. */
   preparedStatements: count(10_000),
+  /** How long a statement may run before it is asked whether it is part of a deadlock over several shards. */
+  deadlockTimeoutMs: timeMs(1000),
   /** How often each proxy looks for prepared transactions whose owner is gone. */
   recoveryIntervalMs: timeMs(5000),
   /** A transaction that has been prepared for so long is taken for abandoned, and finished by whoever finds it. */

@@ -3,7 +3,7 @@
 import { qualifiedName, quoteLiteral, type Placement } from './schema.js';
 
 /** Raise it with every change of the objects below, and add what brings an older version up to date. */
-export const pgringSchemaVersion = 3;
+export const pgringSchemaVersion = 4;
 
 /** Any number that no other user of advisory locks takes: the ASCII codes of "pgring". */
 const advisoryLock = '123554967187047';
@@ -39,6 +39,14 @@ BEGIN
     ADD COLUMN IF NOT EXISTS xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id();
   CREATE INDEX IF NOT EXISTS commit_log_xid ON pgring.commit_log (xid);
   GRANT SELECT ON pgring.commit_log TO PUBLIC;
+
+  CREATE UNLOGGED TABLE IF NOT EXISTS pgring.waiting (
+    session text PRIMARY KEY,
+    processes json NOT NULL,
+    at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+  );
+  COMMENT ON TABLE pgring.waiting IS
+    'Sessions of all proxies that wait for locks, with their processes on the shards; kept on the home shard';
 
   CREATE TABLE IF NOT EXISTS pgring.placement (
     relation regclass PRIMARY KEY,

@@ -25,6 +25,7 @@ import {
 import type { CancelKeys } from './cancel-keys.js';
 import { ClientSocket } from './client-socket.js';
 import { toClientError } from './report-error.js';
+import type { SessionBackends } from '../router/transaction/session-backends.js';
 import { Session } from './session.js';
 import { SessionScope, type ProxyParts } from './session-scope.js';
 
@@ -85,6 +86,11 @@ export class Client {
     socket.on('close', () => {
       this.#leave();
     });
+  }
+
+  /** The connections of its session; undefined before there is one, and after. */
+  get backends(): SessionBackends | undefined {
+    return this.#state.kind === 'session' ? this.#state.session.scope.backends : undefined;
   }
 
   drain(): void {

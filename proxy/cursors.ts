@@ -74,7 +74,7 @@ async function openCursor(
       ...life,
     };
   }
-  if (plan.kind === 'combine') {
+  if (plan.kind === 'combine' && plan.session === 'another') {
     const session = await openCombineSession(scope, inner, plan, { transaction: true });
     const { connection, parameters, sql } = session;
     try {

@@ -255,8 +255,8 @@ export class Pipeline {
     const reported = toClientError(error);
     if (reported.sqlstate === sqlstate.internalError) this.#scope.logDefect(reported);
     this.#state = 'failed';
-    this.#scope.transaction.fail();
     await send(this.#scope.output, encodeErrorResponse(reported));
+    await this.#scope.transaction.abort();
   }
 
   /** Ends the pipeline: its implicit transaction commits, or is rolled back when a message failed. */

@@ -14,6 +14,7 @@ import { ShardMap } from '../router/ring/shard-map.js';
 import { CancelKeys } from './cancel-keys.js';
 import { Client } from './client.js';
 import { Databases } from './databases.js';
+import { DeadlockMonitor } from '../router/deadlock/deadlock-monitor.js';
 import { Recovery } from '../router/transaction/recovery.js';
 import { makeReadingHelper } from '../router/transaction/reading-helper.js';
 import { StatementPlanner } from './statement-planner.js';
@@ -68,6 +69,14 @@ export async function startProxy(options: {
   );
   recovery.start();
   const clients = new Set<Client>();
+  const deadlocks = new DeadlockMonitor(
+    databases,
+    () => topology,
+    () => [...clients].flatMap(({ backends }) => backends ?? []),
+    limits.deadlockTimeoutMs,
+    log,
+  );
+  deadlocks.start();
   const context = {
     config,
     cancelKeys: new CancelKeys(),
@@ -100,6 +109,7 @@ export async function startProxy(options: {
     for (const server of servers) server.close();
     await watch.close();
     await recovery.close();
+    await deadlocks.close();
     await databases.close();
     throw error;
   }
@@ -123,6 +133,7 @@ export async function startProxy(options: {
       await Promise.all([...clients].map(async (client) => await client.ended));
       await watch.close();
       await recovery.close();
+      await deadlocks.close();
       pool.close();
       await databases.close();
     },

@@ -290,6 +290,10 @@ export class SessionScope implements ExecutionContext {
     else await this.#readTemporary();
   }
 
+  noteTemporaryUse(): void {
+    this.#temporary.noteUse();
+  }
+
   async noteTransactionEnd(): Promise<void> {
     if (this.transaction.isOpen) {
       // Back to a savepoint: cursors after it are gone; DDL after it is undone, DDL before it still holds.

@@ -111,7 +111,7 @@ export class Session implements RelayListener {
     this.#state = idle;
     this.scope.transaction.noteAnswer(connection);
     if (!this.scope.transaction.isExplicit) void this.scope.portals.forget();
-    this.#afterStatement();
+    this.#abortOrGoOn();
   }
 
   onRelayCopyIn(connection: BackendConnection): void {
@@ -133,7 +133,13 @@ export class Session implements RelayListener {
     if (this.scope.transaction.isExplicit) this.scope.transaction.fail();
     if (told !== 'error') this.#socket.write(encodeErrorResponse(error));
     if (!extended || !copyIn) this.#writeReady();
-    this.#afterStatement();
+    this.#abortOrGoOn();
+  }
+
+  #abortOrGoOn(): void {
+    const { transaction } = this.scope;
+    if (transaction.mustAbort) this.#run(async () => await transaction.abort());
+    else this.#afterStatement();
   }
 
   #dispatch(): void {

@@ -60,7 +60,7 @@ async function reportFailure(scope: SessionScope, error: unknown): Promise<void>
   const { transaction } = scope;
   const reported = toClientError(error);
   if (reported.sqlstate === sqlstate.internalError) scope.logDefect(reported);
-  if (transaction.isExplicit) transaction.fail();
+  if (transaction.isExplicit) await transaction.abort();
   else if (transaction.isOpen) {
     await transaction.rollback();
     await scope.noteTransactionEnd();

@@ -24,7 +24,7 @@ export function checkImplied(root: unknown, reach: Reach, context: PlanContext, 
   reader.read(root);
   const where = (): PgReportFields => ({ position: text.position(text.start) });
   checkHidden(context, where);
-  if (isCombined(reach) && catalog.isUncommitted && reader.implied.length > 0) {
+  if (reach === 'combined' && catalog.isUncommitted && reader.implied.length > 0) {
     throw refuse(
       'a statement with operators or views that call functions of the user, which several shards cannot answer by themselves, after DDL in the same transaction',
       'Another session finishes it, which may know other functions: commit first.',
@@ -93,6 +93,11 @@ export function callsReadTables(root: unknown, context: PlanContext): boolean {
   return conductsOf(root, context).some((conduct) => reachableOf(conduct) === 'with copies');
 }
 
+/** Whether the statement calls any function of the user's. */
+export function callsRoutines(root: unknown, context: PlanContext): boolean {
+  return conductsOf(root, context).length > 0;
+}
+
 /** Whether what the statement calls may run on any shard. */
 export function runsAnywhere(root: unknown, context: PlanContext): boolean {
   return conductsOf(root, context).every((conduct) => {
@@ -147,7 +152,7 @@ function problemOf(conduct: Conduct, reach: Reach, context: PlanContext): string
     case 'nowhere':
       return whyNowhere(conduct);
     case 'at home':
-      return reach === 'home' ? undefined : 'which uses what lies on the home shard,';
+      return reach === 'home' || reach === 'own session' ? undefined : 'which uses what lies on the home shard,';
     case 'with copies':
       if (reach === 'several shards') return copiesProblem(conduct, true, context);
       return reach === 'combined' ? 'which reads tables,' : undefined;

@@ -12,7 +12,7 @@ import { callsOf, functionTraits, userConduct, userRoutines } from '../code/func
 import type { Entry } from '../bind/query.js';
 import { isCombined, type Reach } from './reach.js';
 import type { StatementText } from '../tree/text.js';
-import { functionName } from '../tree/tree.js';
+import { functionName, someNode } from '../tree/tree.js';
 
 /** Built-in volatile functions that leave nothing behind on the server that runs them. */
 const harmless: ReadonlySet<string> = new Set(['pg_sleep', 'pg_sleep_for', 'pg_sleep_until']);
@@ -26,10 +26,11 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
   const sets = calls.filter(
     ({ call }) => functionTraits(functionName(call), context)?.traits.returnsSet !== false,
   ).length;
+  const takes = calls.some(({ effect }) => effect === 'sequence');
   for (const { call, effect } of calls) {
     const name = functionName(call).name;
     const where = (): PgReportFields => ({ position: text.position(call.location ?? 0) });
-    if (isCombined(reach) && context.catalog.isUncommitted && userRoutines(call, context).length > 0) {
+    if (reach === 'combined' && context.catalog.isUncommitted && userRoutines(call, context).length > 0) {
       throw refuse(
         `${name}() in a statement that several shards cannot answer by themselves, after DDL in the same transaction`,
         'Another session finishes it, which may know another function of the name: commit first.',
@@ -41,8 +42,17 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
       case 'once':
       case 'random':
         break;
+      case 'current':
+        if (reach === 'home' || reach === 'own session') break;
+        // It is computed before, which takes what is known before.
+        if (reach !== 'one shard' && !takes && !readsArguments(call)) break;
+        throw refuse(
+          `${name}() in this statement on sharded or reference tables`,
+          `Call it in a statement of its own (SELECT ${name}(…)) and send its value.`,
+          where(),
+        );
       case 'sequence':
-        if (reach === 'home') break;
+        if (reach === 'home' || reach === 'own session') break;
         throw refuse(
           `${name}() in a statement on sharded or reference tables`,
           `Call it in a statement of its own (SELECT ${name}(…)) and send its value.`,
@@ -96,7 +106,7 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
           where(),
         );
       case 'at home':
-        if (reach === 'home') break;
+        if (reach === 'home' || reach === 'own session') break;
         throw refuse(
           `${name}(), which uses what lies on the home shard, in a statement on sharded tables`,
           'Call it in a statement of its own, or make the tables that it reads reference tables.',
@@ -149,6 +159,11 @@ function hasShardedTables(context: PlanContext): boolean {
 function isStable(call: FuncCall, context: PlanContext): boolean {
   const { name } = functionName(call);
   return context.catalog.functions('pg_catalog', name)?.volatility === 'stable';
+}
+
+/** Whether its arguments are more than constants. */
+function readsArguments(call: FuncCall): boolean {
+  return someNode(call.args, (node) => 'ColumnRef' in node || 'ParamRef' in node || 'SubLink' in node);
 }
 
 /** Writes to a table whose rules rewrite the statement. */

@@ -7,7 +7,7 @@ import type { Node } from 'libpg-query';
 
 import { refuse } from '../../base/errors.js';
 import type { PlanContext } from '../tree/context.js';
-import { effectOf } from '../code/functions.js';
+import { callsOf, effectOf } from '../code/functions.js';
 import type { ComputedExpression, SqlPiece, ValueSource } from '../plan/plan.js';
 import { columnName } from '../bind/shape.js';
 import type { SizeFunction } from '../postgres/size-functions.js';
@@ -79,11 +79,14 @@ function keywordExtent(location: number, text: StatementText): Extent {
     : { start: location, end: text.endOf(index) };
 }
 
-function onceExtent(node: Node, context: PlanContext, text: StatementText): Extent | undefined {
+function onceExtent(node: Node, context: PlanContext, text: StatementText, takes: boolean): Extent | undefined {
   if ('SQLValueFunction' in node) return keywordExtent(node.SQLValueFunction.location ?? 0, text);
   if (!('FuncCall' in node)) return undefined;
   const call = node.FuncCall;
-  if (call.funcformat !== 'COERCE_EXPLICIT_CALL' || effectOf(call, context) !== 'once') return undefined;
+  if (call.funcformat !== 'COERCE_EXPLICIT_CALL') return undefined;
+  const effect = effectOf(call, context);
+  // Where the statement takes numbers, what was taken last changes with each.
+  if (effect !== 'once' && (effect !== 'current' || takes)) return undefined;
   if (someNode(call.args, (part) => 'ParamRef' in part)) return undefined;
   return callExtent(call.location ?? 0, text);
 }
@@ -121,9 +124,12 @@ export function computeOnce(
   reach: ComputedReach = 'steady',
 ): Edit[] {
   const edits: Edit[] = [];
+  const takes = callsOf(root, context).some(({ effect }) => effect === 'sequence');
+  const mayFail = (node: Node): boolean =>
+    'FuncCall' in node && node.FuncCall.args !== undefined && effectOf(node.FuncCall, context) !== 'current';
   const replace = (node: Node): boolean => {
-    if (reach === 'session' && 'FuncCall' in node && node.FuncCall.args !== undefined) return false;
-    const extent = onceExtent(node, context, text);
+    if (reach === 'session' && mayFail(node)) return false;
+    const extent = onceExtent(node, context, text, takes);
     if (extent === undefined) return false;
     const value = computed.addOnce(text.pieces(extent.start, extent.end), undefined);
     edits.push({ ...extent, pieces: [value] });
@@ -131,7 +137,13 @@ export function computeOnce(
   };
   const visit = (node: Node): boolean => {
     if ('RangeFunction' in node) {
-      refuseOnceInFrom(node.RangeFunction.functions, context, text, reach);
+      const functions = (node.RangeFunction.functions ?? []).flatMap(listItems);
+      refuseOnceInFrom(
+        functions.filter((part) => reach !== 'session' || !mayFail(part)),
+        context,
+        text,
+        takes,
+      );
       return true;
     }
     if (!('ResTarget' in node) || node.ResTarget.name !== undefined || node.ResTarget.val === undefined)
@@ -152,15 +164,9 @@ export function computeOnce(
 }
 
 /** A value cannot stand where FROM wants a function. */
-function refuseOnceInFrom(
-  functions: readonly Node[] | undefined,
-  context: PlanContext,
-  text: StatementText,
-  reach: ComputedReach,
-): void {
-  for (const node of (functions ?? []).flatMap(listItems)) {
-    if (reach === 'session' && 'FuncCall' in node && node.FuncCall.args !== undefined) continue;
-    const extent = onceExtent(node, context, text);
+function refuseOnceInFrom(functions: readonly Node[], context: PlanContext, text: StatementText, takes: boolean): void {
+  for (const node of functions) {
+    const extent = onceExtent(node, context, text, takes);
     if (extent !== undefined) {
       throw refuse(
         'a function of the current time or session in FROM, over several shards',

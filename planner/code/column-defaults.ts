@@ -2,6 +2,8 @@
 
 import { refuse } from '../../base/errors.js';
 import { quoteLiteral, type Column } from '../../catalog/schema.js';
+import { typeOid } from '../../catalog/type-oid.js';
+import type { CopyDefault } from '../plan/plan.js';
 import { builtinTypeName } from '../postgres/key-family.js';
 
 /** Whether the column's default takes from a sequence, which the home shard keeps. */
@@ -37,9 +39,20 @@ const statementDefault = /\b(now|statement_timestamp|transaction_timestamp)\(|\b
 const statementValue =
   /^\(?(now\(\)|(statement|transaction)_timestamp\(\)|CURRENT_(DATE|TIMESTAMP|TIME|USER|ROLE)|LOCALTIME(STAMP)?|SESSION_USER)\)?(::[a-z ]+)?$/;
 
-/** Whether the expression of a default is known to have one value for a whole statement. */
-export function hasStatementValue(sql: string): boolean {
-  return statementValue.test(sql);
+/**
+ * The column's default for rows that are copied, in the column's own type, as it is stored; a length is checked when the
+ * value is read.
+ */
+export function copyDefault(column: Column): CopyDefault {
+  const isBounded = column.baseTypeOid === typeOid.varchar || column.baseTypeOid === typeOid.bpchar;
+  const type = isBounded ? typeNameOf(column) : column.typeName;
+  const expression = defaultSql(column) ?? 'NULL';
+  return {
+    name: column.name,
+    typeName: type,
+    sql: `CAST(${expression} AS ${type})`,
+    once: statementValue.test(expression),
+  };
 }
 
 /** Where the rows of an INSERT go: `spread` to the shards that own them, `copied` to all, `single` to one. */

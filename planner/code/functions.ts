@@ -9,7 +9,13 @@ import { ConductBuilder, reachableOf, type Conduct } from './conduct.js';
 import { conductOfAll } from './read-routine.js';
 import { routinesNamed, type Callee } from './routines.js';
 import type { PlanContext } from '../tree/context.js';
-import { localStable, randomFunctions, runsQueries, sequenceFunctions } from '../postgres/function-names.js';
+import {
+  currentValueFunctions,
+  localStable,
+  randomFunctions,
+  runsQueries,
+  sequenceFunctions,
+} from '../postgres/function-names.js';
 import { isSizeFunction } from '../postgres/size-functions.js';
 import { functionName, someNode, walkNodes, type QualifiedName } from '../tree/tree.js';
 
@@ -43,6 +49,7 @@ function rank(traits: FunctionTraits): number {
  * - `once`: the same for the whole statement, so it is evaluated once (now(), current_user)
  * - `random`: a new value for each row, whichever server makes it
  * - `sequence`: takes from a sequence, which the home shard keeps
+ * - `current`: tells what the session took from a sequence last, as only its own connection to the home shard can
  * - `local`: tells or changes something of one server
  * - `time`: one value for the statement, the transaction's time among it, though it cannot be evaluated before
  * - `with copies`: reads reference tables, in the session's own transaction
@@ -59,6 +66,7 @@ export type FunctionEffect =
   | 'once'
   | 'random'
   | 'sequence'
+  | 'current'
   | 'local'
   | 'time'
   | 'with copies'
@@ -84,13 +92,14 @@ const sessionFunctions =
 
 /** Whether a call must be answered by the home shard's own connection, wherever the rest of the statement runs. */
 export function isOfSession({ call, effect }: Call): boolean {
+  if (effect === 'sequence' || effect === 'current') return true;
   return effect === 'once' && sessionFunctions.test(functionName(call).name);
 }
 
 export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
   const name = functionName(call);
   const known = functionTraits(name, context);
-  if (sequenceFunctions.has(name.name)) return 'sequence';
+  if (sequenceFunctions.has(name.name)) return currentValueFunctions.has(name.name) ? 'current' : 'sequence';
   if (name.name === 'set_config') return 'settings';
   if (known === undefined) return extensionRandom.has(name.name) ? 'random' : 'unknown';
   const routines = userRoutines(call, context);

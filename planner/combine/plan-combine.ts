@@ -9,7 +9,8 @@ import { assert } from '../../base/assert.js';
 import { refuse } from '../../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
-import { callsReadTables } from '../checks/check-implied.js';
+import { callsReadTables, callsRoutines } from '../checks/check-implied.js';
+import { callsOf } from '../code/functions.js';
 import { checkCalls } from '../checks/checks.js';
 import { computeOnce, ComputedList } from '../checks/computed.js';
 import { outerTerms, probedColumns, type OuterTerms } from './correlated.js';
@@ -49,9 +50,15 @@ export function planCombine(
 ): Extract<Plan, { readonly kind: 'combine' }> {
   const { text } = binder;
   const roots: Node[] = [{ SelectStmt: select }];
-  const { shipments, edits, computed } = combineParts(roots, query, spread, binder, 'combined alone');
-  const readsOutside = callsReadTables(roots, binder.context);
-  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed, readsOutside };
+  // What numbers are taken from, and what was taken, is the session's own.
+  const isOwn = callsOf(roots, binder.context).some(({ effect }) => effect === 'sequence' || effect === 'at home');
+  const reach = isOwn ? 'own session' : 'combined alone';
+  const { shipments, edits, computed } = combineParts(roots, query, spread, binder, reach);
+  const readsOutside = !isOwn && callsReadTables(roots, binder.context);
+  const callsUncommitted = !isOwn && binder.context.catalog.isUncommitted && callsRoutines(roots, binder.context);
+  const sql = text.pieces(text.start, text.end, edits);
+  const session = isOwn ? 'own' : 'another';
+  return { kind: 'combine', shipments, sql, computed, readsOutside, callsUncommitted, session };
 }
 
 /** The edits that put a shipment in the place of a relation, wherever the statement names it. */
@@ -81,7 +88,7 @@ export function combineParts(
   query: Query,
   spread: Spread,
   binder: Binder,
-  reach: 'combined' | 'combined alone' = 'combined',
+  reach: 'combined' | 'combined alone' | 'own session' = 'combined',
 ): CombineParts {
   const { text, context } = binder;
   checkCombinable(roots);

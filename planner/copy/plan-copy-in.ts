@@ -7,12 +7,11 @@ import type { CopyStmt, Node } from 'libpg-query';
 
 import { refuse } from '../../base/errors.js';
 import { quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
-import { typeOid } from '../../catalog/type-oid.js';
 import type { Binder } from '../bind/bind.js';
 import type { Entry } from '../bind/query.js';
 import { checkCalls, checkWritable } from '../checks/checks.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
-import { defaultSql, hasStatementValue, mustComputeDefault, typeNameOf } from '../code/column-defaults.js';
+import { copyDefault, mustComputeDefault } from '../code/column-defaults.js';
 import { callsOf } from '../code/functions.js';
 import { storedModifier } from '../postgres/key-family.js';
 import type { CopyDefault, CopyIntake, Plan, SqlPiece } from '../plan/plan.js';
@@ -45,7 +44,7 @@ export function planCopyIn(
   const ownDefault = (column: Column): boolean =>
     mustComputeDefault(column, keys.includes(column), isReference ? 'copied' : 'spread');
   const computedColumns = relation.columns.filter((column) => !columns.includes(column.name) && ownDefault(column));
-  const defaults = computedColumns.map(asDefault);
+  const defaults = computedColumns.map(copyDefault);
   checkForced(intake, defaults);
   const all = [...columns, ...defaults.map(({ name }) => name)];
   const computed = new ComputedList();
@@ -78,18 +77,6 @@ export function planCopyIn(
     defaults,
     ownDefaults,
     target: isReference ? 'reference' : 'sharded',
-  };
-}
-
-/** The default in the column's own type, as it is stored; a length is checked when the value is read. */
-function asDefault(column: Column): CopyDefault {
-  const isBounded = column.baseTypeOid === typeOid.varchar || column.baseTypeOid === typeOid.bpchar;
-  const type = isBounded ? typeNameOf(column) : column.typeName;
-  const expression = defaultSql(column) ?? 'NULL';
-  return {
-    name: column.name,
-    sql: `CAST(${expression} AS ${type})`,
-    once: hasStatementValue(expression),
   };
 }
 

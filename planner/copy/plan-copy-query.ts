@@ -27,8 +27,12 @@ export function planCopyQuery(
   const whole = planSelect(query.SelectStmt, binder);
   if (whole.kind === 'pass') return whole;
   if (whole.kind === 'combine') {
-    const { shipments, sql, computed } = whole;
-    return { kind: 'copyCombined', shipments, sql, computed, takesParameters: false };
+    if (whole.session === 'own') {
+      throw refuse('COPY of a query over several shards that takes from a sequence', 'Run the SELECT itself.');
+    }
+    const { shipments, sql, computed, readsOutside, callsUncommitted } = whole;
+    const takesParameters = false;
+    return { kind: 'copyCombined', shipments, sql, computed, takesParameters, readsOutside, callsUncommitted };
   }
   const { start, end, close } = stretchOf(text);
   const inner = planInner(query, start, end);

@@ -69,6 +69,7 @@ export interface SkipRule {
 export interface CopyDefault {
   readonly name: string;
   readonly sql: string;
+  readonly typeName: string;
   /** Whether it has one value for the whole statement. */
   readonly once: boolean;
 }

@@ -171,7 +171,7 @@ function describeShipment({ sql, routing, always, probed }: Shipment, index: num
 
 function describeCombine(plan: Extract<Plan, { kind: 'combine' }>): string[] {
   return [
-    'Combine on the home shard',
+    `Combine on the home shard${plan.session === 'own' ? ", in the client's own session" : ''}`,
     ...plan.shipments.map(describeShipment),
     `SQL: ${describePieces(plan.sql)}`,
     ...describeComputed(plan.computed),

@@ -14,6 +14,9 @@ export const randomFunctions: ReadonlySet<string> = new Set([
 
 export const sequenceFunctions: ReadonlySet<string> = new Set(['nextval', 'currval', 'lastval', 'setval']);
 
+/** Of these, the ones that change nothing: they tell what the session took last. */
+export const currentValueFunctions: ReadonlySet<string> = new Set(['currval', 'lastval']);
+
 /** Stable built-in functions that depend on more than their arguments and the settings, though they have arguments. */
 const serverStable =
   /^(pg_|has_|txid_|inet_|to_reg|row_security_active|obj_description|col_description|shobj_description|format_type|getdatabaseencoding|query_to|table_to|schema_to|database_to|cursor_to|ts_stat|lo_)/;

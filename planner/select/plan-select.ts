@@ -61,7 +61,8 @@ function unshardedRouting(root: unknown, spread: Spread, binder: Binder): Routin
 function readsOnly(root: unknown, binder: Binder): boolean {
   if (hasLocks(root)) return false;
   return callsOf(root, binder.context).every(({ call, effect }) => {
-    if (effect === 'plain' || effect === 'once' || effect === 'random' || effect === 'size') return true;
+    if (effect === 'plain' || effect === 'once' || effect === 'random' || effect === 'size' || effect === 'current')
+      return true;
     if (effect === 'time' || effect === 'with copies') return true;
     if (effect === 'at home')
       return changesNothing(userConduct(call, userRoutines(call, binder.context), binder.context));
@@ -119,7 +120,8 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
   const scattered = tryScatter(select, query, spread, binder);
   if (typeof scattered !== 'string') return withObstacles(scattered, { oneShard });
   const combined = planCombine(select, query, spread, binder);
-  const broadcasts = spread.home ? [] : planBroadcasts(select, combined.shipments, binder);
+  const broadcasts =
+    spread.home || combined.session === 'own' ? [] : planBroadcasts(select, combined.shipments, binder);
   return withObstacles({ ...combined, broadcasts }, { oneShard, scatter: scattered });
 }
 

@@ -2,13 +2,26 @@
 
 import { refuse } from '../../base/errors.js';
 import { checkCalls } from '../checks/checks.js';
-import { callsOf } from '../code/functions.js';
+import { callsOf, isOfSession } from '../code/functions.js';
 import type { Binder } from '../bind/bind.js';
 import { someNode } from '../tree/tree.js';
 
 /** Refuses what the shards would not do as one server does. */
-export function checkTail(nodes: readonly unknown[], isReference: boolean, { context, text }: Binder): void {
-  checkCalls(nodes, 'one shard', context, text);
+export function checkTail(
+  nodes: readonly unknown[],
+  isReference: boolean,
+  rows: 'one row' | 'many rows',
+  { context, text }: Binder,
+): void {
+  const calls = callsOf(nodes, context);
+  // What only the session's own connection tells is asked before the rows are stored.
+  checkCalls(nodes, calls.some(isOfSession) ? 'several shards' : 'one shard', context, text);
+  const current = calls.find(({ effect }) => effect === 'current');
+  if (current !== undefined && rows === 'many rows') {
+    throw refuse('currval() or lastval() in RETURNING of several rows', 'Return the column that holds the value.', {
+      position: text.position(current.call.location ?? 0),
+    });
+  }
   const subquery = someNode(
     nodes,
     (node) => 'SubLink' in node && someNode([node.SubLink.subselect], (part) => 'RangeVar' in part),
@@ -19,7 +32,7 @@ export function checkTail(nodes: readonly unknown[], isReference: boolean, { con
       'Run the subquery first and send its value as a parameter.',
     );
   }
-  const varying = callsOf(nodes, context).find(({ effect }) => effect !== 'plain' && effect !== 'once');
+  const varying = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once' && effect !== 'current');
   if (isReference && varying !== undefined) {
     throw refuse(
       'a volatile function in ON CONFLICT or RETURNING of an INSERT into a reference table',

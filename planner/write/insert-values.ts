@@ -10,8 +10,8 @@ import { PgError, refuse, sqlstate, type PgReportFields } from '../../base/error
 import { quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
-import { checkCalls, refuseRoutine } from '../checks/checks.js';
-import { callsOf } from '../code/functions.js';
+import { refuseRoutine } from '../checks/checks.js';
+import { callsOf, isOfSession } from '../code/functions.js';
 import { storedModifier } from '../postgres/key-family.js';
 import { typeOid } from '../../catalog/type-oid.js';
 import { defaultSql, mustComputeDefault, typeNameOf, type RowReach } from '../code/column-defaults.js';
@@ -37,12 +37,12 @@ class ValuesPlanner {
   readonly #isReference: boolean;
   readonly #reach: RowReach;
   readonly #keys: readonly Column[];
+  /** OVERRIDING USER VALUE: what is given for identity columns does not count. */
+  readonly #ignoresIdentities: boolean;
   #castsKeys = false;
-  /** OVERRIDING USER VALUE: identity columns take no values of the client's. */
-  readonly #overridesUser: boolean;
 
-  constructor(relation: Relation, binder: Binder, rows: number, overridesUser: boolean) {
-    this.#overridesUser = overridesUser;
+  constructor(relation: Relation, binder: Binder, rows: number, override: InsertStmt['override']) {
+    this.#ignoresIdentities = override === 'OVERRIDING_USER_VALUE';
     this.#relation = relation;
     this.#binder = binder;
     this.#isReference = relation.placement.kind === 'reference';
@@ -63,8 +63,10 @@ class ValuesPlanner {
     const located = isDefaultValues ? undefined : locateRows(text, valuesIndex);
     const planned = rows.map((row, index) => this.#row(row, given, added, located?.rows[index]));
     const returning = insert.returningClause !== undefined;
-    checkCalls([insert.onConflictClause, insert.returningClause], 'one shard', this.#binder.context, text);
-    const isChanged = added.length > 0 || planned.some((row) => row.changed);
+    const clauses = [insert.onConflictClause, insert.returningClause];
+    checkTail(clauses, this.#isReference, planned.length > 1 ? 'many rows' : 'one row', this.#binder);
+    const asksSession = callsOf(clauses, this.#binder.context).some(isOfSession);
+    const isChanged = asksSession || added.length > 0 || planned.some((row) => row.changed);
     const only = planned.length === 1 ? planned[0] : undefined;
     if (!this.#isReference && only !== undefined && !isChanged) {
       const keyTypes = this.#keys.map((column) => column.baseTypeOid);
@@ -77,9 +79,7 @@ class ValuesPlanner {
       };
     }
     const tailEdits = this.#tailEdits(insert);
-    const frame = this.#frame(insert, given, added, located, valuesIndex, tailEdits);
-    const head = this.#overridesUser ? overridingSystem(frame.head) : frame.head;
-    const { tail } = frame;
+    const { head, tail } = this.#frame(insert, given, added, located, valuesIndex, tailEdits);
     return {
       kind: 'insert',
       keyTypes: this.#isReference ? undefined : this.#keys.map((column) => column.baseTypeOid),
@@ -134,10 +134,6 @@ class ValuesPlanner {
     row.forEach((node, index) => {
       const column = given[index];
       const extent = located?.items[index];
-      if (column !== undefined && column.identity !== 'no' && this.#overridesUser) {
-        cells[index] = this.#defaultCell(column);
-        return;
-      }
       if (column !== undefined && extent !== undefined) cells[index] = this.#cell(node, column, extent);
     });
     const more = added.map((column) => this.#defaultCell(column));
@@ -164,6 +160,13 @@ class ValuesPlanner {
   #cell(node: Node, column: Column, extent: Extent): Cell {
     const { text, context } = this.#binder;
     const isKey = this.#keys.includes(column);
+    if (this.#ignoresIdentities && column.identity !== 'no') {
+      if (!someNode([node], (part) => 'ParamRef' in part)) return this.#defaultCell(column);
+      throw refuse(
+        'a parameter that OVERRIDING USER VALUE leaves unused',
+        'Leave the identity column out of the list.',
+      );
+    }
     if ('SetToDefault' in node) {
       return mustComputeDefault(column, isKey, this.#reach)
         ? this.#defaultCell(column)
@@ -183,7 +186,7 @@ class ValuesPlanner {
     if (nowhere !== undefined) throw refuseRoutine(nowhere.call, context, where());
     if (effects.some((effect) => effect === 'settings' || effect === 'unknown'))
       throw refuse('an unknown function or set_config() in VALUES', 'Call it in a statement of its own.', where());
-    const needsHome = effects.some((effect) => effect === 'sequence' || effect === 'local' || effect === 'at home');
+    const needsHome = calls.some((call) => isOfSession(call) || call.effect === 'local' || call.effect === 'at home');
     const isTimed = effects.includes('once') || effects.includes('time');
     const once = isTimed || someNode([node], (part) => 'SQLValueFunction' in part);
     const varies = once || effects.some((effect) => effect !== 'plain');
@@ -235,7 +238,6 @@ class ValuesPlanner {
   #tailEdits(insert: InsertStmt): readonly Edit[] {
     const { context, text } = this.#binder;
     const nodes = [insert.onConflictClause, insert.returningClause];
-    checkTail(nodes, this.#isReference, this.#binder);
     return computeOnce(nodes, context, text, this.#computed);
   }
 
@@ -283,15 +285,6 @@ class ValuesPlanner {
   }
 }
 
-/** What was ignored is replaced by what the sequence has given, which is to be stored. */
-function overridingSystem(head: readonly SqlPiece[]): SqlPiece[] {
-  const words = /\bOVERRIDING\s+USER\s+VALUE\s/i;
-  if (!head.some((piece) => typeof piece === 'string' && words.test(piece))) {
-    throw refuse('OVERRIDING USER VALUE with a comment in it', 'Leave the identity column out of the list.');
-  }
-  return head.map((piece) => (typeof piece === 'string' ? piece.replace(words, 'OVERRIDING SYSTEM VALUE ') : piece));
-}
-
 export function planValues(
   insert: InsertStmt,
   rows: readonly (readonly Node[])[],
@@ -299,22 +292,15 @@ export function planValues(
   binder: Binder,
 ): Plan {
   checkLengths(rows);
+  const ignored: readonly Column['identity'][] =
+    insert.override === 'OVERRIDING_USER_VALUE' ? ['always', 'by default'] : ['always'];
   if (
-    relation.columns.some((column) => column.identity === 'always') &&
-    (insert.override ?? 'OVERRIDING_NOT_SET') === 'OVERRIDING_NOT_SET'
+    relation.columns.some(({ identity }) => ignored.includes(identity)) &&
+    insert.override !== 'OVERRIDING_SYSTEM_VALUE'
   ) {
     return planIdentityAlways(insert, rows, relation, binder);
   }
-  return plannerOf(insert, rows, relation, binder).plan(insert, rows);
-}
-
-function plannerOf(
-  insert: InsertStmt,
-  rows: readonly (readonly Node[])[],
-  relation: Relation,
-  binder: Binder,
-): ValuesPlanner {
-  return new ValuesPlanner(relation, binder, rows.length, insert.override === 'OVERRIDING_USER_VALUE');
+  return new ValuesPlanner(relation, binder, rows.length, insert.override).plan(insert, rows);
 }
 
 /** The shards see other lists than the client has written, so a server has to tell what is wrong with these. */
@@ -334,21 +320,33 @@ function planIdentityAlways(
   relation: Relation,
   binder: Binder,
 ): Plan {
-  const plan = plannerOf(insert, rows, relation, binder).plan(insert, rows);
+  const ignores = insert.override === 'OVERRIDING_USER_VALUE';
+  if (!ignores) checkIdentities(insert, rows, relation);
+  const plan = new ValuesPlanner(relation, binder, rows.length, insert.override).plan(insert, rows);
   if (plan.kind !== 'insert') return plan;
+  const head = [...plan.head];
+  let end = '';
+  for (let last = head.at(-1); typeof last === 'string'; last = head.at(-1)) {
+    end = last + end;
+    head.pop();
+  }
+  const before = end.replace(/VALUES $/, '');
+  // The client's own clause is the last before the list.
+  const own = ignores ? before.replace(/\boverriding\s+user\s+value\s*$/i, '') : before;
+  return { ...plan, head: [...head, `${own}OVERRIDING SYSTEM VALUE VALUES `] };
+}
+
+/** As rewriteTargetListIU() does (rewriteHandler.c), before any value is computed. */
+function checkIdentities(insert: InsertStmt, rows: readonly (readonly Node[])[], relation: Relation): void {
   const names = (insert.cols ?? []).flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name ?? ''] : []));
   const given = names.length > 0 ? names : relation.columns.slice(0, rows[0]?.length ?? 0).map((column) => column.name);
-  const identity = relation.columns.filter((column) => column.identity === 'always');
-  // The client's own value for such a column is an error that the server must raise, unless it is DEFAULT.
-  const ownValue = identity.some((column) => {
-    const index = given.indexOf(column.name);
-    return index >= 0 && rows.some((row) => row[index] !== undefined && !('SetToDefault' in row[index]));
-  });
-  if (ownValue) return plan;
-  const head = [...plan.head];
-  const last = head.pop();
-  return {
-    ...plan,
-    head: [...head, `${typeof last === 'string' ? last.replace(/VALUES $/, '') : ''}OVERRIDING SYSTEM VALUE VALUES `],
-  };
+  for (const { name, identity } of relation.columns) {
+    const index = given.indexOf(name);
+    if (identity !== 'always' || index < 0) continue;
+    if (rows.every((row) => row[index] === undefined || 'SetToDefault' in row[index])) continue;
+    throw new PgError('428C9', `cannot insert a non-DEFAULT value into column "${name}"`, {
+      detail: `Column "${name}" is an identity column defined as GENERATED ALWAYS.`,
+      hint: 'Use OVERRIDING SYSTEM VALUE to override.',
+    });
+  }
 }

@@ -2,13 +2,13 @@
 
 import type { InsertStmt, Node } from 'libpg-query';
 
-import { refuse } from '../../base/errors.js';
+import { PgError, refuse } from '../../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
 import { isView } from '../bind/writable-view.js';
 import { insertedColumns } from '../bind/bind-modify.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
-import { defaultSql, usesSequence } from '../code/column-defaults.js';
+import { copyDefault, defaultSql, usesSequence } from '../code/column-defaults.js';
 import { storedModifier } from '../postgres/key-family.js';
 import { columnDefinition, combineParts } from '../combine/plan-combine.js';
 import type { Insertion, Plan } from '../plan/plan.js';
@@ -49,29 +49,50 @@ export function planInsertSelect(
   };
   const all = relation.columns.filter((column) => column.generated === 'no');
   const isHome = relation.placement.kind === 'home';
-  // The home shard gives its own rows their defaults, in the session whose sequences these may be.
-  const given = isHome ? givenColumns(insert, query, relation) : undefined;
-  const stored = given ?? all;
-  if (given === undefined && relation.isTemporary && all.some(usesSequence)) {
-    throw refuse('INSERT … SELECT into a temporary table with a sequence', 'Name the columns: INSERT INTO t (…).');
+  const given = givenColumns(insert, query, relation);
+  if (given !== undefined && insert.override === undefined) checkIdentities(given);
+  const numbered = all.filter((column) => usesSequence(column) && given?.includes(column) !== true);
+  if (given === undefined && numbered.length > 0) {
+    throw refuse('INSERT … SELECT of * into a table with a sequence', 'Name the columns: INSERT INTO t (…) SELECT ….');
   }
-  const insertion = insertionOf(insert, relation, stored, binder);
+  // The home shard gives its own rows their defaults; in other tables what it must give comes with their rows.
+  const stored = isHome ? (given ?? all) : all.filter((column) => !numbered.includes(column));
+  const defaults = isHome ? [] : numbered.map(copyDefault);
+  const names = [...stored, ...numbered].map(({ name }) => name);
+  const insertion = insertionOf(insert, relation, [...stored, ...(isHome ? [] : numbered)], binder);
   return {
     kind: 'insert select',
     shipments,
     sql: text.pieces(text.start, insertion?.tailStart ?? text.end, [...edits, place]),
     computed,
-    definition: given?.map(columnDefinition).join(', ') ?? relation.columns.map(withDefault).join(', '),
+    definition:
+      isHome && given !== undefined
+        ? given.map(columnDefinition).join(', ')
+        : relation.columns
+            .filter((column) => isHome || !numbered.includes(column))
+            .map(withDefault)
+            .join(', '),
     relation: qualifiedName(relation),
     columns: stored.map(({ name }) => quoteIdentifier(name)),
     key: keyColumns(relation).map((column) => ({
-      index: stored.indexOf(column),
+      index: names.indexOf(column.name),
       typeOid: column.baseTypeOid,
       typeModifier: storedModifier(column),
     })),
+    defaults,
     target: relation.placement.kind,
     insertion: insertion?.plan,
   };
+}
+
+/** What is given for a column GENERATED ALWAYS (rewriteTargetListIU(), rewriteHandler.c). */
+function checkIdentities(given: readonly Column[]): void {
+  const column = given.find(({ identity }) => identity === 'always');
+  if (column === undefined) return;
+  throw new PgError('428C9', `cannot insert a non-DEFAULT value into column "${column.name}"`, {
+    detail: `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`,
+    hint: 'Use OVERRIDING SYSTEM VALUE to override.',
+  });
 }
 
 /** What COPY cannot do: ON CONFLICT and RETURNING are for an INSERT on the shards. */
@@ -86,7 +107,7 @@ function insertionOf(
   // COPY cannot store into a view.
   if (nodes.every((node) => node === undefined) && !isView(relation, context)) return undefined;
   const isReference = relation.placement.kind === 'reference';
-  checkTail(nodes, isReference, binder);
+  checkTail(nodes, isReference, 'many rows', binder);
   const computed = new ComputedList();
   const edits = computeOnce(nodes, context, text, computed);
   const tailStart = insert.onConflictClause?.location ?? returningStart(insert, text);

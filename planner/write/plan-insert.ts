@@ -8,7 +8,7 @@ import type { Binder } from '../bind/bind.js';
 import { conflictColumns } from '../bind/bind-modify.js';
 import { checkImplied } from '../checks/check-implied.js';
 import { checkCalls } from '../checks/checks.js';
-import { functionTraits } from '../code/functions.js';
+import { callsOf, functionTraits, isOfSession } from '../code/functions.js';
 import { ComputedList } from '../checks/computed.js';
 import { usesSequence } from '../code/column-defaults.js';
 import { asFinal } from './final-refusals.js';
@@ -90,7 +90,8 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
     }
     return planValues(insert, rows, relation, binder);
   }
-  const isOnOneShard = target.kind === 'sharded' && !spread.home && !leavesDefaults(insert, relation);
+  const asksSession = callsOf([node], context).some(isOfSession);
+  const isOnOneShard = target.kind === 'sharded' && !spread.home && !asksSession && !leavesDefaults(insert, relation);
   const pinned = isOnOneShard ? pinnedRouting(spread.sharded, text) : undefined;
   if (pinned === undefined) return planInsertSelect(insert, query, target, relation, binder);
   checkCalls([node], 'one shard', context, text);

@@ -248,7 +248,9 @@ function unlikeProblem(node: Node, query: Query, binder: Binder): PgError | unde
   const { context, text } = binder;
   // Which rows of the source are new depends on the order in which they come.
   if ('MergeStmt' in node) return refuseMerge();
-  const unlike = callsOf([node], context).find(({ effect }) => effect !== 'plain' && effect !== 'once');
+  const unlike = callsOf([node], context).find(
+    ({ effect }) => effect !== 'plain' && effect !== 'once' && effect !== 'current',
+  );
   if (unlike !== undefined) {
     return refuse(
       'a write to a reference table with a volatile function',

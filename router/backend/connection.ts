@@ -7,6 +7,7 @@
 import { connect, type Socket } from 'node:net';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { OidMap } from '../../catalog/oid-map.js';
+import { encodeErrorResponse } from '../../wire/encode-backend.js';
 import { terminateFrame, encodeCancel } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { FrameReader } from '../../wire/frame.js';
@@ -64,6 +65,8 @@ export class BackendConnection {
   status: TransactionStatus = 'I';
   /** ReadyForQuery messages that are still to come. 0 and status 'I' mean that the connection is clean. */
   outstandingReady = 0;
+  /** Counts what was sent that is answered by ReadyForQuery: it tells one statement from the next. */
+  exchanges = 0;
   /** How many of the session's settings this connection has; kept by the session's settings. */
   appliedSettings = 0;
   /** The state in which it came back uncleaned; undefined for a clean one. Kept by the pool. */
@@ -84,6 +87,7 @@ export class BackendConnection {
   #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   #closed: PgError | undefined;
   readonly #cancels = new Set<Promise<void>>();
+  #cancelReason: { readonly exchange: number; readonly reason: PgError } | undefined;
   /** What the server said before it closed the connection. */
   #farewell: PgError | undefined;
   #loggedIn = false;
@@ -154,12 +158,14 @@ export class BackendConnection {
   /** Sends bytes that end with `ready` messages that ask for ReadyForQuery (Query, Sync). False: wait for `drained()`. */
   write(bytes: Buffer, ready: number): boolean {
     this.outstandingReady += ready;
+    this.exchanges += ready;
     return this.#socket.write(bytes);
   }
 
   /** Several writes in one system call. */
   writeAll(pieces: readonly Buffer[], ready: number): boolean {
     this.outstandingReady += ready;
+    this.exchanges += ready;
     this.#socket.cork();
     let drained = true;
     for (const piece of pieces) drained = this.#socket.write(piece);
@@ -202,6 +208,21 @@ export class BackendConnection {
     this.#cancels.add(sent);
     await sent;
     this.#cancels.delete(sent);
+  }
+
+  /** What runs now is going to be cancelled for that reason, of which its client shall hear. */
+  explainCancel(reason: PgError): void {
+    this.#cancelReason = { exchange: this.exchanges, reason };
+  }
+
+  /** An ErrorResponse as the client shall see it: the reason instead of the cancel that was its means. */
+  explain(frame: Buffer): Buffer {
+    if (this.#cancelReason?.exchange !== this.exchanges) return frame;
+    const { sqlstate: code, fields } = readErrorResponse(frame);
+    if (code !== sqlstate.queryCanceled) return frame;
+    const { reason } = this.#cancelReason;
+    const where = fields.where === undefined ? {} : { where: fields.where };
+    return encodeErrorResponse(new PgError(reason.sqlstate, reason.message, { ...reason.fields, ...where }));
   }
 
   /** Resolves when no cancel request is on its way: a late one would hit whatever runs here next. */

@@ -79,6 +79,7 @@ export class Exchange implements BackendSink {
       if (item.type === backendType.noticeResponse) this.onNotice?.(item.frame);
       else if (!this.connection.noteAsynchronous(item.frame)) {
         if (item.type === backendType.readyForQuery) this.connection.noteReady(readReadyForQuery(item.frame));
+        if (item.type === backendType.errorResponse) return { ...item, frame: this.connection.explain(item.frame) };
         return item;
       }
     }

@@ -121,6 +121,17 @@ export class Relay implements BackendSink {
         } else if (oids !== undefined && describesTypes(type)) {
           if (!this.#describe(connection, frame, oids)) return;
         } else pass = this.#watch(connection, type, frame, skipping);
+        if (pass && type === backendType.errorResponse) {
+          const explained = connection.explain(frame);
+          if (explained !== frame) {
+            if (this.#passing) this.#pass(connection, chunk, from, position);
+            this.#pass(connection, explained, 0, explained.length);
+            this.#passing = true;
+            position += bytes;
+            from = position;
+            continue;
+          }
+        }
         copyIn ||= type === backendType.copyInResponse;
       }
       if (pass !== this.#passing) {

@@ -13,7 +13,6 @@ import { frameEnd, type RowStream } from '../merge/stream.js';
 import { arcExpression } from '../ring/sql-hash.js';
 import { encodeArrays } from './array-parameters.js';
 import { carriedColumns, queryOver } from './carried-columns.js';
-import { RESULT_TABLE } from './combine-session.js';
 import { allShards, type BoundStatement, type ExecutionContext } from './context.js';
 import { expandFormats } from './describe.js';
 import { RowBudget } from './own-output.js';
@@ -31,20 +30,27 @@ interface Share {
   readonly places: number[];
 }
 
-/** `read` asks the session that holds the rows in its result table. Returns the number of rows that were inserted. */
+/** The session that holds the rows. */
+interface RowSource {
+  /** What stands in FROM. */
+  readonly source: string;
+  readonly read: (sql: string, resultFormats: readonly number[]) => RowStream;
+}
+
+/** Returns the number of rows that were inserted. */
 export async function insertArrays(
   context: ExecutionContext,
   statement: BoundStatement,
   plan: InsertSelectPlan,
   insertion: Insertion,
-  read: (sql: string, resultFormats: readonly number[]) => RowStream,
+  { source, read }: RowSource,
 ): Promise<number> {
   const columns = carriedColumns(
     insertion.types.map((type, index) => ({ ...type, name: present(plan.columns[index], 'every type has a column') })),
   );
   const arc = plan.target === 'sharded' ? arcOf(plan) : '0';
   const formats = [TEXT, ...columns.map(({ binary }) => (binary ? BINARY : TEXT))];
-  const rows = read(`SELECT ${arc}::pg_catalog.text, ${plan.columns.join(', ')} FROM ${RESULT_TABLE}`, formats);
+  const rows = read(`SELECT ${arc}::pg_catalog.text, ${plan.columns.join(', ')} FROM ${source}`, formats);
   const shares = await shareRows(context, plan, rows);
   const values = await bindValues(context, statement, insertion.computed);
   const { formats: given, values: own } = statement.parameters;

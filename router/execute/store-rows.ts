@@ -18,9 +18,16 @@ export interface StoreTarget extends Omit<CopyTarget, 'format'> {
 
 /** Returns the number of rows. */
 export async function storeRows(context: ExecutionContext, target: StoreTarget, rows: RowStream): Promise<number> {
-  const { relation, columns, key, format, columnList } = target;
+  const { relation, columns, key, format, columnList, defaults = [] } = target;
   const messages = copyMessages(rows, format);
-  const copied: CopyTarget = { relation, columns, key, target: target.target, format: { kind: format, ...marks } };
+  const copied: CopyTarget = {
+    relation,
+    columns,
+    key,
+    defaults,
+    target: target.target,
+    format: { kind: format, ...marks },
+  };
   try {
     return await copyIn(context, copied, `COPY ${relation}${columnList} FROM STDIN (FORMAT ${format})`, {
       ready: async () => {

@@ -10,14 +10,16 @@ import { PgError, sqlstate } from '../../base/errors.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { encodeClose, encodeQuery, syncFrame } from '../../wire/encode-frontend.js';
-import { converse, queryEach, runCommand } from '../backend/command.js';
+import { converse, queryEach } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
+import type { SnapshotMemory } from './snapshot-memory.js';
 import { concerning, findTorn, openQuestions, parseSnapshot, type Answers, type ShardView } from './snapshot-cut.js';
 
 /** What is needed of others to get on. */
 export interface ReadingHelper {
   /** What is prepared for so long is finished before anything is read: its rows may be removed soon after that. */
   readonly oldMs: number;
+  readonly memory: SnapshotMemory;
   /** Finishes a transaction that is known to have committed, wherever it is still prepared and can be reached. */
   finishCommitted(globalId: string, database: string): Promise<void>;
   /** Finds out how a prepared transaction ended, and brings it to its end. */
@@ -51,7 +53,7 @@ const FREE_ATTEMPTS = 4;
 const PATIENCE_MS = 200;
 const MAXIMUM_PAUSE_MS = 20;
 const DEADLINE_MS = 15_000;
-const beforeSql = 'SELECT pg_catalog.pg_current_snapshot() AS before';
+const snapshotSql = 'SELECT pg_catalog.pg_current_snapshot() AS snapshot';
 
 function preparedSql(oldMs: number): string {
   return `SELECT gid, prepared < pg_catalog.now() - interval '${oldMs} milliseconds' AS old
@@ -79,21 +81,31 @@ export class AtomicSnapshots {
    * of `opening`. One that is open already begins anew.
    */
   async open(readers: readonly Reader[], opening: string): Promise<void> {
+    let taken: readonly string[] = [];
     await this.#settle(readers, async () => {
-      const before = await Promise.all(
-        readers.map(async ({ connection }) => {
-          if (connection.status !== 'I') await runCommand(connection, 'ROLLBACK');
-          return await askBefore(connection);
-        }),
-      );
-      return await Promise.all(
-        readers.map(async ({ shard, connection }, index): Promise<OneView> => {
+      const before = await this.#before(readers);
+      const seen = await Promise.all(
+        readers.map(async ({ shard, connection }, index) => {
           const since = before[index] ?? '';
-          const answers = await queryEach(connection, [this.#preparedSql, opening, recentSql(since)]);
-          return { view: viewOf(shard, since, undefined, answers[0], answers[2]), old: oldOf(answers[0]) };
+          const former = connection.status === 'I' ? [] : ['ROLLBACK'];
+          const answers = await queryEach(connection, [
+            ...former,
+            this.#preparedSql,
+            opening,
+            recentSql(since),
+            snapshotSql,
+          ]);
+          const [prepared, , recent, own] = answers.slice(former.length);
+          const view = viewOf(shard, since, undefined, prepared, recent);
+          return { view, old: oldOf(prepared), snapshot: own?.[0]?.['snapshot'] ?? '' };
         }),
       );
+      taken = seen.map(({ snapshot }) => snapshot);
+      return seen;
     });
+    for (const [index, { connection }] of readers.entries()) {
+      this.#helper.memory.keep(connection.address, taken[index] ?? '');
+    }
   }
 
   /**
@@ -103,7 +115,7 @@ export class AtomicSnapshots {
   async bind(readers: readonly BindingReader[]): Promise<readonly (readonly Buffer[])[]> {
     let descriptions: readonly (readonly Buffer[])[] = [];
     await this.#settle(readers, async (attempts) => {
-      const before = await Promise.all(readers.map(async ({ connection }) => await askBefore(connection)));
+      const before = await this.#before(readers);
       const outcomes = await Promise.all(
         readers.map(async ({ shard, connection, binding, portals, onNotice }, index) => {
           const since = before[index] ?? '';
@@ -112,14 +124,14 @@ export class AtomicSnapshots {
           const [certain, prepared, bound, recent] = await converse(
             connection,
             [
-              [encodeQuery(beforeSql)],
+              [encodeQuery(snapshotSql)],
               [encodeQuery(this.#preparedSql)],
               [...former, ...binding, syncFrame],
               [encodeQuery(recentSql(since))],
             ],
             onNotice,
           );
-          const view = viewOf(shard, since, certain?.rows[0]?.['before'] ?? '', prepared?.rows, recent?.rows);
+          const view = viewOf(shard, since, certain?.rows[0]?.['snapshot'] ?? '', prepared?.rows, recent?.rows);
           return { view, old: oldOf(prepared?.rows), descriptions: bound?.descriptions ?? [] };
         }),
       );
@@ -127,6 +139,18 @@ export class AtomicSnapshots {
       return outcomes;
     });
     return descriptions;
+  }
+
+  /** A snapshot of each server that is earlier than all that follows. */
+  async #before(readers: readonly Reader[]): Promise<readonly string[]> {
+    return await Promise.all(
+      readers.map(async ({ connection }) => {
+        const known = this.#helper.memory.recall(connection.address);
+        if (known !== undefined) return known;
+        const [rows] = await queryEach(connection, [snapshotSql]);
+        return rows?.[0]?.['snapshot'] ?? '';
+      }),
+    );
   }
 
   /** Makes attempts until their views agree. */
@@ -191,11 +215,6 @@ export class AtomicSnapshots {
       ),
     );
   }
-}
-
-async function askBefore(connection: BackendConnection): Promise<string> {
-  const [rows] = await queryEach(connection, [beforeSql]);
-  return rows?.[0]?.['before'] ?? '';
 }
 
 /** Committed transactions over several shards that the snapshot does not see, by an index. */

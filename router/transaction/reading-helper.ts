@@ -6,6 +6,7 @@ import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId, Topology } from '../../catalog/topology.js';
 import type { HeldCommits, ReadingHelper } from './atomic-snapshots.js';
 import { parseGlobalId } from './global-id.js';
+import { SnapshotMemory } from './snapshot-memory.js';
 import type { ControlAccess, Recovery } from './recovery.js';
 
 /** The longest that commits over several shards wait for a read that has its lock, or waits for it. */
@@ -30,6 +31,7 @@ export function makeReadingHelper(
   };
   return {
     oldMs: recovery.rowsKeptMs / 2,
+    memory: new SnapshotMemory(),
 
     resolve: async (globalId, database) => await recovery.resolve(globalId, database),
 

@@ -73,6 +73,18 @@ export class SessionBackends {
     );
   }
 
+  /** Connections that a statement or a transaction is on, borrowed ones too, with their shards. */
+  get inUse(): readonly (readonly [ShardId, BackendConnection])[] {
+    const inUse = [...this.#connections].filter(
+      ([, connection]) => connection.outstandingReady > 0 || connection.status !== 'I',
+    );
+    for (const connection of this.#borrowed.keys()) {
+      const shard = this.#topology().shards.find(({ name }) => name === connection.address.name);
+      if (shard !== undefined) inUse.push([shard.id, connection]);
+    }
+    return inUse;
+  }
+
   /** The open connection to a shard, whether it has caught up or not. */
   peek(shard: ShardId): BackendConnection | undefined {
     if (this.#topology() !== this.#seen) this.#leaveOldAddresses();

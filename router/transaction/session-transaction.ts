@@ -27,7 +27,12 @@ import {
   type TransactionOrigin,
   type TransactionState,
 } from './transaction-state.js';
-import { commitEverywhere, rollbackEverywhere, type TransactionResolver } from './two-phase-commit.js';
+import {
+  commitEverywhere,
+  rollbackEverywhere,
+  type Participant,
+  type TransactionResolver,
+} from './two-phase-commit.js';
 
 const keepingLevels: ReadonlySet<string | null | undefined> = new Set(['repeatable read', 'serializable']);
 
@@ -160,6 +165,38 @@ export class SessionTransaction {
     if (this.#state.kind === 'open') this.#state = { ...this.#state, failed: true };
   }
 
+  /** The transaction failed on one shard, and others have not heard of it. */
+  get mustAbort(): boolean {
+    return this.#state.kind === 'open' && this.#state.failed && this.#ignorant(this.#state).length > 0;
+  }
+
+  /**
+   * Lets a failed transaction fail on all shards: as on one server it keeps no lock that it took after its newest
+   * savepoint, however long its client takes to say ROLLBACK. A connection that is lost meanwhile has none either.
+   */
+  async abort(): Promise<void> {
+    if (this.#state.kind === 'idle') return;
+    this.fail();
+    const { participants, log } = this.#state;
+    const savepoint = log.findLast((entry) => entry.kind === 'savepoint');
+    const ignorant = this.#ignorant(this.#state);
+    if (savepoint === undefined) for (const { shard } of ignorant) participants.delete(shard);
+    const sql = savepoint === undefined ? 'ROLLBACK' : `ROLLBACK TO SAVEPOINT ${quoteIdentifier(savepoint.name)}`;
+    await Promise.all(
+      ignorant.map(async ({ connection }) => {
+        await runCommand(connection, sql).catch((error: unknown) => {
+          if (!connection.closed) throw error;
+        });
+      }),
+    );
+  }
+
+  #ignorant({ participants }: OpenTransaction): readonly Participant[] {
+    return [...participants.values()].filter(({ connection }) => {
+      return !connection.closed && connection.status === 'T' && connection.outstandingReady === 0;
+    });
+  }
+
   /** Learns from the connection's last ReadyForQuery whether its statement failed the transaction. */
   noteAnswer(connection: BackendConnection): void {
     if (connection.status === 'E') this.fail();
@@ -175,6 +212,12 @@ export class SessionTransaction {
     return await this.#join(this.#open(), shard, wrote);
   }
 
+  /** Numbers of a sequence there are to be stored elsewhere: that shard commits first. */
+  noteTaken(shard: ShardId): void {
+    const participant = this.#state.kind === 'open' ? this.#state.participants.get(shard) : undefined;
+    if (participant !== undefined) participant.took = true;
+  }
+
   async #join(state: OpenTransaction, shard: ShardId, wrote: boolean): Promise<BackendConnection> {
     const participant = state.participants.get(shard);
     if (participant !== undefined) {
@@ -184,7 +227,7 @@ export class SessionTransaction {
     }
     if (state.agreement === 'taken' && state.readsOnly === undefined) throw joinedLate();
     const connection = await this.#backends.connect(shard);
-    state.participants.set(shard, { shard, connection, wrote });
+    state.participants.set(shard, { shard, connection, wrote, took: false });
     await runCommand(connection, openingOf(state));
     return connection;
   }
@@ -210,7 +253,8 @@ export class SessionTransaction {
     const readers = await Promise.all(
       (state.readsOnly ?? this.#backends.topology.shards.map(({ id }) => id)).map(async (each): Promise<Reader> => {
         const connection = state.participants.get(each)?.connection ?? (await this.#backends.connect(each));
-        if (!state.participants.has(each)) state.participants.set(each, { shard: each, connection, wrote: false });
+        if (!state.participants.has(each))
+          state.participants.set(each, { shard: each, connection, wrote: false, took: false });
         return { shard: each, connection };
       }),
     );
@@ -254,7 +298,7 @@ export class SessionTransaction {
     if (state.log.length > 0 || state.agreement === 'taken') return undefined;
     const connection = this.#backends.ready(shard);
     if (connection === undefined) return undefined;
-    state.participants.set(shard, { shard, connection, wrote });
+    state.participants.set(shard, { shard, connection, wrote, took: false });
     if (state.agreement === 'none') this.#state = { ...state, agreement: 'apart' };
     return { connection, begin: encodeQuery(state.begin) };
   }

@@ -13,7 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   planner: 'postgres plan parse tree code bind route checks session scatter combine select write routine ddl copy'
     .split(' ')
     .concat(''),
-  router: ['ring', 'backend', 'transaction', 'merge', 'copy', 'execute'],
+  router: ['ring', 'backend', 'transaction', 'deadlock', 'merge', 'copy', 'execute'],
 };
 /** Folders that may import everything. */
 const FREE = ['tests', 'bench'];
