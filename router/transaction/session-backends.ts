@@ -13,6 +13,8 @@ import { SessionSettings } from './settings.js';
 interface SessionListener {
   onParameter(connection: BackendConnection, name: string, value: string): void;
   onNotification(frame: Buffer): void;
+  /** The server of that shard has closed the session's connection, and said why. */
+  onFarewell(shard: ShardId, error: PgError): void;
 }
 
 /** The shard of that id. Errors: XX000-like 55000 when a topology change removed it. */
@@ -166,6 +168,23 @@ export class SessionBackends {
     return connection;
   }
 
+  /** Runs work with a borrowed connection to each of these shards. */
+  async withBorrowed(
+    shards: readonly ShardId[],
+    work: (borrowed: readonly { readonly shard: ShardId; readonly connection: BackendConnection }[]) => Promise<void>,
+  ): Promise<void> {
+    const outcomes = await Promise.allSettled(
+      shards.map(async (shard) => ({ shard, connection: await this.borrow(shard) })),
+    );
+    const borrowed = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    try {
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      await work(borrowed);
+    } finally {
+      await Promise.all(borrowed.map(async ({ connection }) => await this.giveBack(connection)));
+    }
+  }
+
   async giveBack(connection: BackendConnection): Promise<void> {
     this.#borrowed.delete(connection);
     await this.#pool.release(connection);
@@ -206,6 +225,9 @@ export class SessionBackends {
     };
     connection.onNotification = (frame) => {
       this.#listener.onNotification(frame);
+    };
+    connection.onFarewell = (error) => {
+      this.#listener.onFarewell(shard, error);
     };
   }
 }

@@ -37,6 +37,18 @@ const selectFiles = [
   'jsonb',
 ];
 
+const writeFiles = [
+  'insert',
+  'insert_conflict',
+  'update',
+  'delete',
+  'merge',
+  'returning',
+  'generated_stored',
+  'identity',
+  'triggers',
+];
+
 const { values, positionals } = parseArgs({
   options: { postgres: { type: 'string' }, report: { type: 'string' }, details: { type: 'string' } },
   allowPositionals: true,
@@ -94,7 +106,8 @@ try {
   const empty = await cluster.empty();
   for (const file of setup) await run(empty, file);
   await cluster.keepAsTemplate();
-  for (const file of positionals.length === 0 ? selectFiles : positionals) await run(await cluster.fresh(), file);
+  for (const file of positionals.length === 0 ? [...selectFiles, ...writeFiles] : positionals)
+    await run(await cluster.fresh(), file);
   if (values.report !== undefined) {
     const style = await resolveConfig(resolve(values.report));
     const report = writeReport(versionOf(folder), results);
