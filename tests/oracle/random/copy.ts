@@ -17,7 +17,7 @@ export const copySchema = [
 
 export const copyTables = ['by_text', 'by_serial', 'by_both', 'copied'];
 
-const characters = [...'aN\\.\t\n\r"\',;|x1 éD€\u0001~'];
+const characters = Array.from('aN\\.\t\n\r"\',;|x1 éD€\u0001~');
 const MALFORMED = 40;
 const MOST_ROWS = 12;
 
@@ -44,7 +44,9 @@ function randomOptions(dice: Dice): Options {
 }
 
 function literal(text: string): string {
-  const codes = [...text].map((character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+  const codes = Array.from(text).map(
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
   return `E'${codes.join('')}'`;
 }
 
@@ -61,17 +63,19 @@ function field(value: Value, options: Options, dice: Dice): string {
       '\n',
       '\r',
       delimiter,
-      ...(value === nullText || value === defaultText ? value : []),
+      ...(value === nullText || value === defaultText ? Array.from(value) : []),
     ]);
     const escaped = (character: string): string =>
       character === '\n' ? '\\n' : character === '\r' ? '\\r' : `\\x${(character.codePointAt(0) ?? 0).toString(16)}`;
-    return [...value]
+    return Array.from(value)
       .map((each) => (special.has(each) || (each < '\u0080' && dice.once(9)) ? escaped(each) : each))
       .join('');
   }
   const needs = value === nullText || value === defaultText || /[\r\n]/.test(value) || value.startsWith('\\.');
   if (!needs && ![delimiter, quote].some((each) => value.includes(each)) && !dice.once(4)) return value;
-  return `${quote}${[...value].map((each) => (each === quote || each === escape ? escape + each : each)).join('')}${quote}`;
+  return `${quote}${Array.from(value)
+    .map((each) => (each === quote || each === escape ? escape + each : each))
+    .join('')}${quote}`;
 }
 
 function randomText(dice: Dice): string {
