@@ -11,6 +11,7 @@ interface CopyTerms {
   readonly relation: string;
   /** Columns that the shards were given besides the client's. */
   readonly added: number;
+  readonly delimiter: string;
   /** The header line as the client sent it. */
   readonly header: Buffer;
   /** The client's line of the shard's. */
@@ -18,7 +19,7 @@ interface CopyTerms {
 }
 
 /** The error with the client's line in its context in place of the shard's, or with none where that is not known. */
-export function inClientsTerms(error: PgError, { relation, added, header, lineOf }: CopyTerms): ShardError {
+export function inClientsTerms(error: PgError, { relation, added, delimiter, header, lineOf }: CopyTerms): ShardError {
   const { where } = error.fields;
   const shardLine = contextLine.exec(where ?? '')?.[1];
   if (where === undefined || shardLine === undefined) return { error, line: Infinity };
@@ -26,15 +27,26 @@ export function inClientsTerms(error: PgError, { relation, added, header, lineOf
   const place = line === undefined ? '' : `, line ${line}`;
   // The header that the shards saw has more names than the client's.
   const moved =
-    added > 0 && / header line/.test(error.message)
+    added > 0 && header.length > 0 && line === 1
       ? rowContext(relation, 1, header, 0, header.length)
-      : where.replace(/^(COPY .*?), line \d+/m, (_all, before: string) => `${before}${place}`);
+      : withoutAdded(where, added, delimiter).replace(
+          /^(COPY .*?), line \d+/m,
+          (_all, before: string) => `${before}${place}`,
+        );
   const fields = /^(wrong number of fields in header line): got (\d+), expected (\d+)$/.exec(error.message);
   const message =
     fields === null
       ? error.message
       : `${fields[1]}: got ${Number(fields[2]) - added}, expected ${Number(fields[3]) - added}`;
   return { error: new PgError(error.sqlstate, message, { ...error.fields, where: moved }), line: line ?? Infinity };
+}
+
+/** A row that is shown whole has the fields behind it that were added. */
+function withoutAdded(where: string, added: number, delimiter: string): string {
+  if (added === 0 || !/^COPY .*?, line \d+: ".*[^.]"$/s.test(where)) return where;
+  let end = where.length - 1;
+  for (let field = 0; field < added; field += 1) end = where.lastIndexOf(delimiter, end - 1);
+  return end < 0 ? where : `${where.slice(0, end)}"`;
 }
 
 /** The client's line that an error names. */

@@ -122,6 +122,7 @@ class CopyIn {
       this.#buffers.flush();
     } catch (error) {
       // A row before may be one that its shard refuses, and its error is the first.
+      if (waits && error instanceof PgError) await this.#completeBefore(error);
       this.#buffers.flush();
       const failure = await this.#shards.giveUp(error instanceof Error ? error.message : String(error));
       this.#skipped?.report(failure?.line ?? this.#splitter.line);
@@ -327,6 +328,17 @@ class CopyIn {
     }
   }
 
+  /** Sends on the rows in front of the one that is wrong. */
+  async #completeBefore(fault: PgError): Promise<void> {
+    if (fault.sqlstate === sqlstate.queryCanceled) return;
+    try {
+      await this.#complete();
+    } catch (error) {
+      // The first error is the one that counts; a lost connection shows itself again.
+      if (!(error instanceof PgError)) throw error;
+    }
+  }
+
   /** All rows are known. */
   async #completeLast(): Promise<void> {
     await this.#complete();
@@ -373,11 +385,12 @@ class CopyIn {
   }
 
   #inClientsLines(shard: ShardId, error: PgError): ShardError {
-    const { relation, target, defaults = [] } = this.#plan;
+    const { relation, target, defaults = [], format } = this.#plan;
     const isSame = target === 'reference' && !this.#computes;
     return inClientsTerms(error, {
       relation,
       added: defaults.length,
+      delimiter: format.delimiter,
       header: this.#header,
       lineOf: (line) => (isSame ? line : this.#lines.find(shard, line)),
     });
