@@ -106,11 +106,11 @@ export function runsAnywhere(root: unknown, context: PlanContext): boolean {
   });
 }
 
-/** Whether code that the statement calls, triggers included, may make or drop temporary tables. */
-export function changesTemporary(root: unknown, context: PlanContext): boolean {
+/** What code that the statement calls, triggers included, may do to the session: make temporary tables, notify. */
+export function effectsOf(root: unknown, context: PlanContext): Pick<Conduct, 'changesTemporary' | 'notifies'> {
   const reader = new SqlReader(context, 'code');
   reader.read(root);
-  return conductOfAll([...reader.calls, ...reader.implied], context.catalog).changesTemporary;
+  return conductOfAll([...reader.calls, ...reader.implied], context.catalog);
 }
 
 function conductsOf(root: unknown, context: PlanContext): Conduct[] {

@@ -87,6 +87,8 @@ export interface Insertion {
 export type Plan = (ServerPlan | SessionPlan) & {
   /** Functions that it calls may make or drop temporary tables: what the session has must be read again afterwards. */
   readonly changesTemporary?: true;
+  /** It may NOTIFY or LISTEN, on the home shard, whose part of the transaction cannot be prepared then. */
+  readonly notifies?: true;
 };
 
 /** Rungs 3 and 4: the answer is gathered from several shards. */
