@@ -4,7 +4,7 @@ import type { Node, SelectStmt } from 'libpg-query';
 
 import { PgError, refuse, refusedConstruct, withoutPosition } from '../base/errors.js';
 import { Binder } from './bind/bind.js';
-import { changesTemporary } from './checks/check-implied.js';
+import { effectsOf } from './checks/check-implied.js';
 import type { PlanContext, PlanInput } from './tree/context.js';
 import { planDeclaredCall } from './routine/declared-call.js';
 import { expandTable } from './tree/expand-table.js';
@@ -64,7 +64,7 @@ function planExpanded(input: PlanInput, { expansions, origins }: Progress): Plan
   try {
     const inlined = expansions < MAX_EXPANSIONS ? inlineCall(input) : undefined;
     if (inlined !== undefined) return planExpanded(inlined.input, moved(input, origins, expansions, inlined));
-    const plan = noteTemporary(planNode(input.statement.node, input, text), input);
+    const plan = noteEffects(planNode(input.statement.node, input, text), input);
     const table = expandTable(plan, input, text);
     // Where its literals went is not followed: such a plan is made anew each time.
     if (table !== undefined) return planExpanded(table, { expansions: expansions + 1, origins: undefined });
@@ -100,10 +100,14 @@ function moved(
   };
 }
 
-/** Marks the plan of a statement whose functions or triggers make temporary tables. */
-function noteTemporary(plan: Plan, { statement, context }: PlanInput): Plan {
-  if (!context.catalog.code.hasRoutines || !changesTemporary(statement.node, context)) return plan;
-  if (plan.kind !== 'declare') return { ...plan, changesTemporary: true };
+/** Marks the plan of a statement that notifies, or whose functions or triggers do, or make temporary tables. */
+function noteEffects(plan: Plan, { statement: { node }, context, sql }: PlanInput): Plan {
+  const effects = context.catalog.code.hasRoutines ? effectsOf(node, context) : undefined;
+  const names = 'ListenStmt' in node || 'UnlistenStmt' in node || 'NotifyStmt' in node;
+  const notifies = names || effects?.notifies === true || /pg_notify/i.test(sql.toString('latin1'));
+  const noted: Plan = notifies ? { ...plan, notifies } : plan;
+  if (effects?.changesTemporary !== true) return noted;
+  if (plan.kind !== 'declare') return { ...noted, changesTemporary: true };
   throw refuse(
     'a cursor over a function that makes temporary tables',
     'Call the function before, and declare the cursor over its tables.',

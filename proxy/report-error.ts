@@ -11,6 +11,29 @@ export function toClientError(error: unknown): PgError {
   return failure;
 }
 
+/**
+ * The end of the whole session, where a server has ended its connection after a timeout that the session has set, and one
+ * server would have ended the session; else undefined. `isIdle`: nothing runs, also on no other shard.
+ */
+export function asSessionTimeout(error: PgError, where: 'home' | 'elsewhere', isIdle: boolean): PgError | undefined {
+  switch (error.sqlstate) {
+    case sqlstate.transactionTimeout:
+      return error;
+    case sqlstate.idleInTransactionTimeout:
+      return isIdle ? error : undefined;
+    case sqlstate.idleSessionTimeout:
+      return isIdle && where === 'home' ? error : undefined;
+    default:
+      return undefined;
+  }
+}
+
+export const functionCallRefused = new PgError(
+  sqlstate.featureNotSupported,
+  'function calls by protocol message are not supported by pgring',
+  { hint: 'Call the function in a statement: SELECT function(…).' },
+);
+
 /** Whether the session ends with the error. */
 export function isFatal(error: unknown): boolean {
   return error instanceof PgError && error.fields.severity === 'FATAL';

@@ -36,6 +36,7 @@ export async function runStatement(
 
 /** Carries out a plan and hands its whole answer to the client. */
 export async function runPlan(scope: SessionScope, statement: BoundStatement, plan: Plan): Promise<void> {
+  if (plan.notifies === true) scope.transaction.noteUnpreparable();
   switch (plan.kind) {
     case 'prepare':
       await prepareBySql(scope, statement, plan);

@@ -75,6 +75,8 @@ export class SessionScope implements ExecutionContext {
   onParameterChange: (bytes: Buffer) => void = () => undefined;
   /** The rows of a view that tells of the session, as a JSON array. */
   listOwn: (view: SessionView) => Promise<string> = async () => await Promise.resolve('[]');
+  /** A server has ended the session's connection. */
+  onTimeout: (shard: ShardId, error: PgError) => void = () => undefined;
   /** The client's next frame, while a statement reads them itself. */
   nextFrame: () => Promise<Buffer> = async () => await Promise.reject(new Error('the session does not run yet'));
   readonly #parts: ProxyParts;
@@ -119,6 +121,9 @@ export class SessionScope implements ExecutionContext {
         },
         onNotification: (frame) => {
           this.output.write(frame);
+        },
+        onFarewell: (shard, error) => {
+          this.onTimeout(shard, error);
         },
       },
     });
@@ -288,6 +293,10 @@ export class SessionScope implements ExecutionContext {
   async noteTemporaryChange(): Promise<void> {
     if (this.#catalogBefore !== undefined) await this.noteCatalogChange();
     else await this.#readTemporary();
+  }
+
+  noteTemporaryUse(): void {
+    this.#temporary.noteUse();
   }
 
   async noteTransactionEnd(): Promise<void> {

@@ -14,7 +14,7 @@ import { Relay, type RelayListener, type Told } from '../router/backend/relay.js
 import type { ClientSocket } from './client-socket.js';
 import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
 import { listOwn } from './list-own.js';
-import { isFatal, toClientError } from './report-error.js';
+import { asSessionTimeout, functionCallRefused, isFatal, toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { idle, type SessionState } from './session-state.js';
 import { executeSimpleQuery, findRelay } from './simple-query.js';
@@ -58,6 +58,11 @@ export class Session implements RelayListener {
     this.#extended = new ExtendedQuery(this.scope, options.pipelineBytes);
     this.scope.onParameterChange = (bytes) => {
       if (this.#state.kind !== 'relaying') this.#socket.write(bytes);
+    };
+    this.scope.onTimeout = (shard, error) => {
+      const where = shard === this.scope.topology.home ? 'home' : 'elsewhere';
+      const end = asSessionTimeout(error, where, this.#state.kind === 'idle');
+      if (end !== undefined) this.#fatal(end);
     };
     this.scope.nextFrame = async () => await this.#nextFrame();
     this.scope.listOwn = async (view) => await listOwn(this.scope, view);
@@ -186,17 +191,7 @@ export class Session implements RelayListener {
           this.#finishGathered(frame);
           return;
         }
-        this.#socket.write(
-          encodeErrorResponse(
-            new PgError(
-              sqlstate.featureNotSupported,
-              'function calls by protocol message are not supported by pgring',
-              {
-                hint: 'Call the function in a statement: SELECT function(…).',
-              },
-            ),
-          ),
-        );
+        this.#socket.write(encodeErrorResponse(functionCallRefused));
         this.scope.transaction.fail();
         this.#writeReady();
         return;

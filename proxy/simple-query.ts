@@ -83,11 +83,13 @@ export function runsInTransaction(plan: Plan): boolean {
   return plan.kind !== 'local' || plan.command.kind === 'set';
 }
 
+const endings: ReadonlySet<string> = new Set(['commit', 'rollback', 'rollback to', 'prepare transaction']);
+
 /** In a failed transaction only its end is carried out, and nothing for a client that is gone. */
 export function checkNotFailed(scope: SessionScope, plan: Plan): void {
   if (scope.gone) throw new PgError(sqlstate.connectionFailure, 'the client has closed its connection');
   if (!scope.transaction.isFailed) return;
-  if (plan.kind === 'local' && ['commit', 'rollback', 'rollback to'].includes(plan.command.kind)) return;
+  if (plan.kind === 'local' && endings.has(plan.command.kind)) return;
   throw new PgError(
     sqlstate.inFailedSqlTransaction,
     'current transaction is aborted, commands ignored until end of transaction block',

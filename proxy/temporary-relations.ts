@@ -25,6 +25,11 @@ export class TemporaryRelations {
     return this.#changedInTransaction;
   }
 
+  /** The transaction in progress uses such tables which are none of the session's. */
+  noteUse(): void {
+    this.#changedInTransaction = true;
+  }
+
   /** The catalog as the session sees it. */
   over(shared: CatalogSnapshot): CatalogSnapshot {
     if (this.#catalog === undefined) return shared;

@@ -24,7 +24,7 @@ export function checkImplied(root: unknown, reach: Reach, context: PlanContext, 
   reader.read(root);
   const where = (): PgReportFields => ({ position: text.position(text.start) });
   checkHidden(context, where);
-  if (isCombined(reach) && reach !== 'own session' && catalog.isUncommitted && reader.implied.length > 0) {
+  if (reach === 'combined' && catalog.isUncommitted && reader.implied.length > 0) {
     throw refuse(
       'a statement with operators or views that call functions of the user, which several shards cannot answer by themselves, after DDL in the same transaction',
       'Another session finishes it, which may know other functions: commit first.',
@@ -93,6 +93,11 @@ export function callsReadTables(root: unknown, context: PlanContext): boolean {
   return conductsOf(root, context).some((conduct) => reachableOf(conduct) === 'with copies');
 }
 
+/** Whether the statement calls any function of the user's. */
+export function callsRoutines(root: unknown, context: PlanContext): boolean {
+  return conductsOf(root, context).length > 0;
+}
+
 /** Whether what the statement calls may run on any shard. */
 export function runsAnywhere(root: unknown, context: PlanContext): boolean {
   return conductsOf(root, context).every((conduct) => {
@@ -101,11 +106,11 @@ export function runsAnywhere(root: unknown, context: PlanContext): boolean {
   });
 }
 
-/** Whether code that the statement calls, triggers included, may make or drop temporary tables. */
-export function changesTemporary(root: unknown, context: PlanContext): boolean {
+/** What code that the statement calls, triggers included, may do to the session: make temporary tables, notify. */
+export function effectsOf(root: unknown, context: PlanContext): Pick<Conduct, 'changesTemporary' | 'notifies'> {
   const reader = new SqlReader(context, 'code');
   reader.read(root);
-  return conductOfAll([...reader.calls, ...reader.implied], context.catalog).changesTemporary;
+  return conductOfAll([...reader.calls, ...reader.implied], context.catalog);
 }
 
 function conductsOf(root: unknown, context: PlanContext): Conduct[] {

@@ -30,12 +30,7 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
   for (const { call, effect } of calls) {
     const name = functionName(call).name;
     const where = (): PgReportFields => ({ position: text.position(call.location ?? 0) });
-    if (
-      isCombined(reach) &&
-      reach !== 'own session' &&
-      context.catalog.isUncommitted &&
-      userRoutines(call, context).length > 0
-    ) {
+    if (reach === 'combined' && context.catalog.isUncommitted && userRoutines(call, context).length > 0) {
       throw refuse(
         `${name}() in a statement that several shards cannot answer by themselves, after DDL in the same transaction`,
         'Another session finishes it, which may know another function of the name: commit first.',

@@ -23,6 +23,8 @@ export interface Conduct {
   readonly depends: Dependence;
   /** It makes or drops temporary tables, or was declared and may. */
   readonly changesTemporary: boolean;
+  /** It may NOTIFY or LISTEN: PostgreSQL prepares no transaction that has. */
+  readonly notifies: boolean;
   /** Why nothing certain can be said, as the object of "because of"; undefined when all was read. */
   readonly unread: string | undefined;
 }
@@ -40,6 +42,7 @@ export class ConductBuilder implements Conduct {
   readonly readers = new Set<Callee>();
   readsCatalog = false;
   changesTemporary = false;
+  notifies = false;
   depends: Dependence = 'plain';
   unread: string | undefined;
 
@@ -57,6 +60,7 @@ export class ConductBuilder implements Conduct {
     for (const callee of other.readers) this.readers.add(callee);
     this.readsCatalog ||= other.readsCatalog;
     this.changesTemporary ||= other.changesTemporary;
+    this.notifies ||= other.notifies;
     this.dependsOn(other.depends);
     this.unread ??= other.unread;
   }

@@ -84,6 +84,7 @@ function readRoutine({ routine, searchPath }: Callee, catalog: CatalogSnapshot):
   });
   const { declaration, extension, language, kind, volatility } = routine;
   if (routine.isTemporary) conduct.dependsOn('server');
+  conduct.notifies = /notify|listen/i.test(routine.source ?? '');
   if (routine.searchPath?.includes('$user') === true) conduct.cannotRead('"$user" in its search path');
   if (declaration !== undefined) {
     // It is not read, because it cannot be; what makes temporary tables has to name them so.

@@ -9,8 +9,8 @@ import { assert } from '../../base/assert.js';
 import { refuse } from '../../base/errors.js';
 import { qualifiedName, quoteIdentifier, type Column, type Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
+import { callsReadTables, callsRoutines } from '../checks/check-implied.js';
 import { callsOf } from '../code/functions.js';
-import { callsReadTables } from '../checks/check-implied.js';
 import { checkCalls } from '../checks/checks.js';
 import { computeOnce, ComputedList } from '../checks/computed.js';
 import { outerTerms, probedColumns, type OuterTerms } from './correlated.js';
@@ -55,8 +55,10 @@ export function planCombine(
   const reach = isOwn ? 'own session' : 'combined alone';
   const { shipments, edits, computed } = combineParts(roots, query, spread, binder, reach);
   const readsOutside = !isOwn && callsReadTables(roots, binder.context);
+  const callsUncommitted = !isOwn && binder.context.catalog.isUncommitted && callsRoutines(roots, binder.context);
+  const sql = text.pieces(text.start, text.end, edits);
   const session = isOwn ? 'own' : 'another';
-  return { kind: 'combine', shipments, sql: text.pieces(text.start, text.end, edits), computed, readsOutside, session };
+  return { kind: 'combine', shipments, sql, computed, readsOutside, callsUncommitted, session };
 }
 
 /** The edits that put a shipment in the place of a relation, wherever the statement names it. */

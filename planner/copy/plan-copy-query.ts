@@ -30,8 +30,9 @@ export function planCopyQuery(
     if (whole.session === 'own') {
       throw refuse('COPY of a query over several shards that takes from a sequence', 'Run the SELECT itself.');
     }
-    const { shipments, sql, computed } = whole;
-    return { kind: 'copyCombined', shipments, sql, computed, takesParameters: false };
+    const { shipments, sql, computed, readsOutside, callsUncommitted } = whole;
+    const takesParameters = false;
+    return { kind: 'copyCombined', shipments, sql, computed, takesParameters, readsOutside, callsUncommitted };
   }
   const { start, end, close } = stretchOf(text);
   const inner = planInner(query, start, end);

@@ -10,6 +10,10 @@ export type LocalCommand =
   | { readonly kind: 'savepoint'; readonly name: string }
   | { readonly kind: 'release'; readonly name: string }
   | { readonly kind: 'rollback to'; readonly name: string }
+  /** PREPARE TRANSACTION, which is refused, and ends the transaction. */
+  | { readonly kind: 'prepare transaction' }
+  /** COMMIT PREPARED or ROLLBACK PREPARED: no client has prepared anything. */
+  | { readonly kind: 'end prepared'; readonly command: string; readonly name: string }
   /** DEALLOCATE of a prepared statement, or of all. */
   | { readonly kind: 'deallocate'; readonly name: string | undefined }
   /**

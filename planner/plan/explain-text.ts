@@ -133,6 +133,10 @@ function describeLocal(command: LocalCommand): string {
       return `${command.kind} ${command.name}`;
     case 'deallocate':
       return `deallocate ${command.name ?? 'all'}`;
+    case 'prepare transaction':
+      return 'rollback, for PREPARE TRANSACTION is refused';
+    case 'end prepared':
+      return `${command.command} ${command.name}`;
     case 'set':
       return `${command.tag}, scope ${command.scope}${command.name === undefined ? '' : `, setting ${command.name}`}`;
     default:

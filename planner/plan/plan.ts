@@ -87,6 +87,8 @@ export interface Insertion {
 export type Plan = (ServerPlan | SessionPlan) & {
   /** Functions that it calls may make or drop temporary tables: what the session has must be read again afterwards. */
   readonly changesTemporary?: true;
+  /** It may NOTIFY or LISTEN, on the home shard, whose part of the transaction cannot be prepared then. */
+  readonly notifies?: true;
 };
 
 /** Rungs 3 and 4: the answer is gathered from several shards. */
@@ -128,6 +130,8 @@ export type ServerPlan =
       readonly broadcasts?: readonly Broadcast[];
       /** Functions in it read reference tables, as the session that finishes it sees them: not from inside a transaction. */
       readonly readsOutside: boolean;
+      /** It calls functions of the user's in a transaction that has made or changed some. */
+      readonly callsUncommitted: boolean;
       /**
        * Who finishes it: `another` session on the home shard, or the client's `own`, whose sequences it takes from; there
        * rows come as array parameters only, for a transaction that made temporary tables could not be prepared.
@@ -300,6 +304,8 @@ export type ServerPlan =
       readonly sql: readonly SqlPiece[];
       readonly computed: readonly ComputedExpression[];
       readonly takesParameters: false;
+      readonly readsOutside: boolean;
+      readonly callsUncommitted: boolean;
     }
   /** SELECT create_distributed_table(…) and its siblings. */
   | {

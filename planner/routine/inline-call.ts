@@ -17,6 +17,7 @@ import type { Splice } from '../tree/expansion.js';
 import { resolveRelation } from '../tree/scope.js';
 import { StatementText } from '../tree/text.js';
 import { columnRefParts, functionName, nameParts, selectOf, someNode, splitName, walkNodes } from '../tree/tree.js';
+import { writtenTables } from '../write/plan-modify.js';
 import { inlineBody, type Argument } from './inline-body.js';
 
 /** A call that its body can stand for, where it is in FROM or is one value of an expression. */
@@ -67,6 +68,10 @@ function takesBodies(node: Node): boolean {
 function inlinedCalls(root: Node, { context }: PlanInput): readonly Inlined[] {
   const found: Inlined[] = [];
   const inFrom = new Set<FuncCall>();
+  const written = writtenTables(root);
+  const hasPartitions = [...context.catalog.relations()].some(({ name, kind }) => {
+    return kind === 'partitioned table' && written.includes(name);
+  });
   const take = (call: FuncCall, range: RangeFunction | undefined): void => {
     if (effectOf(call, context) !== 'nowhere') return;
     const routines = userRoutines(call, context);
@@ -78,6 +83,10 @@ function inlinedCalls(root: Node, { context }: PlanInput): readonly Inlined[] {
     const { unread, writes, readsCatalog, reads } = userConduct(call, routines, context);
     if (unread !== undefined || writes.size > 0 || readsCatalog) return;
     if ([...reads].some((relation) => placementOf(relation) === 'home' || relation.hasRowSecurity)) return;
+    // Each call of a volatile function sees what the statement has written so far.
+    const meets = ({ name, kind }: Relation): boolean =>
+      hasPartitions || written.includes(name) || (written.length > 0 && kind === 'partitioned table');
+    if (only.routine.volatility === 'volatile' && [...reads].some(meets)) return;
     found.push({ call, routine: only.routine, range });
   };
   walkNodes(root, (node) => {

@@ -62,7 +62,8 @@ export function planDo(statement: DoStmt, context: PlanContext, text: StatementT
     throw refuse(`this DO block, ${whyNowhere(conduct)}`, HINT, position);
   }
   const plan = { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] } as const;
-  return conduct.changesTemporary ? { ...plan, changesTemporary: true } : plan;
+  const noted = conduct.notifies ? { ...plan, notifies: true as const } : plan;
+  return conduct.changesTemporary ? { ...noted, changesTemporary: true } : noted;
 }
 
 function parsedOrNone(sql: string): ReturnType<typeof parseStatements> {

@@ -61,11 +61,14 @@ function planTransaction(statement: TransactionStmt): Plan {
       return local({ kind: 'release', name });
     case 'TRANS_STMT_ROLLBACK_TO':
       return local({ kind: 'rollback to', name });
+    case 'TRANS_STMT_PREPARE':
+      return local({ kind: 'prepare transaction' });
+    case 'TRANS_STMT_COMMIT_PREPARED':
+      return local({ kind: 'end prepared', command: 'COMMIT PREPARED', name: statement.gid ?? '' });
+    case 'TRANS_STMT_ROLLBACK_PREPARED':
+      return local({ kind: 'end prepared', command: 'ROLLBACK PREPARED', name: statement.gid ?? '' });
     default:
-      throw refuse(
-        'two-phase commit by the client (PREPARE TRANSACTION)',
-        'Use COMMIT: pgring commits atomically over all shards.',
-      );
+      throw refuse(`the transaction command ${kind}`, 'Use BEGIN, COMMIT, ROLLBACK and savepoints.');
   }
 }
 

@@ -79,6 +79,8 @@ export class BackendConnection {
   onNotification: ((frame: Buffer) => void) | undefined;
   /** Takes name and value of a ParameterStatus that comes between exchanges. */
   onParameter: ((name: string, value: string) => void) | undefined;
+  /** Takes what the server said before it closed the connection by itself. */
+  onFarewell: ((error: PgError) => void) | undefined;
   /** Called once when the connection is gone, after the sink has been told. */
   onClose: ((error: PgError) => void) | undefined;
 
@@ -311,6 +313,7 @@ export class BackendConnection {
     this.#socket.destroy();
     const sink = this.#sink;
     this.#sink = undefined;
+    if (this.#farewell !== undefined) this.onFarewell?.(this.#farewell);
     sink?.fail(this.#closed);
     this.onClose?.(this.#closed);
   }

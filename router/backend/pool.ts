@@ -106,6 +106,7 @@ export class BackendPool {
     const pool = this.#homes.get(connection);
     connection.onNotification = undefined;
     connection.onParameter = undefined;
+    connection.onFarewell = undefined;
     // It may be waiting for a client that is gone.
     connection.resume();
     connection.oidMap = sameOids;

@@ -5,6 +5,7 @@
  * shipped is read on the transaction's own connections, so it sees its own writes.
  */
 
+import { refuse } from '../../base/errors.js';
 import { queryAlone } from '../../planner/copy/copied-query.js';
 import type { ComputedExpression, Shipment, SqlPiece } from '../../planner/plan/plan.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
@@ -37,6 +38,10 @@ interface CombinedStatement {
   readonly computed: readonly ComputedExpression[];
   /** False for a statement that takes no parameters of its own, so no rows as parameters either (COPY). */
   readonly takesParameters?: false;
+  /** Functions in it read tables: not as another session sees them than the transaction in progress. */
+  readonly readsOutside?: boolean;
+  /** It calls functions of the user's, which the transaction in progress may have changed. */
+  readonly callsUncommitted?: boolean;
 }
 
 /** A session with the rows shipped to it. Whoever holds it must end it. */
@@ -71,6 +76,7 @@ export async function openCombineSession(
   plan: CombinedStatement,
   { definition, transaction: needsTransaction = false }: CombineNeeds = {},
 ): Promise<CombineSession> {
+  checkOutside(context, plan);
   const values = await bindValues(context, statement, plan.computed);
   const { transaction } = context;
   // What the transaction has changed, only its own connection knows; and so it is with temporary tables and views.
@@ -94,12 +100,14 @@ export async function openCombineSession(
     const receiver = new Receiver(finisher, plan, values, parameters, !needsTransaction);
     await receiver.receive(shipping.relations);
     await shipping.finish();
+    const finished = receiver.statement();
+    await checkKnown(context, finisher, finished);
     const shardsFree = freeing(ownTransaction ? transaction.commit() : undefined);
     const { connection } = finisher;
     const ended = finisher;
     return {
       connection,
-      ...receiver.statement(),
+      ...finished,
       rowDescription: shape.rowDescription,
       report: shipping.report,
       shardsFree,
@@ -113,6 +121,36 @@ export async function openCombineSession(
     if (ownTransaction && transaction.isOpen) await transaction.rollback();
     throw error;
   }
+}
+
+/** Another session finishes the statement: not where it would see something else than the transaction. */
+function checkOutside({ transaction }: ExecutionContext, { readsOutside, callsUncommitted }: CombinedStatement): void {
+  if (!transaction.isOpen) return;
+  if (readsOutside === true) {
+    throw refuse(
+      'a function that reads tables, in a transaction and a statement that several shards cannot answer by themselves,',
+      'Another session finishes it, which does not see what the transaction has written: run it by itself, as a plain SELECT.',
+    );
+  }
+  if (callsUncommitted === true) {
+    throw refuse(
+      'a call of a function of the user in a statement that several shards cannot answer by themselves, after DDL in the same transaction',
+      'Another session finishes it, which may know another function of the name: commit first, or run it as a plain SELECT.',
+    );
+  }
+}
+
+/** Refuses a statement over objects that the transaction has made, which another session does not know. */
+async function checkKnown(
+  { catalog, transaction }: ExecutionContext,
+  finisher: Finisher,
+  { sql, parameters }: { readonly sql: string; readonly parameters: BoundParameters },
+): Promise<void> {
+  if (!transaction.isOpen || !catalog.isUncommitted || (await finisher.accepts(sql, parameters.types))) return;
+  throw refuse(
+    'a statement over what its transaction has made, which several shards cannot answer by themselves,',
+    'Another session finishes it: commit first, or run it as a plain SELECT.',
+  );
 }
 
 function freeing(committed: Promise<unknown> = Promise.resolve()): Promise<void> {
@@ -146,7 +184,7 @@ export function openSnapshot(context: ExecutionContext, plan: CombinedStatement)
 const takesArrays = new WeakMap<CombinedStatement, boolean>();
 
 /** Puts each relation where the statement finds it. */
-class Receiver {
+export class Receiver {
   readonly #finisher: Finisher;
   readonly #plan: CombinedStatement;
   readonly #values: StatementValues;
@@ -250,7 +288,7 @@ class Receiver {
   }
 }
 
-function tableName(shipment: number): string {
+export function tableName(shipment: number): string {
   return `pgring_shipped_${shipment}`;
 }
 

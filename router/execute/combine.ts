@@ -1,9 +1,8 @@
 /** Rung 5: a SELECT that is finished by PostgreSQL over shipped rows. */
 
-import { refuse } from '../../base/errors.js';
 import type { Plan } from '../../planner/plan/plan.js';
 import { formatTag } from '../../wire/command-tag.js';
-import { openCombineSession } from './combine-session.js';
+import { openCombineSession, type CombineSession } from './combine-session.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { describeInFormats } from './describe.js';
 import type { Gathered } from './gather.js';
@@ -12,20 +11,15 @@ import { ShardRows } from './shard-rows.js';
 
 type CombinePlan = Extract<Plan, { readonly kind: 'combine' }>;
 
-/** Ships the rows and starts the statement over them. */
+/** Ships the rows, unless they are in a session already, and starts the statement over them. */
 export async function openCombine(
   context: ExecutionContext,
   statement: BoundStatement,
   plan: CombinePlan,
+  opened?: CombineSession,
 ): Promise<Gathered> {
-  if (plan.session === 'own') return await openInOwnSession(context, statement, plan);
-  if (plan.readsOutside && context.transaction.isOpen) {
-    throw refuse(
-      'a function that reads tables, in a transaction and a statement that several shards cannot answer by themselves,',
-      'Another session finishes it, which does not see what the transaction has written: run it by itself.',
-    );
-  }
-  const session = await openCombineSession(context, statement, plan);
+  if (opened === undefined && plan.session === 'own') return await openInOwnSession(context, statement, plan);
+  const session = opened ?? (await openCombineSession(context, statement, plan));
   const { connection, sql, parameters, rowDescription, report } = session;
   const { resultFormats } = statement;
   const rows = ShardRows.send(

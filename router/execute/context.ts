@@ -63,6 +63,8 @@ export interface ExecutionContext {
   releaseDatabase(name: string): Promise<void>;
   /** The session's own temporary relations may be others now. */
   noteTemporaryChange(): Promise<void>;
+  /** The transaction in progress uses temporary tables of pgring's own on its connection to the home shard. */
+  noteTemporaryUse(): void;
   /** Plans a statement that pgring has made, as one of the client's. */
   planStatement(sql: Buffer, parameterTypes: readonly number[]): PlannedQuery;
   /** The transaction ended, or went back to a savepoint: what the session learned inside it may not hold any more. */

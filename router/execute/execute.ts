@@ -4,6 +4,7 @@ import { unreachable } from '../../base/assert.js';
 import type { Plan, ServerPlan } from '../../planner/plan/plan.js';
 import { emptyQueryResponse } from '../../wire/encode-backend.js';
 import { openBroadcast } from './broadcast.js';
+import { combinesInside, openInsideSession } from './combine-inside.js';
 import { openCombine } from './combine.js';
 import type { BoundStatement, ExecutionContext } from './context.js';
 import { send } from './context.js';
@@ -50,11 +51,7 @@ export async function executePlan(
     case 'combine':
       await deliverTag(
         context.output,
-        await deliverGathered(
-          context,
-          statement,
-          (await openBroadcast(context, statement, plan)) ?? (await openCombine(context, statement, plan)),
-        ),
+        await deliverGathered(context, statement, await openCombined(context, statement, plan)),
       );
       return;
     case 'insert':
@@ -101,6 +98,17 @@ export async function executePlan(
     default:
       unreachable(plan, 'a plan');
   }
+}
+
+async function openCombined(
+  context: ExecutionContext,
+  statement: BoundStatement,
+  plan: Extract<ServerPlan, { readonly kind: 'combine' }>,
+): Promise<Gathered> {
+  if (await combinesInside(context, plan)) {
+    return await openCombine(context, statement, plan, await openInsideSession(context, statement, plan));
+  }
+  return (await openBroadcast(context, statement, plan)) ?? (await openCombine(context, statement, plan));
 }
 
 /** A part of a statement. What the session knows by name is none. */

@@ -6,6 +6,7 @@
 import { PgError, refuse } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { Plan, Routing, Shipment, SqlTemplate } from '../../planner/plan/plan.js';
+import { combinesInside, openInsideSession } from './combine-inside.js';
 import { openCombineSession } from './combine-session.js';
 import type { BoundParameters, BoundStatement, ExecutionContext } from './context.js';
 import { createTableAs } from './create-table-as.js';
@@ -193,7 +194,9 @@ async function explainCombine(
   if (inner.session === 'own') {
     throw refuse('EXPLAIN ANALYZE of a statement over several shards that takes from a sequence', 'Use EXPLAIN.');
   }
-  const session = await openCombineSession(context, statement, inner);
+  const session = (await combinesInside(context, inner))
+    ? await openInsideSession(context, statement, inner)
+    : await openCombineSession(context, statement, inner);
   try {
     await session.shardsFree;
     const query: { sql: string; parameters: BoundParameters } = session;

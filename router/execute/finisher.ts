@@ -30,6 +30,7 @@ export class Finisher {
   /** Temporary tables that are there. */
   readonly #tables = new Set<string>();
   #began = false;
+  #isInside = false;
 
   private constructor(context: ExecutionContext, connection: BackendConnection) {
     this.#context = context;
@@ -47,6 +48,14 @@ export class Finisher {
         throw error;
       }
     }
+    return finisher;
+  }
+
+  /** On the transaction's own connection, inside that transaction. */
+  static inside(context: ExecutionContext, connection: BackendConnection): Finisher {
+    const finisher = new Finisher(context, connection);
+    finisher.#began = true;
+    finisher.#isInside = true;
     return finisher;
   }
 
@@ -92,8 +101,19 @@ export class Finisher {
 
   /** Ends its transaction; nothing of the statement is left, so that the session may serve others. */
   async end(): Promise<void> {
+    if (this.#isInside) {
+      await this.#dropTables();
+      return;
+    }
     await rollBack(this.connection);
     await this.#context.backends.keepForLater(this.connection);
+  }
+
+  /** In a transaction that has failed they go when it is rolled back. */
+  async #dropTables(): Promise<void> {
+    if (this.connection.closed || this.connection.status !== 'T' || this.#tables.size === 0) return;
+    await runCommand(this.connection, `DROP TABLE ${[...this.#tables].map((name) => `pg_temp.${name}`).join(', ')}`);
+    this.#tables.clear();
   }
 
   /** Ends its transaction, and all else that the session holds: the client may have left something in it. */

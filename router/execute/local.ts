@@ -1,7 +1,7 @@
 /** Session and transaction commands: what they do to the session, and to the shards the transaction is open on. */
 
 import { unreachable } from '../../base/assert.js';
-import { PgError, sqlstate } from '../../base/errors.js';
+import { PgError, refuse, sqlstate } from '../../base/errors.js';
 import type { LocalCommand } from '../../planner/plan/command-plan.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
@@ -37,6 +37,11 @@ export async function executeLocal(
     case 'rollback to':
       await executeSavepoint(context, statement, command);
       return;
+    case 'prepare transaction':
+      await refusePrepare(context);
+      return;
+    case 'end prepared':
+      throw noSuchPrepared(command, transaction.isExplicit);
     case 'set':
       await executeSet(context, statement, command);
       return;
@@ -69,6 +74,33 @@ async function endTransaction(context: ExecutionContext, how: 'commit' | 'rollba
   }
   if (chain) transaction.begin('explicit', beginSql);
   return tag;
+}
+
+/** As where a server cannot prepare it: the transaction ends by that. */
+async function refusePrepare(context: ExecutionContext): Promise<void> {
+  const { transaction } = context;
+  const { isFailed, isExplicit } = transaction;
+  const tag = await endTransaction(context, 'rollback', false);
+  if (isExplicit && !isFailed) {
+    throw refuse(
+      'two-phase commit by the client (PREPARE TRANSACTION)',
+      'Use COMMIT: pgring commits atomically over all shards.',
+      { detail: 'The transaction was rolled back.' },
+    );
+  }
+  await deliverTag(context.output, tag);
+}
+
+function noSuchPrepared(
+  { command, name }: { readonly command: string; readonly name: string },
+  inside: boolean,
+): PgError {
+  if (inside) {
+    return new PgError(sqlstate.activeSqlTransaction, `${command} cannot run inside a transaction block`);
+  }
+  return new PgError(sqlstate.undefinedObject, `prepared transaction with identifier "${name}" does not exist`, {
+    hint: 'pgring refuses PREPARE TRANSACTION, and what was prepared on a server itself must be ended there.',
+  });
 }
 
 async function executeSavepoint(
@@ -110,17 +142,14 @@ async function executeSet(
   const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false, false)));
   const [first, ...others] = connections;
   if (first === undefined) return;
+  // First the others: once the client has the answer of one, none may fail.
+  await Promise.all(others.map(async (connection) => await runCommand(connection, sql)));
   const exchange = new Exchange(first);
   exchange.onNotice = (frame) => {
     context.onNotice(frame);
   };
   exchange.send([encodeQuery(sql)], 1);
-  await Promise.all([
-    deliverExchange(context, exchange, statement.describe),
-    ...others.map(async (connection) => {
-      await runCommand(connection, sql);
-    }),
-  ]);
+  await deliverExchange(context, exchange, statement.describe);
   const change = { name: command.name, sql };
   if (transaction.isOpen) transaction.recordSetting(change, command.scope === 'transaction');
   else if (command.scope !== 'transaction') {

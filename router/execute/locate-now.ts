@@ -10,7 +10,8 @@ import type { StatementValues } from './values.js';
 
 /** Whether a server may be sent the statement in the client's own messages, and nothing is left to do afterwards. */
 export function canRelay(plan: Plan): plan is Extract<Plan, { readonly kind: 'pass' }> {
-  return plan.kind === 'pass' && plan.sql === 'client' && plan.computed.length === 0 && plan.changesTemporary !== true;
+  if (plan.changesTemporary === true || plan.notifies === true) return false;
+  return plan.kind === 'pass' && plan.sql === 'client' && plan.computed.length === 0;
 }
 
 /** Undefined: more than one shard, or a value that a server must read first. */

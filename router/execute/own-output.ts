@@ -41,6 +41,9 @@ export function withOutput(context: ExecutionContext, output: ClientOutput): Exe
     noteTemporaryChange: async () => {
       await context.noteTemporaryChange();
     },
+    noteTemporaryUse: () => {
+      context.noteTemporaryUse();
+    },
     releaseDatabase: async (name) => {
       await context.releaseDatabase(name);
     },

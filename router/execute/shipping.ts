@@ -42,16 +42,20 @@ export class Shipping {
     this.#pipelines = pipelines;
   }
 
-  /** Sends every query to every shard that it concerns. */
+  /** Sends every query to every shard that it concerns, but to `except`. */
   static async start(
     context: ExecutionContext,
     chosen: readonly ChosenShipment[],
     statement: BoundStatement,
     values: StatementValues,
     parameters: BoundParameters,
+    except?: ShardId,
   ): Promise<Shipping> {
     const routes: (readonly ShardId[])[] = [];
-    for (const { shipment } of chosen) routes.push(await routeStatement(context, shipment.routing, values));
+    for (const { shipment } of chosen) {
+      const route = await routeStatement(context, shipment.routing, values);
+      routes.push(route.filter((shard) => shard !== except));
+    }
     const shards = [...new Set(routes.flat())];
     await Promise.all(
       shards.map(async (shard) => {

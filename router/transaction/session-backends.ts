@@ -13,6 +13,8 @@ import { SessionSettings } from './settings.js';
 interface SessionListener {
   onParameter(connection: BackendConnection, name: string, value: string): void;
   onNotification(frame: Buffer): void;
+  /** The server of that shard has closed the session's connection, and said why. */
+  onFarewell(shard: ShardId, error: PgError): void;
 }
 
 /** The shard of that id. Errors: XX000-like 55000 when a topology change removed it. */
@@ -223,6 +225,9 @@ export class SessionBackends {
     };
     connection.onNotification = (frame) => {
       this.#listener.onNotification(frame);
+    };
+    connection.onFarewell = (error) => {
+      this.#listener.onFarewell(shard, error);
     };
   }
 }

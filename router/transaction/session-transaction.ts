@@ -11,10 +11,12 @@ import type { TransactionStatus } from '../../wire/backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
 import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
+import { abortEverywhere, ignorantOf } from './abort.js';
 import type { AtomicSnapshots, BindingReader } from './atomic-snapshots.js';
 import type { SessionBackends } from './session-backends.js';
 import type { SettingChange } from './settings.js';
 import {
+  beginningOf,
   idle,
   joinedLate,
   lostParticipant,
@@ -25,12 +27,7 @@ import {
   type TransactionState,
 } from './transaction-state.js';
 import { takeSnapshots } from './transaction-snapshots.js';
-import {
-  commitEverywhere,
-  rollbackEverywhere,
-  type Participant,
-  type TransactionResolver,
-} from './two-phase-commit.js';
+import { commitEverywhere, rollbackEverywhere, type TransactionResolver } from './two-phase-commit.js';
 
 /** A connection that may be used at once; `begin` must be written before the statement, its answer swallowed. */
 export interface ImmediateEntry {
@@ -91,9 +88,9 @@ export class SessionTransaction {
     return this.#state.kind === 'open' && this.#state.failed;
   }
 
-  /** The statement that opened the transaction. */
+  /** What opens another transaction with the same characteristics. */
   get beginSql(): string {
-    return this.#open().begin;
+    return beginningOf(this.#open());
   }
 
   /** The session has temporary objects, or had them in this transaction. */
@@ -151,6 +148,7 @@ export class SessionTransaction {
       participants: new Map(),
       log: [],
       failed: false,
+      unpreparable: false,
       agreement: 'none',
       readsOnly,
     };
@@ -161,36 +159,20 @@ export class SessionTransaction {
     if (this.#state.kind === 'open') this.#state = { ...this.#state, failed: true };
   }
 
+  /** What comes next keeps the home shard's part of the transaction from being prepared. */
+  noteUnpreparable(): void {
+    if (this.#state.kind === 'open') this.#state = { ...this.#state, unpreparable: true };
+  }
+
   /** The transaction failed on one shard, and others have not heard of it. */
   get mustAbort(): boolean {
-    return this.#state.kind === 'open' && this.#state.failed && this.#ignorant(this.#state).length > 0;
+    return this.#state.kind === 'open' && this.#state.failed && ignorantOf(this.#state).length > 0;
   }
 
-  /**
-   * Lets a failed transaction fail on all shards: as on one server it keeps no lock that it took after its newest
-   * savepoint, however long its client takes to say ROLLBACK. A connection that is lost meanwhile has none either.
-   */
+  /** Lets a failed transaction fail on all shards. */
   async abort(): Promise<void> {
-    if (this.#state.kind === 'idle') return;
     this.fail();
-    const { participants, log } = this.#state;
-    const savepoint = log.findLast((entry) => entry.kind === 'savepoint');
-    const ignorant = this.#ignorant(this.#state);
-    if (savepoint === undefined) for (const { shard } of ignorant) participants.delete(shard);
-    const sql = savepoint === undefined ? 'ROLLBACK' : `ROLLBACK TO SAVEPOINT ${quoteIdentifier(savepoint.name)}`;
-    await Promise.all(
-      ignorant.map(async ({ connection }) => {
-        await runCommand(connection, sql).catch((error: unknown) => {
-          if (!connection.closed) throw error;
-        });
-      }),
-    );
-  }
-
-  #ignorant({ participants }: OpenTransaction): readonly Participant[] {
-    return [...participants.values()].filter(({ connection }) => {
-      return !connection.closed && connection.status === 'T' && connection.outstandingReady === 0;
-    });
+    if (this.#state.kind === 'open') await abortEverywhere(this.#state);
   }
 
   /** Learns from the connection's last ReadyForQuery whether its statement failed the transaction. */
@@ -300,7 +282,8 @@ export class SessionTransaction {
       if (!state.failed) throw lostParticipant();
       return 'ROLLBACK';
     }
-    const unpreparable = this.#holdsTemporary() ? state.participants.get(this.#backends.topology.home) : undefined;
+    const { home } = this.#backends.topology;
+    const unpreparable = this.#holdsTemporary() || state.unpreparable ? state.participants.get(home) : undefined;
     await commitEverywhere(participants, this.#database, this.#resolver, unpreparable);
     for (const entry of state.log) {
       if (entry.kind === 'setting' && !entry.local) this.#backends.settings.record(entry.change);

@@ -27,6 +27,8 @@ export interface OpenTransaction {
   /** What a shard that joins later must be told, in order. */
   readonly log: readonly LogEntry[];
   readonly failed: boolean;
+  /** It did on the home shard what PostgreSQL does not prepare. */
+  readonly unpreparable: boolean;
   readonly agreement: Agreement;
   /** Of a single statement's transaction: the shards that it reads. Undefined: any. */
   readonly readsOnly: readonly ShardId[] | undefined;
@@ -43,6 +45,21 @@ export const beginReadingOnly = `${beginReading} READ ONLY`;
 /** What a shard that joins is told. */
 export function openingOf({ begin, log }: OpenTransaction): string {
   return [begin, ...log.map(replay)].join(';');
+}
+
+const characteristicNames: ReadonlySet<string | undefined> = new Set([
+  'transaction',
+  'transaction_isolation',
+  'transaction_read_only',
+  'transaction_deferrable',
+]);
+
+/** The statement that opened the transaction, and what SET TRANSACTION has changed since. */
+export function beginningOf({ begin, log }: OpenTransaction): string {
+  const changes = log.flatMap((entry) => {
+    return entry.kind === 'setting' && characteristicNames.has(entry.change.name) ? [entry.change.sql] : [];
+  });
+  return [begin, ...changes].join(';');
 }
 
 export function joinedLate(): PgError {

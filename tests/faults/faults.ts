@@ -9,7 +9,7 @@ import type { ProxyProcess, Stage } from './stage.js';
 export type Tally = Map<string, number>;
 
 /** How long an armed proxy may take to come to the place where it dies. */
-const REACH_MS = 15_000;
+const REACH_MS = 40_000;
 const LOOK_MS = 20;
 /** An armed proxy dies at one of so many times that the place is reached, so that it has many transactions in progress. */
 const TIMES = 12;
@@ -55,11 +55,11 @@ export function takeSteps(steps: Step[], count: number): readonly Step[] {
   const alone = take(({ place }) => !isOwners(place));
   const wanted = ({ place, action }: Step): boolean => isOwners(place) && (!alone || action === 'kill');
   while (taken.length < count && take(wanted));
-  return alone ? withHelpers(taken, count) : taken;
+  return taken;
 }
 
 /** Proxies that have nothing else to do die in the middle of a PREPARE, which is what recoverers most need. */
-export function withHelpers(steps: readonly Step[], count: number): readonly Step[] {
+function withHelpers(steps: readonly Step[], count: number): readonly Step[] {
   const places = ['prepare sent', 'all prepared'] as const;
   const helpers = Array.from({ length: Math.max(0, count - steps.length) }, (_unused, index): Step => {
     return { place: places[index % places.length] ?? 'prepared', action: 'kill' };
@@ -67,14 +67,22 @@ export function withHelpers(steps: readonly Step[], count: number): readonly Ste
   return [...steps, ...helpers];
 }
 
-/** Arms each proxy with a step and waits until all have come to theirs. Returns the steps that were not reached. */
+/**
+ * Arms each proxy with a step and waits until all have come to theirs. Returns the steps that were not reached. `again`:
+ * it is not the first try.
+ */
 export async function failAtSteps(
   stage: Stage,
   steps: readonly Step[],
   dice: Dice,
   tally: Tally,
+  again = false,
 ): Promise<readonly Step[]> {
-  const armed = steps.map((step, index) => ({ step, proxy: proxyAt(stage, index) }));
+  const needHelp = again || steps.some(({ place }) => !isOwners(place));
+  const armed = (needHelp ? withHelpers(steps, stage.proxies.length) : steps).map((step, index) => ({
+    step,
+    proxy: proxyAt(stage, index),
+  }));
   await Promise.all(
     armed.map(async ({ step, proxy }) => {
       await proxy.kill();
@@ -87,7 +95,7 @@ export async function failAtSteps(
   const missed: Step[] = [];
   for (const { step, proxy } of armed) {
     if (proxy.faulted) count(tally, describeStep(step));
-    else missed.push(step);
+    else if (steps.includes(step)) missed.push(step);
   }
   // The dead are replaced when the last has died: one of them dies of what the others have left.
   await Promise.all(

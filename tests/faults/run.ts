@@ -13,7 +13,6 @@ import {
   killProxies,
   killShard,
   takeSteps,
-  withHelpers,
   type Tally,
 } from './faults.js';
 import { DATABASE, openStage, type Stage } from './stage.js';
@@ -139,9 +138,9 @@ function planRounds(options: KillOptions, dice: Dice, tally: Tally, missed: stri
     return {
       name: chosen.map(describeStep).join(', '),
       run: async (stage) => {
-        const left = await failAtSteps(stage, chosen, dice, tally);
+        const left = await failAtSteps(stage, chosen, dice, tally, attempt > 1);
         if (left.length === 0) return undefined;
-        if (attempt < ATTEMPTS) return stepRound(withHelpers(left, options.proxies), attempt + 1);
+        if (attempt < ATTEMPTS) return stepRound(left, attempt + 1);
         missed.push(...left.map(describeStep));
         return undefined;
       },
