@@ -11,8 +11,8 @@ import type { TransactionStatus } from '../../wire/backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
 import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
-import type { AtomicSnapshots, BindingReader } from './atomic-snapshots.js';
 import { abortEverywhere, ignorantOf } from './abort.js';
+import type { AtomicSnapshots, BindingReader } from './atomic-snapshots.js';
 import type { SessionBackends } from './session-backends.js';
 import type { SettingChange } from './settings.js';
 import {
@@ -26,8 +26,8 @@ import {
   type TransactionOrigin,
   type TransactionState,
 } from './transaction-state.js';
-import { commitEverywhere, rollbackEverywhere, type TransactionResolver } from './two-phase-commit.js';
 import { takeSnapshots } from './transaction-snapshots.js';
+import { commitEverywhere, rollbackEverywhere, type TransactionResolver } from './two-phase-commit.js';
 
 /** A connection that may be used at once; `begin` must be written before the statement, its answer swallowed. */
 export interface ImmediateEntry {
