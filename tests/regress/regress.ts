@@ -37,6 +37,9 @@ const selectFiles = [
   'jsonb',
 ];
 
+/** Not about SELECT: what a transaction is, and what a client prepares. */
+const transactionFiles = ['transactions', 'prepared_xacts'];
+
 const { values, positionals } = parseArgs({
   options: { postgres: { type: 'string' }, report: { type: 'string' }, details: { type: 'string' } },
   allowPositionals: true,
@@ -94,7 +97,7 @@ try {
   const empty = await cluster.empty();
   for (const file of setup) await run(empty, file);
   await cluster.keepAsTemplate();
-  for (const file of positionals.length === 0 ? selectFiles : positionals) await run(await cluster.fresh(), file);
+  for (const file of positionals.length === 0 ? [...selectFiles, ...transactionFiles] : positionals) await run(await cluster.fresh(), file);
   if (values.report !== undefined) {
     const style = await resolveConfig(resolve(values.report));
     const report = writeReport(versionOf(folder), results);
