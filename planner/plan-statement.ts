@@ -5,6 +5,7 @@ import type { Node, SelectStmt } from 'libpg-query';
 import { PgError, refuse, refusedConstruct, withoutPosition } from '../base/errors.js';
 import { Binder } from './bind/bind.js';
 import { effectsOf } from './checks/check-implied.js';
+import { withoutConstantRows } from './tree/constant-rows.js';
 import type { PlanContext, PlanInput } from './tree/context.js';
 import { planDeclaredCall } from './routine/declared-call.js';
 import { expandTable } from './tree/expand-table.js';
@@ -102,7 +103,8 @@ function moved(
 
 /** Marks the plan of a statement that notifies, or whose functions or triggers do, or make temporary tables. */
 function noteEffects(plan: Plan, { statement: { node }, context, sql }: PlanInput): Plan {
-  const effects = context.catalog.code.hasRoutines ? effectsOf(node, context) : undefined;
+  const checked = 'InsertStmt' in node ? { InsertStmt: withoutConstantRows(node.InsertStmt) } : node;
+  const effects = context.catalog.code.hasRoutines ? effectsOf(checked, context) : undefined;
   const names = 'ListenStmt' in node || 'UnlistenStmt' in node || 'NotifyStmt' in node;
   const notifies = names || effects?.notifies === true || /pg_notify/i.test(sql.toString('latin1'));
   const noted: Plan = notifies ? { ...plan, notifies } : plan;

@@ -1,5 +1,6 @@
 /** `npm run bench:commit`: what a COMMIT over two shards costs, beside plain PostgreSQL and two-phase commit by hand. */
 
+import { loadavg } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { Command, InvalidArgumentError } from 'commander';
 import { startServers } from '../../tests/support/cluster.js';
@@ -46,6 +47,7 @@ function say(line: string): void {
 }
 
 const { rounds, seconds, write } = program.opts<Options>();
+const load1 = (loadavg()[0] ?? 0).toFixed(0);
 const cluster = await startServers({ count: 2, fsync: true, settings: { max_prepared_transactions: 100 } });
 try {
   const [first] = cluster.servers;
@@ -55,7 +57,7 @@ try {
     const places = await load(cluster.servers, pgring);
     const turns = await takeTurns(places);
     const idle = { per_shard: await readAlone(places, 'per_shard'), atomic: await readAlone(places, 'atomic') };
-    const where = `${await describeRun(first)}; ${rounds} turns of ${seconds} s each, in turn; medians.`;
+    const where = `${await describeRun(first)}; ${rounds} turns of ${seconds} s each, in turn; medians. The machine's load average before it began: ${load1}.`;
     const text = [where, laneTable(turns), readTable(turns, idle)].join('\n\n');
     process.stdout.write(`\n${text}\n`);
     if (write) writeSection('docs/benchmarks.md', 'commit', text);

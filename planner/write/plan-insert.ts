@@ -19,6 +19,7 @@ import type { Plan } from '../plan/plan.js';
 import { sizeEdits } from '../checks/sizes.js';
 import { spreadOf, type Spread } from '../route/spread.js';
 import type { Entry } from '../bind/query.js';
+import { withoutConstantRows } from '../tree/constant-rows.js';
 import { pinnedRouting } from '../route/routing.js';
 import { functionName, selectOf, someNode } from '../tree/tree.js';
 
@@ -35,7 +36,8 @@ function valueRows(insert: InsertStmt): readonly (readonly Node[])[] | undefined
 }
 
 export function planInsert(insert: InsertStmt, binder: Binder): Plan {
-  const node: Node = { InsertStmt: insert };
+  const checked = withoutConstantRows(insert);
+  const node: Node = { InsertStmt: checked };
   const { context, text } = binder;
   const query = binder.bindNode(node, undefined, new Map());
   const spread = spreadOf(query);
@@ -55,7 +57,7 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
         relation === undefined ||
         target.kind !== 'home' ||
         relation.hasRules ||
-        writes(insert)
+        writes(checked)
       ) {
         throw refuse('this INSERT from sharded tables', 'Read the rows first and send them as VALUES.');
       }
@@ -72,7 +74,7 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
   checkKeyAssignments(node, spread, binder);
   checkConflict(insert, relation, binder);
   const rows = valueRows(insert);
-  if (rows !== undefined && returnsSets(rows, binder)) {
+  if (rows !== undefined && returnsSets(valueRows(checked) ?? [], binder)) {
     if (rows.length > 1) throw refuse('a set-returning function in VALUES of several rows', 'Use INSERT … SELECT.');
     return planInsertSelect(insert, query, target, relation, binder);
   }

@@ -224,9 +224,10 @@ function stagedParts(node: Node, context: PlanContext, text: StatementText): Sta
     return { kind: 'staged', stages, sql: text.pieces(text.start, text.end, edits) };
   }
   const target = targetOf(node, query);
-  const read = occurrencesOf(query).filter(
-    ({ entry }) => entry !== target && entry.relation !== undefined && entry.kind !== 'reference',
-  );
+  const others = occurrencesOf(query).filter(({ entry }) => entry !== target && entry.relation !== undefined);
+  const elsewhere = others.filter(({ entry }) => entry.kind !== 'reference');
+  // Of copies one is read for all, where what each shard makes of its own might differ.
+  const read = elsewhere.length > 0 || target?.kind !== 'sharded' || 'MergeStmt' in node ? elsewhere : others;
   if (read.length === 0 || 'InsertStmt' in node) return undefined;
   const { stages, edits } = relationQueries([node], query, spreadOfOccurrences(read), binder, whereOf(node));
   return { kind: 'staged', stages, sql: text.pieces(text.start, text.end, edits) };

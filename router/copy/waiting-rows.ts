@@ -1,23 +1,47 @@
 /** Rows of a COPY that wait for the values of columns which the client leaves to their defaults. */
 
-import type { CopyFormat } from '../../planner/plan/plan.js';
 import type { KeyField } from './splitter.js';
 
+const FIRST_BYTES = 256 * 1024;
+
+/** A row that waits. What it points to is valid until the next call. */
 export interface WaitingRow {
-  /** The row as it came, to the end of its fields, and what ends its line. */
-  readonly fields: Buffer;
-  readonly ending: Buffer;
+  readonly bytes: Buffer;
+  readonly start: number;
+  /** From here on there is but the line's end. */
+  readonly fieldsEnd: number;
+  readonly end: number;
   readonly key: readonly (KeyField | null)[];
   /** The client's line that ends it. */
   readonly line: number;
 }
 
+class MovingField implements KeyField {
+  bytes: Buffer = Buffer.alloc(0);
+  start = 0;
+  end = 0;
+}
+
+/** The rows lie one after the other in one buffer, each with its key behind it: a row costs no object. */
 export class WaitingRows {
-  #rows: WaitingRow[] = [];
-  #bytes = 0;
+  #bytes: Buffer = Buffer.alloc(0);
+  #used = 0;
+  /** For each row: start, end of its fields, end, line; then start and end of each key field, -1 for NULL. */
+  readonly #places: number[] = [];
+  readonly #stride: number;
+  readonly #keyLength: number;
+
+  constructor(keyLength: number) {
+    this.#keyLength = keyLength;
+    this.#stride = 4 + 2 * keyLength;
+  }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#used;
+  }
+
+  get count(): number {
+    return this.#places.length / this.#stride;
   }
 
   /** Takes a row as a splitter tells of it: its bytes are used again afterwards, so they are copied. */
@@ -29,86 +53,50 @@ export class WaitingRows {
     fieldsEnd: number,
     line: number,
   ): void {
-    const copy = Buffer.allocUnsafeSlow(end - start);
-    bytes.copy(copy, 0, start, end);
-    this.#bytes += copy.length;
-    this.#rows.push({
-      fields: copy.subarray(0, fieldsEnd - start),
-      ending: copy.subarray(fieldsEnd - start),
-      key: key.map((field) =>
-        field === null ? null : fieldOf(Buffer.from(field.bytes.subarray(field.start, field.end))),
-      ),
-      line,
-    });
+    const at = this.#put(bytes, start, end);
+    this.#places.push(at, at + fieldsEnd - start, at + end - start, line);
+    for (const field of key) {
+      if (field === null) {
+        this.#places.push(-1, -1);
+        continue;
+      }
+      const from = this.#put(field.bytes, field.start, field.end);
+      this.#places.push(from, from + field.end - field.start);
+    }
   }
 
   /** All of them, in the client's order. */
-  take(): readonly WaitingRow[] {
-    const rows = this.#rows;
-    this.#rows = [];
-    this.#bytes = 0;
-    return rows;
+  *rows(): Generator<WaitingRow> {
+    const places = this.#places;
+    const fields = Array.from({ length: this.#keyLength }, () => new MovingField());
+    const key: (KeyField | null)[] = [...fields];
+    for (let at = 0; at < places.length; at += this.#stride) {
+      for (const [index, field] of fields.entries()) {
+        field.bytes = this.#bytes;
+        field.start = places[at + 4 + 2 * index] ?? -1;
+        field.end = places[at + 5 + 2 * index] ?? -1;
+        key[index] = field.start < 0 ? null : field;
+      }
+      const [start = 0, fieldsEnd = 0, end = 0, line = 0] = places.slice(at, at + 4);
+      yield { bytes: this.#bytes, start, fieldsEnd, end, key, line };
+    }
   }
-}
 
-export function fieldOf(bytes: Buffer): KeyField {
-  return { bytes, start: 0, end: bytes.length };
-}
+  clear(): void {
+    this.#used = 0;
+    this.#places.length = 0;
+  }
 
-/** Puts values behind a row's fields, in the format of the COPY. Values of text and CSV are texts, of binary binary. */
-export type FieldAppender = (fields: Buffer, values: readonly (Buffer | null)[]) => Buffer;
-
-export function fieldAppender(format: CopyFormat, defaultText: string | undefined): FieldAppender {
-  const { kind } = format;
-  if (kind === 'binary') return appendBinary;
-  const encode = kind === 'csv' ? csvField(format) : textField(format, defaultText);
-  return (fields, values) =>
-    Buffer.concat([fields, ...values.map((value) => Buffer.from(`${format.delimiter}${encode(value)}`))]);
-}
-
-/** The same for the header line, with the columns' names. */
-export function headerAppender(format: CopyFormat): (fields: Buffer, names: readonly string[]) => Buffer {
-  const append = fieldAppender(format, undefined);
-  return (fields, names) =>
-    append(
-      fields,
-      names.map((name) => Buffer.from(name)),
-    );
-}
-
-/** Quoted, so that it is neither NULL nor a default. */
-function csvField({ nullText, quote, escape }: CopyFormat): (value: Buffer | null) => string {
-  return (value) => {
-    if (value === null) return nullText;
-    const text = value.toString('utf8');
-    let quoted = '';
-    for (const character of text)
-      quoted += character === quote || character === escape ? escape + character : character;
-    return `${quote}${quoted}${quote}`;
-  };
-}
-
-/** Every byte that is no letter or digit is written as its number; a text that would stand for something else, too. */
-function textField({ nullText }: CopyFormat, defaultText: string | undefined): (value: Buffer | null) => string {
-  const numbered = (character: string): string =>
-    [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
-  return (value) => {
-    if (value === null) return nullText;
-    const text = value.toString('utf8');
-    const isMark = text === nullText || text === defaultText;
-    return text.replaceAll(isMark ? /./gsu : /[^a-zA-Z0-9]/gu, numbered);
-  };
-}
-
-const LENGTH_BYTES = 4;
-
-function appendBinary(fields: Buffer, values: readonly (Buffer | null)[]): Buffer {
-  const lengths = values.map((value) => {
-    const length = Buffer.alloc(LENGTH_BYTES);
-    length.writeInt32BE(value === null ? -1 : value.length);
-    return value === null ? [length] : [length, value];
-  });
-  const row = Buffer.concat([fields, ...lengths.flat()]);
-  row.writeInt16BE(row.readInt16BE(0) + values.length, 0);
-  return row;
+  #put(bytes: Buffer, start: number, end: number): number {
+    const at = this.#used;
+    const size = end - start;
+    if (at + size > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, (at + size) * 2));
+      this.#bytes.copy(grown, 0, 0, at);
+      this.#bytes = grown;
+    }
+    bytes.copy(this.#bytes, at, start, end);
+    this.#used = at + size;
+    return at;
+  }
 }

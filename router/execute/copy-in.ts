@@ -1,6 +1,6 @@
 /** The client's side of a COPY FROM STDIN: its rows are split to their owners, with the defaults that no shard may give. */
 
-import { present } from '../../base/assert.js';
+import { assert } from '../../base/assert.js';
 import { PgError, refuse, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
@@ -8,30 +8,25 @@ import { frontendType } from '../../wire/frame.js';
 import { readCopyData, readCopyFail } from '../../wire/frontend.js';
 import { readNoticeResponse } from '../../wire/report.js';
 import { trailer } from '../copy/binary-format.js';
+import { AddedFields, ValueRows, type Put } from '../copy/added-fields.js';
 import { ClientLines } from '../copy/client-lines.js';
 import { createSplitter } from '../copy/create-splitter.js';
-import { rowContext } from '../copy/errors.js';
 import { ShardBuffers } from '../copy/shard-buffers.js';
 import { SkippedRows } from '../copy/skipped-rows.js';
-import type { CopySink, CopySplitter } from '../copy/splitter.js';
-import {
-  fieldAppender,
-  fieldOf,
-  headerAppender,
-  WaitingRows,
-  type FieldAppender,
-  type WaitingRow,
-} from '../copy/waiting-rows.js';
+import type { CopySink, CopySplitter, KeyField } from '../copy/splitter.js';
+import { WaitingRows } from '../copy/waiting-rows.js';
+import type { RowRun } from '../merge/stream.js';
+import { checkAscii, inClientsTerms, namedLine } from './copy-errors.js';
 import { CopyKeys } from './copy-keys.js';
 import { CopyShards, type ShardError } from './copy-shards.js';
 import type { CopyRows, CopyTarget } from './copy-target.js';
 import { allShards, type ExecutionContext } from './context.js';
-import { queryHomeRows } from './query-row.js';
+import { queryHomeRuns } from './query-row.js';
 
 /** So much of a message is split before the shards are looked at again. */
 const SLICE_BYTES = 256 * 1024;
 /** Rows of so many bytes wait for their defaults, which are then asked for at once. */
-const WAITING_BYTES = 2 * 1024 * 1024;
+const WAITING_BYTES = 1024 * 1024;
 
 /** Splits rows to their owners, inside the open transaction. Returns their number. */
 export async function copyIn(
@@ -56,7 +51,9 @@ class CopyIn {
   readonly #skipped: SkippedRows | undefined;
   readonly #splitter: CopySplitter;
   /** Rows that wait for defaults. */
-  readonly #waiting = new WaitingRows();
+  readonly #waiting: WaitingRows;
+  readonly #added: AddedFields;
+  readonly #putters = new Map<ShardId, Put>();
   /** What every shard gets in front of the rows: the header. */
   #prefix: Buffer = Buffer.alloc(0);
   /** The header line as the client sent it. */
@@ -80,6 +77,8 @@ class CopyIn {
     const { columns, format, relation, intake } = plan;
     const inData = plan.key.filter(({ index }) => index >= 0 && index < columns.length).map(({ index }) => index);
     this.#keys = new CopyKeys(context.shardMap, plan);
+    this.#waiting = new WaitingRows(inData.length);
+    this.#added = new AddedFields(format, intake?.defaultText);
     this.#splitter = createSplitter({
       format,
       relation,
@@ -123,6 +122,7 @@ class CopyIn {
       this.#buffers.flush();
     } catch (error) {
       // A row before may be one that its shard refuses, and its error is the first.
+      if (waits && error instanceof PgError) await this.#completeBefore(error);
       this.#buffers.flush();
       const failure = await this.#shards.giveUp(error instanceof Error ? error.message : String(error));
       this.#skipped?.report(failure?.line ?? this.#splitter.line);
@@ -143,7 +143,7 @@ class CopyIn {
       failure = excess;
     } catch (error) {
       if (!(error instanceof PgError) || this.#skipped === undefined) throw error;
-      const line = lineOf(error);
+      const line = namedLine(error);
       const excess = this.#skipped.excess();
       failure = excess === undefined || excess.line > line ? { error, line } : excess;
     }
@@ -188,8 +188,8 @@ class CopyIn {
   /** What stands behind the fields of every row; undefined for nothing. */
   async #suffix(): Promise<Buffer | undefined> {
     if (!this.#computesOnce) return undefined;
-    const [values] = await this.#askDefaults(1);
-    return this.#appender()(Buffer.alloc(0), present(values, 'values for a row'));
+    for (const values of this.#valueRows(await this.#askDefaults(1))) return this.#behind(Buffer.alloc(0), values);
+    return undefined;
   }
 
   /** Rows go on at once. */
@@ -224,10 +224,22 @@ class CopyIn {
 
   /** The header line with the names of the columns that are added. */
   #longerHeader(line: Buffer, fieldsEnd: number): Buffer {
-    const { format, defaults = [] } = this.#plan;
+    const { defaults = [] } = this.#plan;
     this.#header = Buffer.from(line.subarray(0, fieldsEnd));
-    const names = defaults.map(({ name }) => name);
-    return Buffer.concat([headerAppender(format)(this.#header, names), line.subarray(fieldsEnd)]);
+    const names = defaults.map(({ name }) => ({ bytes: Buffer.from(name), start: 0, end: Buffer.byteLength(name) }));
+    return Buffer.concat([this.#behind(this.#header, names), line.subarray(fieldsEnd)]);
+  }
+
+  #behind(fields: Buffer, values: readonly (KeyField | null)[]): Buffer {
+    const pieces: Buffer[] = [];
+    this.#added.write(
+      (bytes, start, end) => pieces.push(Buffer.from(bytes.subarray(start, end))),
+      fields,
+      0,
+      fields.length,
+      values,
+    );
+    return Buffer.concat(pieces);
   }
 
   /** Rows wait for their defaults; the header is remembered for the home shard, whose COPY begins anew each time. */
@@ -279,21 +291,51 @@ class CopyIn {
 
   /** Gives the waiting rows their defaults and sends them on. */
   async #complete(): Promise<void> {
-    const rows = this.#waiting.take();
-    if (rows.length === 0) return;
+    if (this.#waiting.count === 0) return;
     const { home } = this.#context.topology;
     await this.#endHome();
-    const values = await this.#askDefaults(rows.length);
-    const append = this.#appender();
-    for (const [index, row] of rows.entries()) {
-      const added = present(values[index], 'values for each row');
-      const owner = this.#owner(
-        [...row.key, ...added.map((value) => (value === null ? null : fieldOf(value)))],
-        row.line,
-      );
+    const values = this.#valueRows(await this.#askDefaults(this.#waiting.count));
+    for (const row of this.#waiting.rows()) {
+      const next = values.next();
+      assert(next.done !== true, 'there are values for each row');
+      const owner = this.#owner([...row.key, ...next.value], row.line);
       if ((owner ?? home) === home && !this.#shards.isOpen(home)) await this.#startHome();
       this.#lines.note(owner, row.line);
-      this.#send(owner, append(row.fields, added), row);
+      for (const shard of owner === undefined ? this.#shardIds : [owner]) {
+        this.#added.write(this.#putter(shard), row.bytes, row.start, row.fieldsEnd, next.value);
+        this.#buffers.append(shard, row.bytes, row.fieldsEnd, row.end);
+      }
+    }
+    this.#waiting.clear();
+  }
+
+  #putter(shard: ShardId): Put {
+    const known = this.#putters.get(shard);
+    if (known !== undefined) return known;
+    const put: Put = (bytes, start, end) => {
+      this.#buffers.append(shard, bytes, start, end);
+    };
+    this.#putters.set(shard, put);
+    return put;
+  }
+
+  *#valueRows(runs: readonly RowRun[]): Generator<readonly (KeyField | null)[]> {
+    const { intake, defaults = [] } = this.#plan;
+    const checks = intake !== undefined && intake.encoding !== 'utf8';
+    for (const values of new ValueRows(defaults.length).read(runs)) {
+      if (checks) checkAscii(values);
+      yield values;
+    }
+  }
+
+  /** Sends on the rows in front of the one that is wrong. */
+  async #completeBefore(fault: PgError): Promise<void> {
+    if (fault.sqlstate === sqlstate.queryCanceled) return;
+    try {
+      await this.#complete();
+    } catch (error) {
+      // The first error is the one that counts; a lost connection shows itself again.
+      if (!(error instanceof PgError)) throw error;
     }
   }
 
@@ -304,25 +346,12 @@ class CopyIn {
   }
 
   /** Defaults for so many rows, by the home shard, in the session whose sequences these are. */
-  async #askDefaults(count: number): Promise<readonly (readonly (Buffer | null)[])[]> {
-    const { format, intake, defaults = [] } = this.#plan;
+  async #askDefaults(count: number): Promise<readonly RowRun[]> {
+    const { format, defaults = [] } = this.#plan;
     const isBinary = format.kind === 'binary';
     const items = defaults.map(({ sql }) => (isBinary ? sql : `(${sql})::pg_catalog.text`)).join(', ');
     const sql = `SELECT ${items} FROM pg_catalog.generate_series(1, ${count})`;
-    const values = await queryHomeRows(this.#context, sql, isBinary ? 1 : 0);
-    if (intake !== undefined && intake.encoding !== 'utf8') checkAscii(values.flat());
-    return values;
-  }
-
-  #appender(): FieldAppender {
-    return fieldAppender(this.#plan.format, this.#plan.intake?.defaultText);
-  }
-
-  #send(owner: ShardId | undefined, fields: Buffer, { ending }: WaitingRow): void {
-    for (const shard of owner === undefined ? this.#shardIds : [owner]) {
-      this.#buffers.append(shard, fields, 0, fields.length);
-      this.#buffers.append(shard, ending, 0, ending.length);
-    }
+    return await queryHomeRuns(this.#context, sql, isBinary ? 1 : 0);
   }
 
   async #startHome(): Promise<void> {
@@ -355,40 +384,15 @@ class CopyIn {
     this.#context.onNotice(frame);
   }
 
-  /** The error with the client's line in its context in place of the shard's, or with none where that is not known. */
   #inClientsLines(shard: ShardId, error: PgError): ShardError {
-    const added = this.#plan.defaults?.length ?? 0;
-    const fields = /^wrong number of fields in header line: got (\d+), expected (\d+)$/.exec(error.message);
-    const message =
-      fields === null
-        ? error.message
-        : `wrong number of fields in header line: got ${Number(fields[1]) - added}, expected ${Number(fields[2]) - added}`;
-    const { where } = error.fields;
-    const shardLine = /^COPY .*?, line (\d+)/m.exec(where ?? '')?.[1];
-    if (where === undefined || shardLine === undefined) return { error, line: Infinity };
-    const isSame = this.#plan.target === 'reference' && !this.#computes;
-    const line = isSame ? Number(shardLine) : this.#lines.find(shard, Number(shardLine));
-    const place = line === undefined ? '' : `, line ${line}`;
-    // The header that the shards saw has more names than the client's.
-    const shown = this.#computes && / header line/.test(error.message);
-    const moved = shown
-      ? rowContext(this.#plan.relation, 1, this.#header, 0, this.#header.length)
-      : where.replace(/^(COPY .*?), line \d+/m, (_all, before: string) => `${before}${place}`);
-    return { error: new PgError(error.sqlstate, message, { ...error.fields, where: moved }), line: line ?? Infinity };
+    const { relation, target, defaults = [], format } = this.#plan;
+    const isSame = target === 'reference' && !this.#computes;
+    return inClientsTerms(error, {
+      relation,
+      added: defaults.length,
+      delimiter: format.delimiter,
+      header: this.#header,
+      lineOf: (line) => (isSame ? line : this.#lines.find(shard, line)),
+    });
   }
-}
-
-/** The client's line that an error names. */
-function lineOf(error: PgError): number {
-  const line = /^COPY .*?, line (\d+)/m.exec(error.fields.where ?? '')?.[1];
-  return line === undefined ? Infinity : Number(line);
-}
-
-/** Values of the home shard are in UTF-8. */
-function checkAscii(values: readonly (Buffer | null)[]): void {
-  if (values.every((value) => value === null || value.every((byte) => byte < 0x80))) return;
-  throw refuse(
-    'COPY FROM in another encoding than UTF-8 that leaves a column to a default with other than ASCII characters',
-    'Send the data in UTF-8.',
-  );
 }

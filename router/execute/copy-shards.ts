@@ -103,7 +103,9 @@ export class CopyShards {
     for (const [shard, exchange] of this.#exchanges) {
       const item = exchange.poll();
       if (item?.kind === 'message' && item.type === backendType.errorResponse) {
-        throw this.#observer.translate(shard, readErrorResponse(item.frame)).error;
+        const failure = this.#observer.translate(shard, readErrorResponse(item.frame));
+        this.#failures.push(failure);
+        throw failure.error;
       }
     }
   }
@@ -122,12 +124,16 @@ export class CopyShards {
     return target === 'reference' ? Math.max(0, ...numbers) : numbers.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Ends COPY on every shard without its rows. Returns what a shard has against the rows it got. */
+  /**
+   * Ends COPY on every shard, whose rows go with the transaction. Returns what a shard has against those it got: when one
+   * has refused a row, the others look at theirs to the last, for an earlier one may be among them.
+   */
   async giveUp(reason: string): Promise<ShardError | undefined> {
+    const end = this.#failures.length > 0 ? copyDoneFrame : encodeCopyFail(reason);
     const answers = await Promise.all(
       [...this.#exchanges].map(async ([shard, exchange]) => {
         if (exchange.connection.closed) return [shard, undefined] as const;
-        if (exchange.connection.outstandingReady > 0) exchange.send([encodeCopyFail(reason)], 0);
+        if (exchange.connection.outstandingReady > 0) exchange.send([end], 0);
         return [shard, await exchange.finish()] as const;
       }),
     );
@@ -152,7 +158,7 @@ export class CopyShards {
   /** Of what shards have against their rows, what one server would have met first. */
   #firstFailure(): ShardError | undefined {
     return this.#failures.toSorted((left, right) => {
-      const [one, other] = [metAt(left), metAt(right)];
+      const [one, other] = metAt(left) === metAt(right) ? [left.line, right.line] : [metAt(left), metAt(right)];
       return one === other ? 0 : one - other;
     })[0];
   }

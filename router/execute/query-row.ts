@@ -3,7 +3,7 @@
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { readDataRow } from '../../wire/backend.js';
-import { frameEnd } from '../merge/stream.js';
+import { frameEnd, type RowRun } from '../merge/stream.js';
 import { noParameters, type BoundParameters, type ExecutionContext } from './context.js';
 import { ShardRows } from './shard-rows.js';
 
@@ -18,34 +18,38 @@ export async function queryHomeRow(
 }
 
 /** All rows of a query on the home shard: they are few, or the caller's own number. */
-export async function queryHomeRows(
+export async function queryHomeRuns(
   context: ExecutionContext,
   sql: string,
   resultFormat: number,
-): Promise<readonly (readonly (Buffer | null)[])[]> {
+): Promise<readonly RowRun[]> {
   const connection = await context.transaction.enter(context.topology.home, true);
   const answer = ShardRows.send(
     connection,
     { sql, parameters: noParameters, resultFormats: [resultFormat] },
     { portal: '', batchRows: 0 },
   );
-  const rows: (readonly (Buffer | null)[])[] = [];
+  const runs: RowRun[] = [];
   try {
     await answer.describe();
-    for (let run = await answer.next(); run !== undefined; run = await answer.next()) {
-      const { bytes, end } = run;
-      for (let at = run.start; at < end; at = frameEnd(bytes, at)) {
-        rows.push(
-          readDataRow(bytes.subarray(at, frameEnd(bytes, at))).map((value) =>
-            value === null ? null : Buffer.from(value),
-          ),
-        );
-      }
-    }
+    for (let run = await answer.next(); run !== undefined; run = await answer.next()) runs.push(run);
     await answer.close();
   } catch (error) {
     await answer.abort();
     throw error;
+  }
+  return runs;
+}
+
+/** The same, with the values of each row. */
+export async function queryHomeRows(
+  context: ExecutionContext,
+  sql: string,
+  resultFormat: number,
+): Promise<readonly (readonly (Buffer | null)[])[]> {
+  const rows: (readonly (Buffer | null)[])[] = [];
+  for (const { bytes, start, end } of await queryHomeRuns(context, sql, resultFormat)) {
+    for (let at = start; at < end; at = frameEnd(bytes, at)) rows.push(readDataRow(bytes, at));
   }
   return rows;
 }

@@ -6,6 +6,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { whenAllSettled } from '../../base/all-settled.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
@@ -13,7 +14,15 @@ import { encodeClose, encodeQuery, syncFrame } from '../../wire/encode-frontend.
 import { converse, queryEach } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
 import type { SnapshotMemory } from './snapshot-memory.js';
-import { concerning, findTorn, openQuestions, parseSnapshot, type Answers, type ShardView } from './snapshot-cut.js';
+import {
+  concerning,
+  findTorn,
+  openQuestions,
+  parseSnapshot,
+  sees,
+  type Answers,
+  type ShardView,
+} from './snapshot-cut.js';
 
 /** What is needed of others to get on. */
 export interface ReadingHelper {
@@ -77,28 +86,18 @@ export class AtomicSnapshots {
   }
 
   /**
-   * Opens a transaction that keeps its snapshot (REPEATABLE READ or SERIALIZABLE) on each connection, by the statements
-   * of `opening`. One that is open already begins anew.
+   * Opens a transaction that keeps its snapshot on each connection, by the statements of `opening`. One that is open
+   * already begins anew. `witnesses` are other connections to the same shards, for SERIALIZABLE: what such a transaction
+   * reads, it depends on, and all that commit over several shards write into the commit log.
    */
-  async open(readers: readonly Reader[], opening: string): Promise<void> {
+  async open(readers: readonly Reader[], opening: string, witnesses?: readonly Reader[]): Promise<void> {
     let taken: readonly string[] = [];
-    await this.#settle(readers, async () => {
-      const before = await this.#before(readers);
-      const seen = await Promise.all(
-        readers.map(async ({ shard, connection }, index) => {
-          const since = before[index] ?? '';
-          const former = connection.status === 'I' ? [] : ['ROLLBACK'];
-          const answers = await queryEach(connection, [
-            ...former,
-            this.#preparedSql,
-            opening,
-            recentSql(since),
-            snapshotSql,
-          ]);
-          const [prepared, , recent, own] = answers.slice(former.length);
-          const view = viewOf(shard, since, undefined, prepared, recent);
-          return { view, old: oldOf(prepared), snapshot: own?.[0]?.['snapshot'] ?? '' };
-        }),
+    await this.#settle(witnesses ?? readers, async () => {
+      const before = await this.#before(witnesses ?? readers);
+      const seen = await whenAllSettled(
+        readers.map(
+          async (reader, index) => await this.#openOne(reader, opening, before[index] ?? '', witnesses?.[index]),
+        ),
       );
       taken = seen.map(({ snapshot }) => snapshot);
       return seen;
@@ -106,6 +105,28 @@ export class AtomicSnapshots {
     for (const [index, { connection }] of readers.entries()) {
       this.#helper.memory.keep(connection.address, taken[index] ?? '');
     }
+  }
+
+  async #openOne(
+    { shard, connection }: Reader,
+    opening: string,
+    since: string,
+    witness: Reader | undefined,
+  ): Promise<OneView & { readonly snapshot: string }> {
+    const former = connection.status === 'I' ? [] : ['ROLLBACK'];
+    if (witness === undefined) {
+      const statements = [...former, this.#preparedSql, opening, recentSql(since), snapshotSql];
+      const [prepared, , recent, own] = (await queryEach(connection, statements)).slice(former.length);
+      const view = viewOf(shard, since, undefined, prepared, xidsOf(recent));
+      return { view, old: oldOf(prepared), snapshot: snapshotOf(own) };
+    }
+    const [prepared] = await queryEach(witness.connection, [this.#preparedSql]);
+    const [, own] = (await queryEach(connection, [...former, opening, snapshotSql])).slice(former.length);
+    const [recent] = await queryEach(witness.connection, [recentSql(since)]);
+    const snapshot = snapshotOf(own);
+    const parsed = parseSnapshot(snapshot);
+    const seen = new Map([...xidsOf(recent)].filter(([, xid]) => sees(parsed, xid)));
+    return { view: viewOf(shard, since, undefined, prepared, seen), old: oldOf(prepared), snapshot };
   }
 
   /**
@@ -116,7 +137,7 @@ export class AtomicSnapshots {
     let descriptions: readonly (readonly Buffer[])[] = [];
     await this.#settle(readers, async (attempts) => {
       const before = await this.#before(readers);
-      const outcomes = await Promise.all(
+      const outcomes = await whenAllSettled(
         readers.map(async ({ shard, connection, binding, portals, onNotice }, index) => {
           const since = before[index] ?? '';
           const former = attempts === 1 ? [] : portals.map((portal) => encodeClose('portal', portal));
@@ -131,7 +152,7 @@ export class AtomicSnapshots {
             ],
             onNotice,
           );
-          const view = viewOf(shard, since, certain?.rows[0]?.['snapshot'] ?? '', prepared?.rows, recent?.rows);
+          const view = viewOf(shard, since, snapshotOf(certain?.rows), prepared?.rows, xidsOf(recent?.rows));
           return { view, old: oldOf(prepared?.rows), descriptions: bound?.descriptions ?? [] };
         }),
       );
@@ -143,12 +164,12 @@ export class AtomicSnapshots {
 
   /** A snapshot of each server that is earlier than all that follows. */
   async #before(readers: readonly Reader[]): Promise<readonly string[]> {
-    return await Promise.all(
+    return await whenAllSettled(
       readers.map(async ({ connection }) => {
         const known = this.#helper.memory.recall(connection.address);
         if (known !== undefined) return known;
         const [rows] = await queryEach(connection, [snapshotSql]);
-        return rows?.[0]?.['snapshot'] ?? '';
+        return snapshotOf(rows);
       }),
     );
   }
@@ -203,7 +224,7 @@ export class AtomicSnapshots {
   async #ask(readers: readonly Reader[], views: readonly ShardView[]): Promise<Answers> {
     const questions = openQuestions(views);
     return new Map(
-      await Promise.all(
+      await whenAllSettled(
         readers.map(async ({ shard, connection }): Promise<[ShardId, ReadonlyMap<string, bigint>]> => {
           const asked = questions.get(shard);
           if (asked === undefined) return [shard, new Map()];
@@ -226,13 +247,23 @@ function recentSql(snapshot: string): string {
 
 type Rows = readonly Readonly<Record<string, string | null>>[] | undefined;
 
-function viewOf(shard: ShardId, before: string, certain: string | undefined, prepared: Rows, recent: Rows): ShardView {
+function snapshotOf(rows: Rows): string {
+  return rows?.[0]?.['snapshot'] ?? '';
+}
+
+function viewOf(
+  shard: ShardId,
+  before: string,
+  certain: string | undefined,
+  prepared: Rows,
+  recent: ReadonlyMap<string, bigint>,
+): ShardView {
   return {
     shard,
     before: parseSnapshot(before),
     certain: certain === undefined ? undefined : parseSnapshot(certain),
     prepared: new Set(prepared?.map((row) => row['gid'] ?? '')),
-    recent: xidsOf(recent),
+    recent,
   };
 }
 

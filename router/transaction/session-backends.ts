@@ -168,6 +168,23 @@ export class SessionBackends {
     return connection;
   }
 
+  /** Runs work with a borrowed connection to each of these shards. */
+  async withBorrowed(
+    shards: readonly ShardId[],
+    work: (borrowed: readonly { readonly shard: ShardId; readonly connection: BackendConnection }[]) => Promise<void>,
+  ): Promise<void> {
+    const outcomes = await Promise.allSettled(
+      shards.map(async (shard) => ({ shard, connection: await this.borrow(shard) })),
+    );
+    const borrowed = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    try {
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      await work(borrowed);
+    } finally {
+      await Promise.all(borrowed.map(async ({ connection }) => await this.giveBack(connection)));
+    }
+  }
+
   async giveBack(connection: BackendConnection): Promise<void> {
     this.#borrowed.delete(connection);
     await this.#pool.release(connection);

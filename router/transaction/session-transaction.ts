@@ -9,29 +9,25 @@ import { quoteIdentifier } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
 import type { TransactionStatus } from '../../wire/backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
-import { queryRows, runCommand } from '../backend/command.js';
+import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
-import type { AtomicSnapshots, BindingReader, Reader } from './atomic-snapshots.js';
+import type { AtomicSnapshots, BindingReader } from './atomic-snapshots.js';
 import { abortEverywhere, ignorantOf } from './abort.js';
 import type { SessionBackends } from './session-backends.js';
 import type { SettingChange } from './settings.js';
 import {
-  beginReading,
-  beginReadingOnly,
   beginningOf,
   idle,
   joinedLate,
   lostParticipant,
   openingOf,
-  setTooLate,
   type LogEntry,
   type OpenTransaction,
   type TransactionOrigin,
   type TransactionState,
 } from './transaction-state.js';
 import { commitEverywhere, rollbackEverywhere, type TransactionResolver } from './two-phase-commit.js';
-
-const keepingLevels: ReadonlySet<string | null | undefined> = new Set(['repeatable read', 'serializable']);
+import { takeSnapshots } from './transaction-snapshots.js';
 
 /** A connection that may be used at once; `begin` must be written before the statement, its answer swallowed. */
 export interface ImmediateEntry {
@@ -227,29 +223,13 @@ export class SessionTransaction {
   }
 
   async #takeSnapshots(state: OpenTransaction, shard: ShardId): Promise<void> {
-    if (!(await this.#keepsSnapshot(state, shard))) {
-      this.#state = { ...state, agreement: 'by statement' };
-      return;
-    }
-    if (state.agreement === 'apart') throw setTooLate();
-    const readers = await Promise.all(
-      (state.readsOnly ?? this.#backends.topology.shards.map(({ id }) => id)).map(async (each): Promise<Reader> => {
-        const connection = state.participants.get(each)?.connection ?? (await this.#backends.connect(each));
-        if (!state.participants.has(each))
-          state.participants.set(each, { shard: each, connection, wrote: false, took: false });
-        return { shard: each, connection };
-      }),
+    const agreement = await takeSnapshots(
+      state,
+      this.#backends,
+      this.#snapshots,
+      async () => await this.#join(state, shard, false),
     );
-    await this.#snapshots.open(readers, openingOf(state));
-    this.#state = { ...state, agreement: 'taken' };
-  }
-
-  /** SHOW takes no snapshot. */
-  async #keepsSnapshot(state: OpenTransaction, shard: ShardId): Promise<boolean> {
-    if (state.begin === beginReading || state.begin === beginReadingOnly) return true;
-    const connection = await this.#join(state, shard, false);
-    const [row] = await queryRows(connection, 'SHOW transaction_isolation');
-    return keepingLevels.has(row?.['transaction_isolation']);
+    this.#state = { ...state, agreement };
   }
 
   /** Whether the snapshots of each statement must be made to agree, by `bindTogether`. */

@@ -28,7 +28,7 @@ export function parseSnapshot(text: string): ServerSnapshot {
 }
 
 /** Whether a transaction that has committed had done so when the snapshot was taken. */
-function sees(snapshot: ServerSnapshot, transaction: bigint): boolean {
+export function sees(snapshot: ServerSnapshot, transaction: bigint): boolean {
   if (transaction < snapshot.minimum) return true;
   return transaction < snapshot.maximum && !snapshot.running.has(transaction);
 }

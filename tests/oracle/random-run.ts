@@ -84,8 +84,14 @@ export interface Clients {
   readonly oracle: RawClient;
 }
 
+/** A machine that others use too may take its time; what hangs is found all the same. */
+const ANSWER_MS = 60_000;
+
 export async function openClients(rig: Rig): Promise<Clients> {
-  return { pgring: await RawClient.connect(rig.pgring), oracle: await RawClient.connect(rig.oracle) };
+  return {
+    pgring: await RawClient.connect(rig.pgring, ANSWER_MS),
+    oracle: await RawClient.connect(rig.oracle, ANSWER_MS),
+  };
 }
 
 export function closeClients({ pgring, oracle }: Clients): void {

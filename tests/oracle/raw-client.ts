@@ -75,10 +75,10 @@ export class RawClient {
     return client;
   }
 
-  /** Sends a Query; `copy` is what the client sends when it is asked for copy data. */
-  async simple(sql: string, copy?: Buffer): Promise<readonly Buffer[]> {
+  /** Sends a Query; `copy` is what the client sends, in messages of so many bytes, when it is asked for copy data. */
+  async simple(sql: string, copy?: Buffer, messageBytes = Infinity): Promise<readonly Buffer[]> {
     this.#socket.write(encodeQuery(sql));
-    return await this.#untilReady(copy, false);
+    return await this.#untilReady(copy, false, messageBytes);
   }
 
   /** Parse, Describe, Bind, Describe, Execute and Sync in one write. */
@@ -115,14 +115,16 @@ export class RawClient {
     this.#socket.destroySoon();
   }
 
-  async #untilReady(copy: Buffer | undefined, extended: boolean): Promise<readonly Buffer[]> {
+  async #untilReady(copy: Buffer | undefined, extended: boolean, messageBytes = Infinity): Promise<readonly Buffer[]> {
     const frames: Buffer[] = [];
     for (;;) {
       const frame = await this.#next();
       frames.push(frame);
       if (frame[0] === backendType.readyForQuery) return frames;
       if (frame[0] !== backendType.copyInResponse) continue;
-      if (copy !== undefined && copy.length > 0) this.#socket.write(encodeCopyData(copy));
+      for (let at = 0; copy !== undefined && at < copy.length; at += messageBytes) {
+        this.#socket.write(encodeCopyData(copy.subarray(at, Math.min(at + messageBytes, copy.length))));
+      }
       this.#socket.write(copyDoneFrame);
       // The server has ignored the first Sync (protocol, "COPY Operations").
       if (extended) this.#socket.write(syncFrame);

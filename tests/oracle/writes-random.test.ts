@@ -28,7 +28,7 @@ import { WriteProgram, type Step } from './writes/program.js';
 const firstSeed = Number(process.env['PGRING_FUZZ_SEED'] ?? 1);
 const minutes = process.env['PGRING_FUZZ_MINUTES'];
 /** Without a time the run is the same on every machine. */
-const PROGRAMS = 25;
+const PROGRAMS = 12;
 const PROGRAMS_TIMEOUT_MS = 300_000;
 const runMs = minutes === undefined ? PROGRAMS_TIMEOUT_MS : Number(minutes) * 60_000;
 const lastSeed = minutes === undefined ? firstSeed + PROGRAMS - 1 : Number.POSITIVE_INFINITY;

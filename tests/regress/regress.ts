@@ -40,6 +40,18 @@ const selectFiles = [
 /** Not about SELECT: what a transaction is, and what a client prepares. */
 const transactionFiles = ['transactions', 'prepared_xacts'];
 
+const writeFiles = [
+  'insert',
+  'insert_conflict',
+  'update',
+  'delete',
+  'merge',
+  'returning',
+  'generated_stored',
+  'identity',
+  'triggers',
+];
+
 const { values, positionals } = parseArgs({
   options: { postgres: { type: 'string' }, report: { type: 'string' }, details: { type: 'string' } },
   allowPositionals: true,
@@ -97,7 +109,8 @@ try {
   const empty = await cluster.empty();
   for (const file of setup) await run(empty, file);
   await cluster.keepAsTemplate();
-  for (const file of positionals.length === 0 ? [...selectFiles, ...transactionFiles] : positionals) await run(await cluster.fresh(), file);
+  const all = [...selectFiles, ...writeFiles, ...transactionFiles];
+  for (const file of positionals.length === 0 ? all : positionals) await run(await cluster.fresh(), file);
   if (values.report !== undefined) {
     const style = await resolveConfig(resolve(values.report));
     const report = writeReport(versionOf(folder), results);

@@ -4,6 +4,14 @@
  */
 
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { repositoryRoot } from './repo.js';
+
+/** Where the migration tools of npm are installed, which are no dependencies of pgring's: createRequire() takes it. */
+export const migrationTools = join(repositoryRoot, '.ci/tools/index.js');
+
+const nodeTools = ['knex', 'pg', 'sequelize', 'typeorm', 'reflect-metadata', 'drizzle-orm', 'drizzle-kit'];
+const requireAll = `const r = require('module').createRequire(process.argv[1]); ${JSON.stringify(nodeTools)}.map((name) => r.resolve(name))`;
 
 /** How to see that a tool works, and the Debian package that brings it. */
 const tools = {
@@ -17,6 +25,14 @@ const tools = {
   python3: { probe: ['python3', '--version'], install: 'apt-get install python3' },
   psycopg2: { probe: ['python3', '-c', 'import psycopg2'], install: 'pip install psycopg2-binary' },
   'tpchgen-cli': { probe: ['tpchgen-cli', '--version'], install: 'pip install tpchgen-cli' },
+  'migration tools of npm': {
+    probe: [process.execPath, '-e', requireAll, migrationTools],
+    install: `npm install --prefix .ci/tools ${nodeTools.join(' ')}`,
+  },
+  'migration tools of Python': {
+    probe: ['python3', '-c', 'import django, sqlalchemy, alembic'],
+    install: 'pip install django sqlalchemy alembic',
+  },
   etcd: { probe: ['etcd', '--version'], install: 'apt-get install etcd-server' },
   pgbouncer: { probe: ['pgbouncer', '--version'], install: 'apt-get install pgbouncer' },
   setpriv: { probe: ['setpriv', '--version'], install: 'apt-get install util-linux' },

@@ -177,7 +177,6 @@ COPY t (id, a) FROM STDIN;
 \.
 ROLLBACK;
 CREATE VIEW v AS SELECT id, a FROM t;
--- refused
 COPY v FROM STDIN;
 80	eighty
 \.
@@ -535,3 +534,31 @@ COPY t TO STDOUT (DEFAULT 'x');
 COPY t TO STDOUT (FREEZE);
 COPY t TO STDOUT WHERE id > 1;
 COPY nosuch TO STDOUT;
+
+-- section COPY FROM whose rows several shards refuse: the first row in the client's order is told
+CREATE TABLE t (id int PRIMARY KEY, a text CHECK (a <> 'bad'));
+INSERT INTO t SELECT n, 'old' FROM generate_series(1, 20) AS n;
+COPY t FROM STDIN;
+101	new
+17	again
+3	again
+8	again
+12	again
+5	again
+\.
+COPY t FROM STDIN;
+102	new
+103	new
+9	again
+104	bad
+1	again
+105	bad
+\.
+COPY t FROM STDIN;
+106	bad
+2	again
+107	bad
+108	bad
+4	again
+\.
+SELECT count(*), max(id) FROM t;

@@ -173,6 +173,28 @@ describe.each(Object.keys(reads))('%s', (name) => {
   });
 });
 
+describe('atomic reads at SERIALIZABLE', () => {
+  it('do not make transactions over several shards depend on each other', async () => {
+    const others = await Promise.all([connectClient(proxy, DATABASE), connectClient(proxy, DATABASE)]);
+    try {
+      for (const other of others) {
+        await other.query("SET pgring.cross_shard_reads = 'atomic'");
+        await other.query('BEGIN ISOLATION LEVEL SERIALIZABLE');
+        await other.query('SELECT count(*) FROM account');
+      }
+      // Rows that the other does not read, on both shards.
+      for (const [index, other] of others.entries()) {
+        for (let id = 1; id <= 8; id += 1)
+          await other.query(`INSERT INTO total VALUES (${1000 + 100 * index + id}, 0)`);
+      }
+      for (const other of others) await other.query('COMMIT');
+      expect(await amounts('SELECT amount FROM total WHERE id > 1000')).toHaveLength(16);
+    } finally {
+      for (const other of others) await other.end();
+    }
+  });
+});
+
 describe('pgring.cross_shard_reads', () => {
   const show = async (on = client): Promise<unknown> =>
     (await on.query<Record<string, string>>('SHOW pgring.cross_shard_reads')).rows[0]?.['pgring.cross_shard_reads'];
