@@ -1,5 +1,6 @@
 /** Parts of plans that name no expression and no place: commands of the session, changes of placements, COPY's format. */
 
+import type { PgError } from '../../base/errors.js';
 import type { Placement } from '../../catalog/schema.js';
 
 /** Session and transaction commands, carried out by the session itself. */
@@ -11,9 +12,9 @@ export type LocalCommand =
   | { readonly kind: 'release'; readonly name: string }
   | { readonly kind: 'rollback to'; readonly name: string }
   /** PREPARE TRANSACTION, which is refused, and ends the transaction. */
-  | { readonly kind: 'prepare transaction' }
+  | { readonly kind: 'prepare transaction'; readonly refusal: PgError }
   /** COMMIT PREPARED or ROLLBACK PREPARED: no client has prepared anything. */
-  | { readonly kind: 'end prepared'; readonly command: string; readonly name: string }
+  | { readonly kind: 'end prepared'; readonly command: string; readonly refusal: PgError }
   /** DEALLOCATE of a prepared statement, or of all. */
   | { readonly kind: 'deallocate'; readonly name: string | undefined }
   /**

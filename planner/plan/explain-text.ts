@@ -1,5 +1,6 @@
 /** A plan as text: what EXPLAIN shows and golden tests compare. It depends on nothing but the plan. */
 
+import type { PgError } from '../../base/errors.js';
 import { unreachable } from '../../base/assert.js';
 import { builtinTypeName } from '../postgres/key-family.js';
 import type { LocalCommand } from './command-plan.js';
@@ -120,7 +121,11 @@ function describeGather(gather: Gather): string {
   }
 }
 
-function describeLocal(command: LocalCommand): string {
+function describeRefusal({ message, sqlstate, fields }: PgError): string[] {
+  return [`Refused: ${sqlstate} ${message}`, ...(fields.hint === undefined ? [] : [`Hint: ${fields.hint}`])];
+}
+
+function describeLocal(command: Exclude<LocalCommand, { readonly refusal: PgError }>): string {
   switch (command.kind) {
     case 'begin':
       return command.tag;
@@ -133,10 +138,6 @@ function describeLocal(command: LocalCommand): string {
       return `${command.kind} ${command.name}`;
     case 'deallocate':
       return `deallocate ${command.name ?? 'all'}`;
-    case 'prepare transaction':
-      return 'rollback, for PREPARE TRANSACTION is refused';
-    case 'end prepared':
-      return `${command.command} ${command.name}`;
     case 'set':
       return `${command.tag}, scope ${command.scope}${command.name === undefined ? '' : `, setting ${command.name}`}`;
     default:
@@ -218,7 +219,9 @@ export function describePlan(plan: Plan): string[] {
     case 'empty':
       return ['Nothing to do'];
     case 'local':
-      return [`Local: ${describeLocal(plan.command)}`];
+      return 'refusal' in plan.command
+        ? describeRefusal(plan.command.refusal)
+        : [`Local: ${describeLocal(plan.command)}`];
     case 'pass':
       return [
         `One shard, ${plan.access}: ${describeRouting(plan.routing)}`,
@@ -319,10 +322,8 @@ export function describePlan(plan: Plan): string[] {
       return [
         plan.name === undefined ? 'The session closes all cursors' : `The session closes the cursor ${plan.name}`,
       ];
-    case 'refuse': {
-      const { message, sqlstate, fields } = plan.error;
-      return [`Refused: ${sqlstate} ${message}`, ...(fields.hint === undefined ? [] : [`Hint: ${fields.hint}`])];
-    }
+    case 'refuse':
+      return describeRefusal(plan.error);
     default:
       return unreachable(plan, 'plan');
   }

@@ -62,14 +62,27 @@ function planTransaction(statement: TransactionStmt): Plan {
     case 'TRANS_STMT_ROLLBACK_TO':
       return local({ kind: 'rollback to', name });
     case 'TRANS_STMT_PREPARE':
-      return local({ kind: 'prepare transaction' });
+      return local({
+        kind: 'prepare transaction',
+        refusal: refuse(
+          'two-phase commit by the client (PREPARE TRANSACTION)',
+          'Use COMMIT: pgring commits atomically over all shards.',
+          { detail: 'The transaction was rolled back.' },
+        ),
+      });
     case 'TRANS_STMT_COMMIT_PREPARED':
-      return local({ kind: 'end prepared', command: 'COMMIT PREPARED', name: statement.gid ?? '' });
+      return local(endPrepared('COMMIT PREPARED', statement));
     case 'TRANS_STMT_ROLLBACK_PREPARED':
-      return local({ kind: 'end prepared', command: 'ROLLBACK PREPARED', name: statement.gid ?? '' });
+      return local(endPrepared('ROLLBACK PREPARED', statement));
     default:
       throw refuse(`the transaction command ${kind}`, 'Use BEGIN, COMMIT, ROLLBACK and savepoints.');
   }
+}
+
+function endPrepared(command: string, { gid }: TransactionStmt): LocalCommand {
+  const message = `prepared transaction with identifier "${gid ?? ''}" does not exist`;
+  const hint = 'pgring refuses PREPARE TRANSACTION, and what was prepared on a server itself must be ended there.';
+  return { kind: 'end prepared', command, refusal: new PgError(sqlstate.undefinedObject, message, { hint }) };
 }
 
 function setCommand(statement: VariableSetStmt): LocalCommand {

@@ -1,7 +1,7 @@
 /** Session and transaction commands: what they do to the session, and to the shards the transaction is open on. */
 
 import { unreachable } from '../../base/assert.js';
-import { PgError, refuse, sqlstate } from '../../base/errors.js';
+import { PgError, sqlstate } from '../../base/errors.js';
 import type { LocalCommand } from '../../planner/plan/command-plan.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
@@ -38,10 +38,12 @@ export async function executeLocal(
       await executeSavepoint(context, statement, command);
       return;
     case 'prepare transaction':
-      await refusePrepare(context);
+      await refusePrepare(context, command.refusal);
       return;
     case 'end prepared':
-      throw noSuchPrepared(command, transaction.isExplicit);
+      throw transaction.isExplicit
+        ? new PgError(sqlstate.activeSqlTransaction, `${command.command} cannot run inside a transaction block`)
+        : command.refusal;
     case 'set':
       await executeSet(context, statement, command);
       return;
@@ -77,30 +79,12 @@ async function endTransaction(context: ExecutionContext, how: 'commit' | 'rollba
 }
 
 /** As where a server cannot prepare it: the transaction ends by that. */
-async function refusePrepare(context: ExecutionContext): Promise<void> {
+async function refusePrepare(context: ExecutionContext, refusal: PgError): Promise<void> {
   const { transaction } = context;
   const { isFailed, isExplicit } = transaction;
   const tag = await endTransaction(context, 'rollback', false);
-  if (isExplicit && !isFailed) {
-    throw refuse(
-      'two-phase commit by the client (PREPARE TRANSACTION)',
-      'Use COMMIT: pgring commits atomically over all shards.',
-      { detail: 'The transaction was rolled back.' },
-    );
-  }
+  if (isExplicit && !isFailed) throw refusal;
   await deliverTag(context.output, tag);
-}
-
-function noSuchPrepared(
-  { command, name }: { readonly command: string; readonly name: string },
-  inside: boolean,
-): PgError {
-  if (inside) {
-    return new PgError(sqlstate.activeSqlTransaction, `${command} cannot run inside a transaction block`);
-  }
-  return new PgError(sqlstate.undefinedObject, `prepared transaction with identifier "${name}" does not exist`, {
-    hint: 'pgring refuses PREPARE TRANSACTION, and what was prepared on a server itself must be ended there.',
-  });
 }
 
 async function executeSavepoint(

@@ -14,6 +14,17 @@ const temporaryBody =
 
 const causes: readonly Cause[] = [
   {
+    file: 'transactions',
+    mark: /^fetch\b/i,
+    cause: `${arrivalOrder}a cursor whose query has no ORDER BY gives the shards' rows in another order.`,
+  },
+  {
+    file: 'prepared_xacts',
+    mark: /./,
+    cause:
+      'Follows a refused PREPARE TRANSACTION, which ends the transaction: nothing is prepared, locked or committed later. The answers are those of a server with max_prepared_transactions = 0.',
+  },
+  {
     file: 'insert',
     mark: /pg_size_pretty/,
     cause: 'A size: every shard has pages of its own.',

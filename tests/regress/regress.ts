@@ -37,6 +37,9 @@ const selectFiles = [
   'jsonb',
 ];
 
+/** Not about SELECT: what a transaction is, and what a client prepares. */
+const transactionFiles = ['transactions', 'prepared_xacts'];
+
 const writeFiles = [
   'insert',
   'insert_conflict',
@@ -106,8 +109,8 @@ try {
   const empty = await cluster.empty();
   for (const file of setup) await run(empty, file);
   await cluster.keepAsTemplate();
-  for (const file of positionals.length === 0 ? [...selectFiles, ...writeFiles] : positionals)
-    await run(await cluster.fresh(), file);
+  const all = [...selectFiles, ...writeFiles, ...transactionFiles];
+  for (const file of positionals.length === 0 ? all : positionals) await run(await cluster.fresh(), file);
   if (values.report !== undefined) {
     const style = await resolveConfig(resolve(values.report));
     const report = writeReport(versionOf(folder), results);
