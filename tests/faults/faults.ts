@@ -86,7 +86,8 @@ export async function failAtSteps(
   await Promise.all(
     armed.map(async ({ step, proxy }) => {
       await proxy.kill();
-      const time = 1 + dice.below(isRare(step.place) ? RARE_TIMES : TIMES);
+      const once = step.place === 'recovery fenced';
+      const time = 1 + dice.below(once ? 1 : isRare(step.place) ? RARE_TIMES : TIMES);
       await proxy.start(`${step.action === 'cut' ? 'cut ' : ''}${step.place}:${time}`);
     }),
   );
