@@ -12,7 +12,7 @@ export type DumpPart =
 /** A statement longer than this is none that a schema has: rows in one INSERT. Its head is enough. */
 const MAX_STATEMENT = 1 << 20;
 
-const copyPattern = /^\s*COPY\s[^;]*\bFROM\s+stdin\b[^;]*;\s*$/i;
+const copyPattern = /^\s*COPY\s[\s\S]*\bFROM\s+stdin\b[^;]*;\s*$/i;
 const insertPattern = /^\s*INSERT\s+INTO\s/i;
 
 export async function* readDump(lines: AsyncIterable<string>): AsyncGenerator<DumpPart> {

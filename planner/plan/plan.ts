@@ -6,54 +6,24 @@
 import type { Placement } from '../../catalog/schema.js';
 import type { PgError } from '../../base/errors.js';
 import type { CopyDefault, CopyFormat, CopyIntake, LocalCommand, PlacementChange } from './command-plan.js';
-import type { Routing, ValueSource } from './destination.js';
 import type { Gather } from './gather-plan.js';
+import type { ComputedExpression, OwningColumn, Routing, SqlPiece, SqlTemplate, ValueSource } from './parts.js';
 import type { Replication } from './replication.js';
 import type { RowMoves } from './moved-rows.js';
-import type { ExecutePlan, SessionPlan, SessionView } from './session-plan.js';
+import type { ExecutePlan, SessionPlan } from './session-plan.js';
 import type { ShippedType } from './shipped-type.js';
-import type { SizeFunction } from '../postgres/size-functions.js';
 
-export type { KeySource, Routing, ValueSource } from './destination.js';
+export type {
+  ComputedExpression,
+  KeySource,
+  OwningColumn,
+  Routing,
+  SqlPiece,
+  SqlTemplate,
+  ValueSource,
+} from './parts.js';
 export type { ShippedType } from './shipped-type.js';
 export type { Combination, Gather, OrderKey, OrderType } from './gather-plan.js';
-
-/** A piece of generated SQL. Text is verbatim; the rest is filled in when values are bound. */
-export type SqlPiece =
-  | string
-  /** The client's own literal, as it wrote it. */
-  | { readonly kind: 'slot'; readonly slot: number }
-  /** A computed value as a typed literal. */
-  | { readonly kind: 'computed'; readonly index: number }
-  /** LIMIT + OFFSET of the statement, or the word ALL. */
-  | { readonly kind: 'limit' }
-  /** Whether the shard that it is sent to owns a row (see `owned` of the plan). */
-  | { readonly kind: 'owned' }
-  /** A shipment of `combine`: its temporary copy where it was shipped, else the relation's own name. */
-  | { readonly kind: 'relation'; readonly shipment: number };
-
-/** SQL to send: `client` is the client's own bytes, unchanged. */
-export type SqlTemplate = 'client' | readonly SqlPiece[];
-
-/** An expression that the home shard evaluates once before the statement is routed (a stable function, a default). */
-export interface ComputedExpression {
-  readonly sql: readonly SqlPiece[];
-  /** How its value is written into SQL: `'value'::typeName`; undefined leaves the type that the server reports. */
-  readonly typeName: string | undefined;
-  /**
-   * Not an expression: what each shard but the home shard measures by this function, summed, as a JSON object. Its keys
-   * are oids of the home shard (with `oid fork` for pg_relation_size), or `oid n` and `name n` of databases and tablespaces.
-   */
-  readonly sizes?: SizeFunction;
-  /** Not an expression: the rows of a view that tells of the client's session, as a JSON array. */
-  readonly view?: SessionView;
-}
-
-/** A column whose value says who owns a row: as SQL, with its base type oid. */
-export interface OwningColumn {
-  readonly sql: string;
-  readonly typeOid: number;
-}
 
 export type Access = 'read' | 'write';
 

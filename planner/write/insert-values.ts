@@ -127,15 +127,16 @@ class ValuesPlanner {
     added: readonly Column[],
     located: RowText | undefined,
   ): { sql: SqlPiece[]; key: ValueSource[]; changed: boolean } {
-    const cells = new Map<Column, Cell>();
+    // By their places: parts of one column may stand in several of them.
+    const cells: (Cell | undefined)[] = given.map(() => undefined);
     if (row.length > given.length)
       throw refuse('a row with more values than columns', 'Give one value for each column.');
     row.forEach((node, index) => {
       const column = given[index];
       const extent = located?.items[index];
-      if (column !== undefined && extent !== undefined) cells.set(column, this.#cell(node, column, extent));
+      if (column !== undefined && extent !== undefined) cells[index] = this.#cell(node, column, extent);
     });
-    for (const column of added) cells.set(column, this.#defaultCell(column));
+    const more = added.map((column) => this.#defaultCell(column));
     const sql: SqlPiece[] = ['('];
     const append = (pieces: readonly SqlPiece[]): void => {
       for (const piece of pieces) {
@@ -145,13 +146,15 @@ class ValuesPlanner {
       }
     };
     // A row that is shorter than the list takes defaults; PostgreSQL accepts it only without a column list.
-    const columns = [...given.slice(0, located === undefined ? given.length : row.length), ...added];
-    columns.forEach((column, index) =>
-      append([...(index === 0 ? [] : [', ']), ...(cells.get(column)?.sql ?? ['DEFAULT'])]),
+    const listed = cells.slice(0, located === undefined ? given.length : row.length);
+    [...listed, ...more].forEach((cell, index) =>
+      append([...(index === 0 ? [] : [', ']), ...(cell?.sql ?? ['DEFAULT'])]),
     );
     append([')']);
-    const key = this.#keys.map((column): ValueSource => cells.get(column)?.key ?? { kind: 'null' });
-    return { sql, key, changed: [...cells.values()].some((cell) => cell.changed) };
+    const columns = [...given, ...added];
+    const all = [...cells, ...more];
+    const key = this.#keys.map((column): ValueSource => all[columns.indexOf(column)]?.key ?? { kind: 'null' });
+    return { sql, key, changed: all.some((cell) => cell?.changed === true) };
   }
 
   #cell(node: Node, column: Column, extent: Extent): Cell {

@@ -29,7 +29,7 @@ import { spreadOf, type Spread } from '../route/spread.js';
 import { pinnedRouting, scatterRouting } from '../route/routing.js';
 import type { Entry, Query } from '../bind/query.js';
 import { checkSystemColumns } from '../checks/system-columns.js';
-import { walkNodes } from '../tree/tree.js';
+import { columnRefParts, walkNodes } from '../tree/tree.js';
 
 /** The relations that a statement writes to, at every level. */
 export function writtenTables(node: Node): string[] {
@@ -59,7 +59,7 @@ export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder, 
     const lists: [string | undefined, readonly Node[] | undefined][] = [];
     if ('UpdateStmt' in part) lists.push([part.UpdateStmt.relation?.relname, part.UpdateStmt.targetList]);
     if ('InsertStmt' in part)
-      lists.push([part.InsertStmt.relation?.relname, part.InsertStmt.onConflictClause?.targetList]);
+      lists.push([part.InsertStmt.relation?.relname, otherAssignments(part.InsertStmt.onConflictClause?.targetList)]);
     if ('MergeStmt' in part) {
       for (const when of part.MergeStmt.mergeWhenClauses ?? []) {
         if ('MergeWhenClause' in when && when.MergeWhenClause.commandType === 'CMD_UPDATE') {
@@ -83,6 +83,24 @@ export function checkKeyAssignments(node: Node, spread: Spread, binder: Binder, 
       }
     }
     return true;
+  });
+}
+
+/**
+ * Assignments of ON CONFLICT that may change a key: not `key = excluded.key`, for the rows have met by a constraint that
+ * holds the key.
+ */
+function otherAssignments(targets: readonly Node[] | undefined): readonly Node[] | undefined {
+  return targets?.filter((node) => {
+    if (!('ResTarget' in node) || node.ResTarget.val === undefined) return true;
+    const { val, name = '' } = node.ResTarget;
+    let given: Node | undefined = val;
+    if ('MultiAssignRef' in val) {
+      const { source, colno = 0 } = val.MultiAssignRef;
+      given = source !== undefined && 'RowExpr' in source ? source.RowExpr.args?.[colno - 1] : undefined;
+    }
+    const parts = given !== undefined && 'ColumnRef' in given ? columnRefParts(given.ColumnRef) : [];
+    return parts.length !== 2 || parts[0] !== 'excluded' || parts[1] !== name;
   });
 }
 

@@ -247,7 +247,7 @@ function closedSubqueries(query: Query, text: StatementText): readonly Extent[] 
   const found = new Map<number, Extent>();
   const visitSubquery = ({ query: inner, location }: Subquery): void => {
     if (occurrencesOf(inner).length === 0) return;
-    if (isClosed(inner)) {
+    if (isClosed(inner) && !tellsOfMerge(inner)) {
       const extent = bracketsAfter(location, text);
       found.set(extent.start, extent);
     } else visit(inner);
@@ -259,6 +259,11 @@ function closedSubqueries(query: Query, text: StatementText): readonly Extent[] 
   };
   visit(query);
   return [...found.values()];
+}
+
+/** merge_action() says what is done to the row of the MERGE around. */
+function tellsOfMerge({ select }: Query): boolean {
+  return someNode([select], (node) => 'MergeSupportFunc' in node);
 }
 
 /** What is between the brackets of `IN (…)`, `EXISTS (…)`, `= ANY (…)`, `ARRAY (…)` or `(…)`. */

@@ -16,6 +16,14 @@ const BINARY = 1;
 /** A select list of PostgreSQL holds 1,664 entries. */
 const CHUNK_EXPRESSIONS = 1_600;
 
+/**
+ * A number of a sequence is only sure not to come again after a crash of its server when the log is flushed up to it, and
+ * the transaction that stores it commits elsewhere. So where that is not so the statement gets a transaction id, for the
+ * commit of which the log is flushed (nextval_internal() in sequence.c does the same, but for one number in 32 only).
+ */
+const flushed = `CASE WHEN pg_catalog.pg_current_wal_insert_lsn() > pg_catalog.pg_current_wal_flush_lsn()
+  THEN pg_catalog.pg_current_xact_id() END`;
+
 /** Evaluates a plan's computed expressions, each once, and gives them to `values`. */
 export async function computeValues(
   context: ExecutionContext,
@@ -38,11 +46,16 @@ export async function computeValues(
   for (let from = 0; from < texts.length; from += CHUNK_EXPRESSIONS) {
     chunks.push(typedValues(texts.slice(from, from + CHUNK_EXPRESSIONS)));
   }
-  const arrays = await queryHomeRow(context, `SELECT ${chunks.join(', ')}`, parameters, BINARY).catch(
+  const takes = texts.some((text) => /\bnextval\b/.test(text));
+  const items = takes ? [...chunks, flushed] : chunks;
+  const answer = await queryHomeRow(context, `SELECT ${items.join(', ')}`, parameters, BINARY).catch(
     (error: unknown) => {
       throw error instanceof PgError ? withoutPosition(error) : error;
     },
   );
+  const arrays = answer.slice(0, chunks.length);
+  // Outside a transaction the statement's own commit has flushed them.
+  if (takes && answer.at(-1) !== null) context.transaction.noteTaken(context.topology.home);
   const row = arrays.flatMap((array) => readArray(present(array, 'an array is not NULL'))?.elements ?? []);
   values.setComputed(
     expressions.map((expression, index): ComputedValue => {

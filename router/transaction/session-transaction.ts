@@ -212,6 +212,12 @@ export class SessionTransaction {
     return await this.#join(this.#open(), shard, wrote);
   }
 
+  /** Numbers of a sequence there are to be stored elsewhere: that shard commits first. */
+  noteTaken(shard: ShardId): void {
+    const participant = this.#state.kind === 'open' ? this.#state.participants.get(shard) : undefined;
+    if (participant !== undefined) participant.took = true;
+  }
+
   async #join(state: OpenTransaction, shard: ShardId, wrote: boolean): Promise<BackendConnection> {
     const participant = state.participants.get(shard);
     if (participant !== undefined) {
@@ -221,7 +227,7 @@ export class SessionTransaction {
     }
     if (state.agreement === 'taken' && state.readsOnly === undefined) throw joinedLate();
     const connection = await this.#backends.connect(shard);
-    state.participants.set(shard, { shard, connection, wrote });
+    state.participants.set(shard, { shard, connection, wrote, took: false });
     await runCommand(connection, openingOf(state));
     return connection;
   }
@@ -247,7 +253,8 @@ export class SessionTransaction {
     const readers = await Promise.all(
       (state.readsOnly ?? this.#backends.topology.shards.map(({ id }) => id)).map(async (each): Promise<Reader> => {
         const connection = state.participants.get(each)?.connection ?? (await this.#backends.connect(each));
-        if (!state.participants.has(each)) state.participants.set(each, { shard: each, connection, wrote: false });
+        if (!state.participants.has(each))
+          state.participants.set(each, { shard: each, connection, wrote: false, took: false });
         return { shard: each, connection };
       }),
     );
@@ -291,7 +298,7 @@ export class SessionTransaction {
     if (state.log.length > 0 || state.agreement === 'taken') return undefined;
     const connection = this.#backends.ready(shard);
     if (connection === undefined) return undefined;
-    state.participants.set(shard, { shard, connection, wrote });
+    state.participants.set(shard, { shard, connection, wrote, took: false });
     if (state.agreement === 'none') this.#state = { ...state, agreement: 'apart' };
     return { connection, begin: encodeQuery(state.begin) };
   }

@@ -29,6 +29,8 @@ export interface Participant {
   readonly shard: ShardId;
   readonly connection: BackendConnection;
   wrote: boolean;
+  /** It has given numbers of a sequence that writers store, and is to make sure of them before these commit. */
+  took: boolean;
 }
 
 /** Finds out, and brings about, one outcome of a prepared transaction whose owner lost sight of a participant. */
@@ -52,9 +54,11 @@ export async function commitEverywhere(
   unpreparable: Participant | undefined,
 ): Promise<void> {
   const writers = participants.filter((participant) => participant.wrote);
-  const readers = participants.filter((participant) => !participant.wrote);
+  const takers = participants.filter((participant) => participant.took && !participant.wrote);
+  const readers = participants.filter((participant) => !participant.took && !participant.wrote);
   const [first, ...others] = writers;
   try {
+    for (const taker of takers) await commitTaker(taker, writers);
     if (others.length > 0) {
       const decider = writers.findIndex((writer) => writer === unpreparable);
       await commitInTwoPhases(writers, decider < 0 ? undefined : decider, database, resolver);
@@ -69,6 +73,14 @@ export async function commitEverywhere(
 /** Rolls back on every participant; a lost connection has been rolled back by its server. */
 export async function rollbackEverywhere(participants: readonly Participant[]): Promise<void> {
   await Promise.all(participants.map(async (participant) => await tell(participant, 'ROLLBACK')));
+}
+
+/** Nothing is stored yet: where that fails all is rolled back. */
+async function commitTaker(taker: Participant, writers: readonly Participant[]): Promise<void> {
+  const answer = await tell(taker, 'COMMIT');
+  if (answer.kind === 'done') return;
+  await rollbackEverywhere(writers);
+  throw answer.error;
 }
 
 async function commitOne(writer: Participant): Promise<void> {

@@ -54,16 +54,20 @@ try {
     });
     results.push(result);
     const causes = [...result.differences].map(([what, { times, step }]) => `${times} ${what} (${step ?? 'setup'})`);
+    if (options.report !== undefined) writeReport(options.report, reportOf(results));
     process.stderr.write(`${[`${name}: ${result.agree} of ${result.run}`, ...causes].join('; ')}\n`);
   }
 } finally {
   await sides.close();
 }
-const report = reportOf(results);
-process.stdout.write(`${report}\n`);
-if (options.report !== undefined) {
-  const page = readFileSync(options.report, 'utf8');
+process.stdout.write(`${reportOf(results)}\n`);
+
+/** After each specification, so that a run that is ended early has told what it found. */
+function writeReport(file: string, report: string): void {
+  const page = readFileSync(file, 'utf8');
   const [open, close] = ['<!-- isolation -->', '<!-- /isolation -->'];
-  const [start, end] = [page.indexOf(open) + open.length, page.indexOf(close)];
-  writeFileSync(options.report, `${page.slice(0, start)}\n\n${report}\n\n${page.slice(end)}`);
+  writeFileSync(
+    file,
+    `${page.slice(0, page.indexOf(open) + open.length)}\n\n${report}\n\n${page.slice(page.indexOf(close))}`,
+  );
 }

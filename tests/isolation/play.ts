@@ -33,7 +33,7 @@ export interface Unplayable {
 const LOOK_MS = 15;
 /** Locks that two-phase commit takes for a moment are no waiting. */
 const LOOKS = 3;
-const HANG_MS = 20_000;
+const HANG_MS = 12_000;
 
 interface Outcome {
   readonly lines: readonly string[];

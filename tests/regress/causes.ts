@@ -30,8 +30,14 @@ const causes: readonly Cause[] = [
   },
   { file: 'aggregates', mark: /agg_(hash|group)_/, cause: `${arrivalOrder}array_agg() without ORDER BY.` },
   {
+    file: 'aggregates',
+    mark: /balk\(/,
+    cause:
+      'The aggregate has another value when it is computed in parallel, which PostgreSQL chooses for its table and not for rows that were shipped.',
+  },
+  {
     file: 'window',
-    mark: /\bover\b/i,
+    mark: /\bover\b|unbounded_syntax_test/i,
     cause: `${arrivalOrder}a window without an ORDER BY that tells all rows apart.`,
   },
   { file: 'tsrf', mark: /over\(\)/i, cause: `${arrivalOrder}lag() over a window without ORDER BY.` },

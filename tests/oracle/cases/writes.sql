@@ -69,6 +69,22 @@ INSERT INTO h (id, v) SELECT o.id + 100, count(*)::text FROM src o JOIN src j ON
 SELECT * FROM t ORDER BY id, a;
 SELECT * FROM r ORDER BY id;
 SELECT * FROM h ORDER BY id;
+-- section INSERT of parts of columns and of keys that met
+CREATE TYPE two AS (x int, y text[]);
+CREATE TABLE p (id int, a int[], c two);
+INSERT INTO p (id, a[1], a[2]) VALUES (1, 1, 2), (2, 3, 4), (3, 5, 6);
+INSERT INTO p (id, c.x, c.y) VALUES (4, 1, '{foo}'), (5, 2, '{bar}');
+INSERT INTO p (id, c.y[1], c.y[2]) VALUES (6, 'a', 'b'), (7, 'c', 'd') RETURNING *;
+INSERT INTO p (id, a[1], a[2]) VALUES (1, DEFAULT, 2), (2, 3, 4);
+SELECT * FROM p ORDER BY id;
+CREATE TABLE q (id int PRIMARY KEY, v text);
+INSERT INTO q VALUES (1, 'a'), (2, 'b');
+INSERT INTO q VALUES (1, 'c'), (2, 'd'), (3, 'e') ON CONFLICT (id) DO UPDATE SET id = excluded.id, v = excluded.v RETURNING *;
+INSERT INTO q VALUES (1, 'f') ON CONFLICT (id) DO UPDATE SET (v, id) = (excluded.v || q.v, excluded.id);
+INSERT INTO q SELECT id, v || '!' FROM q ON CONFLICT (id) DO UPDATE SET id = excluded.id, v = excluded.v;
+-- refused
+INSERT INTO q VALUES (1, 'f') ON CONFLICT (id) DO UPDATE SET id = excluded.id + 1;
+SELECT * FROM q ORDER BY id;
 -- section reference tables take over what one copy did
 CREATE TABLE r (id int PRIMARY KEY, x text, n int, g int GENERATED ALWAYS AS (n * 2) STORED) WITH (pgring.placement = 'reference');
 CREATE TABLE s (id int PRIMARY KEY, x text, k int);
@@ -108,6 +124,9 @@ MERGE INTO m USING generate_series(1, 3) g ON m.k = g WHEN MATCHED THEN DELETE;
 MERGE INTO m USING (VALUES (1)) v (k) ON m.v = v.k::text WHEN NOT MATCHED THEN INSERT VALUES (v.k, 'x');
 -- refused
 MERGE INTO m USING (VALUES (1)) v (k) ON m.k = v.k WHEN NOT MATCHED THEN INSERT VALUES (v.k + 1, 'x');
+CREATE TABLE actions (action text PRIMARY KEY, abbrev text);
+INSERT INTO actions VALUES ('INSERT', 'ins'), ('UPDATE', 'upd'), ('DELETE', 'del');
+MERGE INTO m USING o ON m.k = o.id WHEN MATCHED AND o.id = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET v = 'u' WHEN NOT MATCHED THEN INSERT VALUES (o.id, 'i') RETURNING (SELECT abbrev FROM actions WHERE action = merge_action()), old.k, new.k, m.v;
 SELECT * FROM m ORDER BY k;
 SELECT * FROM m2 ORDER BY k;
 -- section views that are written through
