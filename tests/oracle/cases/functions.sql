@@ -110,7 +110,6 @@ SELECT id, total() FROM t WHERE id = 1;
 SELECT put(1000);
 -- refused
 SELECT any_count('t');
--- refused
 SELECT note_down(id, 'x') FROM t;
 -- refused
 SELECT set_rate('EUR', 2);

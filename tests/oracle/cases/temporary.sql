@@ -294,7 +294,6 @@ CREATE FUNCTION pg_temp.own(int) RETURNS int LANGUAGE sql AS 'SELECT $1 + 1';
 CREATE FUNCTION pg_temp.own_count() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM tt';
 SELECT pg_temp.own(4), pg_temp.own_count();
 SELECT * FROM pg_temp.own(5) AS o;
--- refused
 SELECT pg_temp.own(id) FROM s;
 SELECT no_such_schema.own(1);
 ALTER FUNCTION as_row(int) RENAME TO made_row;
