@@ -535,13 +535,8 @@ COPY (SELECT 1, 'x') TO STDOUT;
 COPY c TO STDOUT WITH (FORMAT csv, HEADER);
 COPY nowhere FROM STDIN;
 \.
--- refused
 COPY c (nope) FROM STDIN;
 \.
--- refused
-COPY c TO '/tmp/x';
--- refused
-COPY c FROM '/tmp/x';
 BEGIN;
 COPY c FROM STDIN;
 20	in	1
@@ -564,7 +559,6 @@ COPY ch FROM STDIN CSV;
 \.
 SELECT * FROM ch ORDER BY id;
 CREATE TABLE cs (id serial PRIMARY KEY, v text);
--- refused
 COPY cs (v) FROM STDIN;
 a
 b
