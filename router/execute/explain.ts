@@ -15,6 +15,7 @@ import { explainOn, explainSql } from './explain-shard.js';
 import type { ExplainedPart, ExplainPlan, Explanation } from './explanation.js';
 import { inTransaction } from './in-transaction.js';
 import { insertSelect } from './insert-select.js';
+import { ownedBy } from '../ring/sql-hash.js';
 import { bindValues, parametersFor, readCount, renderSql, routeStatement } from './route.js';
 import { splitByOwner } from './write.js';
 
@@ -90,9 +91,13 @@ async function explainOnShards(
       : sumCounts(readCount(inner.limit, values), readCount(inner.offset, values));
   const unknown = isOpen && dependsOnParameters(inner.routing);
   const shards = unknown ? [context.topology.home] : await routeStatement(context, inner.routing, values);
-  const sql = renderSql(template, statement, values, limit);
   const wrote = inner.kind === 'pass' ? inner.access === 'write' : inner.kind === 'modify' || inner.locks;
-  const tasks = shards.map((shard) => ({ shard, sql, verbatim: inner.sql === 'client' }));
+  const owned = inner.kind === 'modify' ? inner.owned : undefined;
+  const tasks = shards.map((shard) => {
+    // What is only planned is shown without the list of the shard's arcs, hundreds of numbers.
+    const rows = owned === undefined || !plan.analyze ? 'true' : ownedBy(context.shardMap.arcsOf(shard), owned);
+    return { shard, sql: renderSql(template, statement, values, limit, rows), verbatim: inner.sql === 'client' };
+  });
   const part = await explainTasks(context, statement, plan, tasks, plan.analyze && wrote);
   const notes = unknown ? ["The values of the parameters say which shard: this is the home shard's plan."] : [];
   return { parts: [part], report: undefined, notes, values };

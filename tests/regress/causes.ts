@@ -27,17 +27,6 @@ const causes: readonly Cause[] = [
     cause: 'A size: every shard has pages of its own.',
   },
   {
-    file: 'triggers',
-    mark: /^(copy|insert|update|delete)/i,
-    cause:
-      'A trigger FOR EACH STATEMENT fires on every shard that carries the statement out, and those FOR EACH ROW in the order of the shards.',
-  },
-  {
-    file: 'merge',
-    mark: /^(merge|execute)/i,
-    cause: 'A trigger FOR EACH STATEMENT fires on every shard that carries the statement out.',
-  },
-  {
     file: 'update',
     mark: /range_parted set c = c - 50/,
     cause: 'A trigger FOR EACH STATEMENT fires on every shard that carries the statement out.',

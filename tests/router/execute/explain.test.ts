@@ -83,6 +83,7 @@ describe('EXPLAIN', () => {
     'SELECT count(*) FROM t JOIN u ON t.v = u.id, r',
     "UPDATE t SET v = 7 WHERE v = 3 AND 'a<b&\"c' <> ''",
     'INSERT INTO t VALUES (1001, 1), (1002, 2), (1003, 3), (1004, 4)',
+    'MERGE INTO t USING (SELECT 1 AS id, 8 AS v) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.v)',
   ];
 
   it.each(statements)('is one document in JSON, XML and YAML: %s', async (sql) => {
