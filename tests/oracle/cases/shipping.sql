@@ -115,7 +115,7 @@ INSERT INTO few SELECT n, 1, 'z', 'z', 0 FROM generate_series(100, 1500) AS n;
 SELECT count(*), max(b.id) FROM big b JOIN few f ON b.g = f.g;
 ROLLBACK;
 SELECT count(*), max(b.id) FROM big b JOIN few f ON b.g = f.g;
-SELECT count(*) FROM big b WHERE b.g IN (SELECT g FROM few LIMIT 3);
+SELECT count(*) FROM big b WHERE b.g IN (SELECT g FROM few WHERE g IS NOT NULL LIMIT 3);
 TRUNCATE few;
 SELECT count(*), max(b.id) FROM big b JOIN few f ON b.g = f.g;
 SELECT count(*), max(b.id) FROM big b LEFT JOIN few f ON b.g = f.g;
