@@ -2,7 +2,8 @@
 
 import { loadavg } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { positive } from '../../tests/support/command-line.js';
 import { startServers } from '../../tests/support/cluster.js';
 import { describeRun } from '../support/machine.js';
 import { writeSection } from '../support/page.js';
@@ -14,12 +15,6 @@ interface Options {
   readonly rounds: number;
   readonly seconds: number;
   readonly write: boolean;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (value > 0) return value;
-  throw new InvalidArgumentError('Give a number above 0.');
 }
 
 const program = new Command('bench:commit')

@@ -2,7 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { wholeNumber } from '../../tests/support/command-line.js';
 import { startServers } from '../../tests/support/cluster.js';
 import { temporaryFolder } from '../../tests/support/folder.js';
 import { withClient } from '../../tests/support/proxy.js';
@@ -18,12 +19,6 @@ interface Options {
   readonly write: boolean;
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('Give a number above 0.');
-}
-
 const SHARDS = 4;
 const DATABASE = 'postgres';
 const SAMPLE_MS = 50;
@@ -31,7 +26,7 @@ const MEGABYTE = 1_000_000;
 
 const program = new Command('bench:copy')
   .description('COPY FROM STDIN split over four shards, and into one PostgreSQL in the same run: time and memory.')
-  .option('--rows <count>', 'rows of each file', positive, 10_000_000)
+  .option('--rows <count>', 'rows of each file', wholeNumber(1), 10_000_000)
   .option('--write', 'write the result to docs/benchmarks.md', false)
   .addHelpText('after', '\nnpm run bench:copy -- --rows 1000000\n');
 program.parse();

@@ -1,6 +1,7 @@
 /** `npm run bench:planner`: what a statement costs in pgring up to its plan, found in the cache and made anew. */
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { positive } from '../../tests/support/command-line.js';
 import { Client } from 'pg';
 import { serialize } from 'pg-protocol';
 import { openLog } from '../../base/log.js';
@@ -62,12 +63,6 @@ const subjects: readonly Subject[] = [
 
 function queryFive(): string {
   return readTpchQuery(5, 1).sql;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (value > 0) return value;
-  throw new InvalidArgumentError('Give a number above 0.');
 }
 
 const program = new Command('bench:planner')

@@ -1,7 +1,8 @@
 /** `npm run bench:stream`: how much memory an ordered answer of ten million rows takes, and what LIMIT leaves unread. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { positive } from '../../tests/support/command-line.js';
 import { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { Readable } from 'node:stream';
@@ -18,12 +19,6 @@ interface Options {
   readonly rows: number;
   readonly rate: number;
   readonly write: boolean;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (value > 0) return value;
-  throw new InvalidArgumentError('Give a number above 0.');
 }
 
 const SHARDS = 4;

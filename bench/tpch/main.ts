@@ -1,6 +1,7 @@
 /** `npm run bench:tpch`: TPC-H's 22 queries on pgring over four shards, beside one PostgreSQL with the same data. */
 
 import { Command, InvalidArgumentError } from 'commander';
+import { positive } from '../../tests/support/command-line.js';
 import { describeRun } from '../support/machine.js';
 import { writeSection } from '../support/page.js';
 import { type Measurement, measure } from './measure.js';
@@ -18,12 +19,6 @@ interface Options {
 }
 
 const layouts: readonly Layout[] = ['co-located', 'default'];
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (value > 0) return value;
-  throw new InvalidArgumentError('Give a number above 0.');
-}
 
 function queryNumbers(text: string): readonly number[] {
   const numbers = text.split(',').map(Number);

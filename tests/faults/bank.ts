@@ -4,9 +4,9 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { Dice } from '../oracle/dice.js';
-import { DATABASE } from './stage.js';
+import { RoamingClients } from './roaming-clients.js';
 
 export const ACCOUNTS = 120;
 export const BALANCE = 1000;
@@ -35,7 +35,7 @@ const TEMPORARY_CLIENTS = 4;
 const BROKEN_TRANSFERS = 12;
 /** One transfer in so many goes first to the account with the greater number, so that transfers wait in circles. */
 const REVERSED_TRANSFERS = 20;
-const AGAIN_MS = 100;
+const LOOK_MS = 100;
 /** A client stays with one proxy for so many transfers, and goes to the next one then. */
 const TRANSFERS_A_CONNECTION = 25;
 
@@ -48,23 +48,33 @@ export const schemaSql = [
 
 export class Bank {
   readonly told: Told[] = [];
-  /** SQLSTATEs that clients got, with their numbers. */
-  readonly errors = new Map<string, number>();
-  readonly #ports: readonly number[];
   readonly #deadlocks: boolean;
   readonly #dice: Dice;
   #next = 0;
-  #running = true;
   #paused = false;
   #active = 0;
-  readonly #clients: Promise<void>[];
+  readonly #clients: RoamingClients;
 
   /** `deadlocks`: some transfers take their accounts in the other order. */
   constructor(ports: readonly number[], clients: number, dice: Dice, deadlocks: boolean) {
-    this.#ports = ports;
     this.#deadlocks = deadlocks;
     this.#dice = dice;
-    this.#clients = Array.from({ length: clients }, async (_unused, number) => await this.#work(number));
+    this.#clients = new RoamingClients(ports);
+    this.#clients.start(clients, {
+      open: async (client, number) => {
+        await this.#whileActive(async () => {
+          await client.connect();
+          if (number % TEMPORARY_CLIENTS === 0) await client.query('CREATE TEMP TABLE own AS SELECT 1 AS one');
+        });
+      },
+      work: async (client) => {
+        await this.#transferAWhile(client);
+      },
+    });
+  }
+
+  get errors(): ReadonlyMap<string, number> {
+    return this.#clients.errors;
   }
 
   get acknowledged(): number {
@@ -85,34 +95,13 @@ export class Bank {
   }
 
   async close(): Promise<void> {
-    this.#running = false;
-    await Promise.all(this.#clients);
-  }
-
-  async #work(number: number): Promise<void> {
-    for (let attempt = number; this.#running; attempt += 1) {
-      const port = this.#ports[attempt % this.#ports.length];
-      const client = new Client({ host: '127.0.0.1', port, user: 'postgres', database: DATABASE });
-      client.on('error', () => undefined);
-      try {
-        await this.#whileActive(async () => {
-          await client.connect();
-          if (number % TEMPORARY_CLIENTS === 0) await client.query('CREATE TEMP TABLE own AS SELECT 1 AS one');
-        });
-        await this.#transferAWhile(client);
-      } catch (error) {
-        this.#note(error);
-        await sleep(AGAIN_MS);
-      } finally {
-        await client.end().catch(() => undefined);
-      }
-    }
+    await this.#clients.close();
   }
 
   /** Ends by an error when the connection is gone. */
   async #transferAWhile(client: Client): Promise<void> {
-    for (let transfers = 0; this.#running && transfers < TRANSFERS_A_CONNECTION; transfers += 1) {
-      while (this.#paused) await sleep(AGAIN_MS);
+    for (let transfers = 0; this.#clients.running && transfers < TRANSFERS_A_CONNECTION; transfers += 1) {
+      while (this.#paused) await sleep(LOOK_MS);
       await this.#whileActive(async () => {
         const transfer = this.#choose();
         const outcome = await this.#transfer(client, transfer);
@@ -153,26 +142,11 @@ export class Bank {
       // Line 0 is there already, which is found out when its shard is to prepare.
       if (broken) await client.query('INSERT INTO ledger VALUES (0, 0, 0, 0)');
     } catch (error) {
-      this.#note(error);
+      this.#clients.note(error);
       return 'refused';
     }
-    try {
-      const { command } = await client.query('COMMIT');
-      return command === 'COMMIT' ? 'acknowledged' : 'refused';
-    } catch (error) {
-      this.#note(error);
-      const code = sqlstateOf(error);
-      return code === undefined || code === '08007' ? 'unknown' : 'refused';
-    }
-  }
-
-  #note(error: unknown): void {
-    const key = sqlstateOf(error) ?? 'lost';
-    this.errors.set(key, (this.errors.get(key) ?? 0) + 1);
+    return outcomes[await this.#clients.commit(client)];
   }
 }
 
-function sqlstateOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error) || !('severity' in error)) return undefined;
-  return String(error.code);
-}
+const outcomes = { committed: 'acknowledged', 'rolled back': 'refused', unknown: 'unknown' } as const;

@@ -1,25 +1,8 @@
 /** `npm run kill`: kills proxies, shards and connections under clients that move money, and checks the books. */
 
-import { Command, InvalidArgumentError } from 'commander';
-import { runKills } from './run.js';
-
-interface Options {
-  readonly seed: number;
-  readonly steps: number;
-  readonly random: number;
-  readonly shards: number;
-  readonly cuts: number;
-  readonly clients: number;
-  readonly proxies: number;
-  readonly fsync: boolean;
-  readonly deadlocks: boolean;
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError('Give a number, 0 or more.');
-}
+import { Command } from 'commander';
+import { wholeNumber } from '../support/command-line.js';
+import { runKills, type KillOptions } from './run.js';
 
 const program = new Command('kill')
   .description(
@@ -27,19 +10,19 @@ const program = new Command('kill')
       'and at random times, servers are killed, connections are cut. After each round the clients rest, and the books are ' +
       'compared with what the clients were told.',
   )
-  .option('--seed <number>', 'the run with the same number chooses the same faults', count, 1)
-  .option('--steps <count>', 'how often proxies die (or lose a connection) at each named step', count, 1)
-  .option('--random <count>', 'rounds of at least five kills of proxies at random times', count, 4)
-  .option('--shards <count>', 'how often each server is killed', count, 1)
-  .option('--cuts <count>', 'rounds of five cuts of connections', count, 4)
-  .option('--clients <count>', 'clients that move money', count, 32)
-  .option('--proxies <count>', 'proxies in front of the same servers', count, 3)
+  .option('--seed <number>', 'the run with the same number chooses the same faults', wholeNumber(0), 1)
+  .option('--steps <count>', 'how often proxies die (or lose a connection) at each named step', wholeNumber(0), 1)
+  .option('--random <count>', 'rounds of at least five kills of proxies at random times', wholeNumber(0), 4)
+  .option('--shards <count>', 'how often each server is killed', wholeNumber(0), 1)
+  .option('--cuts <count>', 'rounds of five cuts of connections', wholeNumber(0), 4)
+  .option('--clients <count>', 'clients that move money', wholeNumber(0), 32)
+  .option('--proxies <count>', 'proxies in front of the same servers', wholeNumber(0), 3)
   .option('--fsync', 'servers write through to their disks', false)
   .option('--no-deadlocks', 'all transfers take their accounts in the same order')
   .addHelpText('after', '\nnpm run kill -- --steps 3 --random 40 --shards 5 --cuts 20 --seed 7\n');
 program.parse();
 
-const result = await runKills(program.opts<Options>(), (line) => process.stderr.write(`${line}\n`));
+const result = await runKills(program.opts<KillOptions>(), (line) => process.stderr.write(`${line}\n`));
 const lines = [
   ...[...result.tally].sort(([left], [right]) => left.localeCompare(right)).map(([name, times]) => `${name}: ${times}`),
   ...[...result.errors].map(([code, times]) => `clients got ${code}: ${times}`),

@@ -4,8 +4,10 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
+import { present } from '../../base/assert.js';
 import { Dice } from '../oracle/dice.js';
+import { RoamingClients } from './roaming-clients.js';
 import { withClient } from '../support/proxy.js';
 import { DATABASE, openStage, type Stage } from './stage.js';
 
@@ -27,11 +29,12 @@ export interface SerialKeyResult {
   readonly rate: number;
   /** Numbers that were taken and are in no row. */
   readonly gaps: number;
+  /** SQLSTATEs that clients got, or `lost`, with their numbers. */
+  readonly errors: ReadonlyMap<string, number>;
   readonly breaches: readonly string[];
 }
 
 const SHARDS = 4;
-const AGAIN_MS = 50;
 const BETWEEN_KILLS_MS = 400;
 const ROWS_A_CONNECTION = 200;
 /** One statement in so many is of that kind; the others insert one row. */
@@ -78,44 +81,32 @@ class Writers {
   readonly told = new Map<string, { readonly table: string; readonly id: string | undefined }>();
   /** Marks of rows whose statement got no answer. */
   readonly unknown = new Set<string>();
-  readonly #stage: Stage;
-  readonly #clients: readonly Promise<void>[];
-  #running = true;
+  readonly #clients: RoamingClients;
 
   constructor(stage: Stage, { clients, seed }: SerialKeyOptions) {
-    this.#stage = stage;
-    this.#clients = Array.from({ length: clients }, async (_unused, number) => {
-      await this.#work(number, new Dice(seed * 1000 + number));
+    const dice = Array.from({ length: clients }, (_unused, number) => new Dice(seed * 1000 + number));
+    const marks = dice.map(() => 0);
+    this.#clients = new RoamingClients(stage.proxies.map(({ port }) => port));
+    this.#clients.start(clients, {
+      open: async (client) => {
+        await client.connect();
+      },
+      work: async (client, number) => {
+        for (let rows = 0; this.#clients.running && rows < ROWS_A_CONNECTION; rows += 1) {
+          const mark = (marks[number] ?? 0) + 1;
+          marks[number] = mark;
+          await this.#insert(client, number, `${number}-${mark}`, present(dice[number], 'dice of a client'));
+        }
+      },
     });
   }
 
-  async close(): Promise<void> {
-    this.#running = false;
-    await Promise.all(this.#clients);
+  get errors(): ReadonlyMap<string, number> {
+    return this.#clients.errors;
   }
 
-  async #work(number: number, dice: Dice): Promise<void> {
-    let mark = 0;
-    for (let attempt = number; this.#running; attempt += 1) {
-      const client = new Client({
-        host: '127.0.0.1',
-        port: portOf(this.#stage, attempt),
-        user: 'postgres',
-        database: DATABASE,
-      });
-      client.on('error', () => undefined);
-      try {
-        await client.connect();
-        for (let rows = 0; this.#running && rows < ROWS_A_CONNECTION; rows += 1) {
-          mark += 1;
-          await this.#insert(client, number, `${number}-${mark}`, dice);
-        }
-      } catch {
-        await sleep(AGAIN_MS);
-      } finally {
-        await client.end().catch(() => undefined);
-      }
-    }
+  async close(): Promise<void> {
+    await this.#clients.close();
   }
 
   /** Ends by an error when the connection is gone. */
@@ -177,6 +168,7 @@ async function audit(stage: Stage, writers: Writers, kills: number, seconds: num
     kills,
     rate: Math.round(stored.length / seconds),
     gaps: taken - stored.length,
+    errors: writers.errors,
     breaches,
   };
 }

@@ -1,23 +1,18 @@
 /** `npm run kill:serial`: kills proxies under clients that insert rows whose keys a sequence gives. */
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { wholeNumber } from '../support/command-line.js';
 import { runSerialKeys, type SerialKeyOptions } from './serial-keys.js';
-
-function count(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError('Give a number, 0 or more.');
-}
 
 const program = new Command('kill:serial')
   .description(
     'Clients insert rows with serial and identity keys into four PostgreSQL servers through several proxies, by single rows, ' +
       'several rows, INSERT … SELECT and transactions, while a proxy is killed again and again. Then all rows are read.',
   )
-  .option('--seed <number>', 'the run with the same number makes the same choices', count, 1)
-  .option('--clients <count>', 'how many clients', count, 200)
-  .option('--proxies <count>', 'proxies in front of the same servers', count, 3)
-  .option('--kills <count>', 'how often a proxy is killed', count, 30)
+  .option('--seed <number>', 'the run with the same number makes the same choices', wholeNumber(0), 1)
+  .option('--clients <count>', 'how many clients', wholeNumber(0), 200)
+  .option('--proxies <count>', 'proxies in front of the same servers', wholeNumber(0), 3)
+  .option('--kills <count>', 'how often a proxy is killed', wholeNumber(0), 30)
   .option('--fsync', 'servers write through to their disks', false)
   .addHelpText('after', '\nnpm run kill:serial -- --clients 200 --kills 100\n');
 program.parse();
@@ -28,6 +23,7 @@ process.stdout.write(
     `${result.kills} kills of a proxy, ${result.rate} rows/s`,
     `rows: ${result.acknowledged} acknowledged, ${result.unknown} without an answer, ${result.stored} stored`,
     `numbers that are in no row: ${result.gaps}`,
+    ...[...result.errors].map(([code, times]) => `clients got ${code}: ${times}`),
     ...result.breaches.map((breach) => `BREACH: ${breach}`),
     `${result.breaches.length} breaches`,
     '',

@@ -1,27 +1,13 @@
 /** `npm run history`: records what many clients see while proxies, servers and connections die, and has it checked. */
 
-import { Command, InvalidArgumentError, Option } from 'commander';
-import type { CrossShardReads } from '../../catalog/cross-shard-reads.js';
-import { recordHistory } from './run.js';
+import { Command, Option } from 'commander';
+import { wholeNumber } from '../support/command-line.js';
+import { recordHistory, type HistoryOptions } from './run.js';
 
-interface Options {
-  readonly seed: number;
-  readonly reads: number;
+interface Options extends Omit<HistoryOptions, 'maximumMs' | 'pauseMs'> {
   readonly minutes: number;
-  readonly crossShardReads: CrossShardReads;
   readonly pause: number;
   readonly faults: boolean;
-  readonly shards: number;
-  readonly proxies: number;
-  readonly writers: number;
-  readonly readers: number;
-  readonly fsync: boolean;
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('Give a number, 1 or more.');
 }
 
 const program = new Command('history')
@@ -29,20 +15,20 @@ const program = new Command('history')
     'Records lists and registers that transactions over several shards change, as many readers see them, under faults, and ' +
       'checks the history for fractured, intermediate and aborted reads, lost appends and lost updates.',
   )
-  .option('--seed <number>', 'the run with the same number chooses the same faults', count, 1)
-  .option('--reads <count>', 'end after so many reads of several shards', count, 10_000)
-  .option('--minutes <count>', 'or after so many minutes', count, 60)
+  .option('--seed <number>', 'the run with the same number chooses the same faults', wholeNumber(1), 1)
+  .option('--reads <count>', 'end after so many reads of several shards', wholeNumber(1), 10_000)
+  .option('--minutes <count>', 'or after so many minutes', wholeNumber(1), 60)
   .addOption(
     new Option('--cross-shard-reads <setting>', 'pgring.cross_shard_reads of all clients')
       .choices(['atomic', 'per_shard'])
       .default('atomic'),
   )
-  .option('--pause <seconds>', 'between two faults', count, 3)
+  .option('--pause <seconds>', 'between two faults', wholeNumber(1), 3)
   .option('--no-faults', 'nobody is killed')
-  .option('--shards <count>', 'servers', count, 4)
-  .option('--proxies <count>', 'proxies in front of them', count, 2)
-  .option('--writers <count>', 'clients that write', count, 8)
-  .option('--readers <count>', 'clients that read', count, 8)
+  .option('--shards <count>', 'servers', wholeNumber(1), 4)
+  .option('--proxies <count>', 'proxies in front of them', wholeNumber(1), 2)
+  .option('--writers <count>', 'clients that write', wholeNumber(1), 8)
+  .option('--readers <count>', 'clients that read', wholeNumber(1), 8)
   .option('--fsync', 'servers write through to their disks', false)
   .addHelpText(
     'after',

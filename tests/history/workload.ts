@@ -1,9 +1,8 @@
 /** The clients whose history is recorded: writers over several shards, and readers of several shards. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { CrossShardReads } from '../../catalog/cross-shard-reads.js';
-import { DATABASE } from '../faults/stage.js';
+import { RoamingClients } from '../faults/roaming-clients.js';
 import type { Dice } from '../oracle/dice.js';
 import { encodeItem, type HistoryChecker, type Outcome, type Plan } from './checker.js';
 
@@ -16,7 +15,6 @@ const MOST_LISTS = 4;
 const ROLLED_BACK = 8;
 /** One in so many appends twice to a list. */
 const TWICE = 3;
-const AGAIN_MS = 100;
 /** So many ways to read are chosen from; the cheap ones come several times. */
 const WAYS = 12;
 /** Reads or transactions before a client goes to another proxy. */
@@ -43,52 +41,44 @@ export interface WorkloadOptions {
 }
 
 export class Workload {
-  /** SQLSTATEs that clients got, with their numbers. */
-  readonly errors = new Map<string, number>();
   readonly #options: WorkloadOptions;
   readonly #checker: HistoryChecker;
   readonly #dice: Dice;
   #transactions = 0;
-  #running = true;
-  readonly #clients: Promise<void>[];
+  readonly #clients: RoamingClients;
 
   constructor(options: WorkloadOptions, checker: HistoryChecker, dice: Dice) {
     this.#options = options;
     this.#checker = checker;
     this.#dice = dice;
-    this.#clients = [
-      ...Array.from({ length: options.writers }, async (_unused, number) => {
-        await this.#stay(number, async (client) => await this.#write(client));
-      }),
-      ...Array.from({ length: options.readers }, async (_unused, number) => {
-        await this.#stay(number, async (client) => await this.#read(client));
-      }),
-    ];
+    this.#clients = new RoamingClients(options.ports);
+    this.#start(options.writers, async (client) => {
+      await this.#write(client);
+    });
+    this.#start(options.readers, async (client) => {
+      await this.#read(client);
+    });
+  }
+
+  get errors(): ReadonlyMap<string, number> {
+    return this.#clients.errors;
   }
 
   async close(): Promise<void> {
-    this.#running = false;
-    await Promise.all(this.#clients);
+    await this.#clients.close();
   }
 
-  /** Does the work again and again, on connections to one proxy after the other. */
-  async #stay(number: number, work: (client: Client) => Promise<void>): Promise<void> {
-    const { ports, crossShardReads } = this.#options;
-    for (let attempt = number; this.#running; attempt += 1) {
-      const port = ports[attempt % ports.length];
-      const client = new Client({ host: '127.0.0.1', port, user: 'postgres', database: DATABASE });
-      client.on('error', () => undefined);
-      try {
+  /** Clients that do the work again and again. */
+  #start(count: number, work: (client: Client) => Promise<void>): void {
+    this.#clients.start(count, {
+      open: async (client) => {
         await client.connect();
-        await client.query(`SET pgring.cross_shard_reads = '${crossShardReads}'`);
-        for (let times = 0; this.#running && times < STAY; times += 1) await work(client);
-      } catch (error) {
-        this.#note(error);
-        await sleep(AGAIN_MS);
-      } finally {
-        await client.end().catch(() => undefined);
-      }
-    }
+        await client.query(`SET pgring.cross_shard_reads = '${this.#options.crossShardReads}'`);
+      },
+      work: async (client) => {
+        for (let times = 0; this.#clients.running && times < STAY; times += 1) await work(client);
+      },
+    });
   }
 
   async #write(client: Client): Promise<void> {
@@ -128,17 +118,12 @@ export class Workload {
       for (const list of inOrder) await append(list, list !== twice);
       if (twice !== undefined) await append(twice, true);
     } catch (error) {
-      this.#note(error);
+      this.#clients.note(error);
       return 'aborted';
     }
     if (this.#dice.once(ROLLED_BACK)) return 'aborted';
-    try {
-      return (await client.query('COMMIT')).command === 'COMMIT' ? 'committed' : 'aborted';
-    } catch (error) {
-      this.#note(error);
-      const code = sqlstateOf(error);
-      return code === undefined || code === '08007' ? 'unknown' : 'aborted';
-    }
+    const outcome = await this.#clients.commit(client);
+    return outcome === 'rolled back' ? 'aborted' : outcome;
   }
 
   async #replace(client: Client, number: number): Promise<void> {
@@ -206,14 +191,4 @@ export class Workload {
       }
     }
   }
-
-  #note(error: unknown): void {
-    const key = sqlstateOf(error) ?? 'lost';
-    this.errors.set(key, (this.errors.get(key) ?? 0) + 1);
-  }
-}
-
-function sqlstateOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error) || !('severity' in error)) return undefined;
-  return String(error.code);
 }

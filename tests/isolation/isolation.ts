@@ -5,7 +5,8 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { wholeNumber } from '../support/command-line.js';
 import { reportOf } from './report.js';
 import { runSpec, type SpecResult } from './run.js';
 import { openSides } from './sides.js';
@@ -19,16 +20,10 @@ interface Options {
   readonly verbose: boolean;
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('Give a number, 1 or more.');
-}
-
 const program = new Command('isolation')
   .description('Runs PostgreSQL’s isolation tests on one PostgreSQL and on pgring, and compares what each step gives.')
   .requiredOption('--postgres <folder>', 'PostgreSQL’s sources, with src/test/isolation')
-  .option('--most <count>', 'permutations of a specification, evenly chosen', positive, 1_000_000)
+  .option('--most <count>', 'permutations of a specification, evenly chosen', wholeNumber(1), 1_000_000)
   .option('--only <names>', 'specifications, separated by commas')
   .option('--report <file>', 'write the table to this file, between its marks')
   .option('--verbose', 'tell of each permutation that differs', false);
