@@ -17,6 +17,8 @@ import { readErrorResponse, readParameterStatus, type TransactionStatus } from '
 const READ_BUFFER_BYTES = 64 * 1024;
 /** A frame outside an exchange (a notice, a notification, a farewell) is small. */
 const ASYNCHRONOUS_FRAME_BYTES = 1024 * 1024;
+/** Up to so many bytes a copy costs less than a vector of buffers. */
+const JOINED_BYTES = 16 * 1024;
 const CANCEL_TIMEOUT_MS = 5_000;
 
 export interface BackendAddress {
@@ -166,6 +168,8 @@ export class BackendConnection {
 
   /** Several writes in one system call. */
   writeAll(pieces: readonly Buffer[], ready: number): boolean {
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (bytes <= JOINED_BYTES) return this.write(Buffer.concat(pieces, bytes), ready);
     this.outstandingReady += ready;
     this.exchanges += ready;
     this.#socket.cork();
