@@ -28,7 +28,12 @@ export function defaultSql(column: Column): string | undefined {
     throw refuse(`the identity column "${column.name}" without a known sequence`, 'Give it a value in the INSERT.');
   }
   if (column.identity !== 'no' && column.sequence !== undefined) {
-    return `pg_catalog.nextval(${quoteLiteral(column.sequence)}::pg_catalog.regclass)`;
+    const sequence = `${quoteLiteral(column.sequence)}::pg_catalog.regclass`;
+    // Who may insert needs no right to the sequence of an identity column (catalog/pgring-schema.ts).
+    return (
+      `CASE WHEN pg_catalog.has_sequence_privilege(${sequence}, 'USAGE, UPDATE') ` +
+      `THEN pg_catalog.nextval(${sequence}) ELSE pgring.next_identity(${sequence}) END`
+    );
   }
   return column.defaultExpression;
 }
