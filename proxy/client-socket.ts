@@ -1,19 +1,33 @@
 /** A client's socket: output with backpressure, input as whole frames. */
 
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { ClientOutput } from '../router/backend/output.js';
+
+/** How long a client may take to hear the last words. */
+const FAREWELL_MS = 3_000;
 
 export class ClientSocket implements ClientOutput {
   readonly #socket: Socket;
+  readonly #isEncrypted: boolean;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#isEncrypted = socket instanceof TLSSocket;
   }
 
+  /** Bytes may be used again after true. */
   write(bytes: Buffer): boolean {
     if (this.#socket.destroyed) return true;
+    // An encrypted socket always looks as if it had bytes left: it gets a copy, and says itself when it has enough.
+    if (this.#isEncrypted) return this.#socket.write(Buffer.from(bytes));
     this.#socket.write(bytes);
     return this.#socket.writableLength === 0;
+  }
+
+  /** Bytes that wait for the client. */
+  get waitingBytes(): number {
+    return this.#socket.writableLength;
   }
 
   async drained(): Promise<void> {
@@ -27,10 +41,18 @@ export class ClientSocket implements ClientOutput {
     this.#whenDrained(callback, () => undefined);
   }
 
-  /** Says the last words and closes. */
+  /** Says the last words and closes, also where the other side neither reads nor closes. */
   end(bytes: Buffer): void {
-    if (this.#socket.destroyed) return;
-    this.#socket.end(bytes);
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    socket.end(bytes);
+    // What still comes is dropped: unread bytes would turn the farewell into a reset.
+    socket.removeAllListeners('data');
+    socket.resume();
+    const timer = setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+    socket.once('close', () => {
+      clearTimeout(timer);
+    });
   }
 
   destroy(): void {
