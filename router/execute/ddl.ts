@@ -16,6 +16,7 @@ import { allShards, send, type BoundStatement, type ExecutionContext } from './c
 import { deliverTag } from './deliver.js';
 import { withGatheredRows, type TableName } from './gathered-rows.js';
 import { inTransaction } from './in-transaction.js';
+import { numberRows } from './number-rows.js';
 import { bindValues, renderSql } from './route.js';
 
 export type DdlPlan = Extract<Plan, { readonly kind: 'ddl' }>;
@@ -44,7 +45,7 @@ export async function executeDdl(context: ExecutionContext, statement: BoundStat
 async function runEverywhere(
   context: ExecutionContext,
   sql: string | Buffer,
-  { changes, unchecked }: DdlPlan,
+  { changes, unchecked, numbers }: DdlPlan,
   home: ShardId,
   others: readonly ShardId[],
 ): Promise<string> {
@@ -57,6 +58,7 @@ async function runEverywhere(
   };
   const tag = await run(home);
   await Promise.all(others.map(run));
+  if (numbers !== undefined) await numberRows(context, numbers, others);
   return tag;
 }
 
