@@ -15,6 +15,7 @@ import { installSql } from '../catalog/pgring-schema.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import type { Shard, ShardId, Topology } from '../catalog/topology.js';
 import { describeAddress } from '../router/backend/connection.js';
+import { connectControl } from '../router/backend/control-client.js';
 import { ControlConnections } from './control-connections.js';
 import { DatabaseOids } from './database-oids.js';
 
@@ -50,6 +51,8 @@ export class Databases {
   /** Tells this proxy's notifications from those of others. */
   readonly #sender = randomUUID();
   #closed = false;
+  /** Something was changed by DDL, through this proxy or another. */
+  onChange: () => void = () => undefined;
 
   constructor(config: Config, topology: () => Topology, log: Logger) {
     this.#config = config;
@@ -59,6 +62,11 @@ export class Databases {
 
   get controlDatabase(): string {
     return this.#config.control.database;
+  }
+
+  /** Asks the home shard what concerns no database of a client's. */
+  async askHome<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    return await this.#connections.use(this.#home(), this.controlDatabase, work);
   }
 
   /** The newest catalog of a database. Errors: those of connecting to the home shard. */
@@ -94,6 +102,7 @@ export class Databases {
   async reload(name: string, tellOthers: boolean): Promise<CatalogSnapshot> {
     const database = this.#databases.get(name);
     if (database === undefined) return await this.catalog(name);
+    this.onChange();
     database.readings += 1;
     const reading = database.readings;
     const loading = this.#load(name);
@@ -163,25 +172,27 @@ export class Databases {
   /** A control connection to one shard. The caller ends it. */
   async connect(shard: Shard, database: string): Promise<Client> {
     const { user, password } = this.#config.control;
-    const client = new Client({
-      host: shard.host,
-      port: shard.port,
-      user,
-      password,
-      database,
-      application_name: 'pgring',
-      connectionTimeoutMillis: this.#config.limits.connectTimeoutMs,
-      query_timeout: this.#config.limits.controlTimeoutMs,
-    });
-    client.on('error', (error) => {
-      this.#log.debug({ error, shard: shard.name }, 'a control connection was lost');
-    });
     try {
-      await client.connect();
+      return await connectControl(shard, (ssl) => {
+        const client = new Client({
+          host: shard.host,
+          port: shard.port,
+          user,
+          password,
+          database,
+          ssl,
+          application_name: 'pgring',
+          connectionTimeoutMillis: this.#config.limits.connectTimeoutMs,
+          query_timeout: this.#config.limits.controlTimeoutMs,
+        });
+        client.on('error', (error) => {
+          this.#log.debug({ error, shard: shard.name }, 'a control connection was lost');
+        });
+        return client;
+      });
     } catch (error) {
       throw connectError(shard, error);
     }
-    return client;
   }
 
   async #load(name: string): Promise<CatalogSnapshot> {

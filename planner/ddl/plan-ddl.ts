@@ -11,6 +11,7 @@ import { checkTemporaryTable, planCreateTable } from './create-table.js';
 import { planDo } from '../routine/plan-do.js';
 import { planCreateTableAs } from './plan-create-as.js';
 import { planMaterializedView, planRefresh } from './materialized-view.js';
+import { rolePassword } from './role-password.js';
 import type { Plan, PlacementChange } from '../plan/plan.js';
 import { isTemporaryRule, planTemporary, temporaryDdl } from '../session/plan-temporary.js';
 import { namesTemporaries, planTemporaryRoutine } from '../session/temporary-routines.js';
@@ -71,7 +72,6 @@ const plain: ReadonlySet<string> = new Set([
   'AlterOperatorStmt',
   'AlterPolicyStmt',
   'AlterRoleSetStmt',
-  'AlterRoleStmt',
   'AlterSeqStmt',
   'AlterStatsStmt',
   'AlterTSConfigurationStmt',
@@ -92,7 +92,6 @@ const plain: ReadonlySet<string> = new Set([
   'CreatePLangStmt',
   'CreatePolicyStmt',
   'CreateRangeStmt',
-  'CreateRoleStmt',
   'CreateSchemaStmt',
   'CreateSeqStmt',
   'CreateStatsStmt',
@@ -162,6 +161,10 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('AlterEnumStmt' in node) return everywhere();
   if ('CreateTrigStmt' in node) return everywhere({ notices });
   if ('DoStmt' in node) return planDo(node.DoStmt, context, text, planDdl);
+  if ('CreateRoleStmt' in node || 'AlterRoleStmt' in node) {
+    const password = rolePassword(node, text);
+    return { ...everywhere(), ...(password === undefined ? {} : { password }) };
+  }
   // A view over sharded tables is planned as what it stands for, where it is read.
   if ('ViewStmt' in node) return everywhere();
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)

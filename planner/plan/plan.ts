@@ -83,6 +83,13 @@ export interface Insertion {
   readonly returning: boolean;
 }
 
+/** A password in a statement: the bytes of its literal, from the beginning of the statement, and what they mean. */
+export interface RolePassword {
+  readonly start: number;
+  readonly end: number;
+  readonly password: string;
+}
+
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
 export type Plan = (ServerPlan | SessionPlan) & {
   /** Functions that it calls may make or drop temporary tables: what the session has must be read again afterwards. */
@@ -256,6 +263,8 @@ export type ServerPlan =
       readonly numbers?: Numbering;
       /** Databases that nobody may be connected to: pgring ends its own idle connections first. */
       readonly releases?: readonly string[];
+      /** The password that the statement gives a role. */
+      readonly password?: RolePassword;
     }
   | {
       readonly kind: 'copyFrom';

@@ -17,6 +17,7 @@ import { deliverTag } from './deliver.js';
 import { withGatheredRows, type TableName } from './gathered-rows.js';
 import { inTransaction } from './in-transaction.js';
 import { numberRows } from './number-rows.js';
+import { withVerifier } from './role-password.js';
 import { bindValues, renderSql } from './route.js';
 
 export type DdlPlan = Extract<Plan, { readonly kind: 'ddl' }>;
@@ -44,11 +45,13 @@ export async function executeDdl(context: ExecutionContext, statement: BoundStat
 
 async function runEverywhere(
   context: ExecutionContext,
-  sql: string | Buffer,
-  { changes, unchecked, numbers }: DdlPlan,
+  given: string | Buffer,
+  { changes, unchecked, password, numbers }: DdlPlan,
   home: ShardId,
   others: readonly ShardId[],
 ): Promise<string> {
+  const sql =
+    password === undefined ? given : await withVerifier(await context.transaction.enter(home, true), given, password);
   const run = async (shard: ShardId): Promise<string> => {
     const connection = await context.transaction.enter(shard, true);
     const sent = unchecked === true && shard !== home ? withoutCheck(sql) : sql;
