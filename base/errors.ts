@@ -78,6 +78,7 @@ export const sqlstate = {
   syntaxError: '42601',
   undefinedTable: '42P01',
   undefinedColumn: '42703',
+  undefinedParameter: '42P02',
   undefinedObject: '42704',
   wrongObjectType: '42809',
   duplicateCursor: '42P03',

@@ -5,7 +5,7 @@ import type { AlterTableStmt, CreateTableAsStmt, Node } from 'libpg-query';
 import { refuse } from '../../base/errors.js';
 import { checkChange } from '../checks/check-implied.js';
 import type { PlanContext } from '../tree/context.js';
-import { checkAlterTable, checkIndex, namedRelation } from './alter-table.js';
+import { checkAlterTable, checkIndex, namedRelation, numberedColumns } from './alter-table.js';
 import { checkCast, checkRule, checkTrigger } from './stored-code.js';
 import { checkTemporaryTable, planCreateTable } from './create-table.js';
 import { planDo } from '../routine/plan-do.js';
@@ -144,7 +144,10 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('AlterTableStmt' in node) {
     checkAlterTable(node.AlterTableStmt, context, text);
     const isConcurrent = node.AlterTableStmt.cmds?.some(isConcurrentDetach) === true;
-    return everywhere({ transactional: !isConcurrent, changesCatalog: !changesOwnerOnly(node.AlterTableStmt) });
+    const numbers = numberedColumns(node.AlterTableStmt, context);
+    const changesCatalog = !changesOwnerOnly(node.AlterTableStmt);
+    const plan = everywhere({ transactional: !isConcurrent, changesCatalog });
+    return numbers === undefined ? plan : { ...plan, numbers };
   }
   if ('IndexStmt' in node) {
     checkIndex(node.IndexStmt, context, text);

@@ -5,7 +5,7 @@
 
 import type { Placement } from '../../catalog/schema.js';
 import type { PgError } from '../../base/errors.js';
-import type { CopyDefault, CopyFormat, CopyIntake, LocalCommand, PlacementChange } from './command-plan.js';
+import type { CopyDefault, CopyFormat, CopyIntake, LocalCommand, Numbering, PlacementChange } from './command-plan.js';
 import type { Gather } from './gather-plan.js';
 import type { ComputedExpression, OwningColumn, Routing, SqlPiece, SqlTemplate, ValueSource } from './parts.js';
 import type { Replication } from './replication.js';
@@ -69,7 +69,7 @@ export interface Broadcast {
   readonly scatter: ScatterPlan;
 }
 
-export type { CopyDefault, CopyFormat, CopyIntake, PlacementChange, SkipRule } from './command-plan.js';
+export type { CopyDefault, CopyFormat, CopyIntake, Numbering, PlacementChange, SkipRule } from './command-plan.js';
 
 /** How rows of INSERT … SELECT are stored that COPY cannot store: each shard inserts its own, sent as arrays. */
 export interface Insertion {
@@ -259,6 +259,8 @@ export type ServerPlan =
         readonly tables: readonly { readonly schema: string; readonly name: string }[];
         readonly elsewhere: SqlTemplate | undefined;
       };
+      /** Columns that it adds, which each server has numbered by itself. */
+      readonly numbers?: Numbering;
       /** Databases that nobody may be connected to: pgring ends its own idle connections first. */
       readonly releases?: readonly string[];
       /** The password that the statement gives a role. */

@@ -18,6 +18,7 @@ import { occurrencesOf } from '../route/pins.js';
 import { spreadOfOccurrences } from '../route/spread.js';
 import type { StatementText } from '../tree/text.js';
 import { selectOf, someNode } from '../tree/tree.js';
+import { defaultEdits } from './assigned-defaults.js';
 import { checkTail } from './insert-tail.js';
 
 export function planInsertSelect(
@@ -106,10 +107,12 @@ function insertionOf(
   const nodes = [insert.onConflictClause, insert.returningClause];
   // COPY cannot store into a view.
   if (nodes.every((node) => node === undefined) && !isView(relation, context)) return undefined;
-  const isReference = relation.placement.kind === 'reference';
-  checkTail(nodes, isReference, 'many rows', binder);
+  checkTail(insert, relation, 'many rows', binder);
   const computed = new ComputedList();
-  const edits = computeOnce(nodes, context, text, computed);
+  const edits = [
+    ...computeOnce(nodes, context, text, computed),
+    ...defaultEdits(insert.onConflictClause?.targetList, relation, text, computed),
+  ];
   const tailStart = insert.onConflictClause?.location ?? returningStart(insert, text);
   const alias = insert.relation?.alias?.aliasname;
   return {

@@ -16,6 +16,7 @@ import { allShards, send, type BoundStatement, type ExecutionContext } from './c
 import { deliverTag } from './deliver.js';
 import { withGatheredRows, type TableName } from './gathered-rows.js';
 import { inTransaction } from './in-transaction.js';
+import { numberRows } from './number-rows.js';
 import { withVerifier } from './role-password.js';
 import { bindValues, renderSql } from './route.js';
 
@@ -45,7 +46,7 @@ export async function executeDdl(context: ExecutionContext, statement: BoundStat
 async function runEverywhere(
   context: ExecutionContext,
   given: string | Buffer,
-  { changes, unchecked, password }: DdlPlan,
+  { changes, unchecked, password, numbers }: DdlPlan,
   home: ShardId,
   others: readonly ShardId[],
 ): Promise<string> {
@@ -60,6 +61,7 @@ async function runEverywhere(
   };
   const tag = await run(home);
   await Promise.all(others.map(run));
+  if (numbers !== undefined) await numberRows(context, numbers, others);
   return tag;
 }
 

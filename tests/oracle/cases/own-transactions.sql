@@ -49,7 +49,6 @@ SELECT id FROM log WHERE x = pg_current_xact_id() AND id = 5;
 SELECT id FROM log WHERE x = pg_current_xact_id() AND id = 6;
 SELECT id FROM log WHERE x = pg_current_xact_id();
 UPDATE log SET x = pg_current_xact_id() WHERE id = 3;
--- refused
 UPDATE log SET x = DEFAULT WHERE id = 5;
 SELECT count(DISTINCT x), bool_and(x = pg_current_xact_id()) FROM log;
 COMMIT;
