@@ -198,7 +198,7 @@ function planMaintenance(node: Node, context: PlanContext, text: StatementText):
     for (const part of node.TruncateStmt.relations ?? []) {
       const relation = 'RangeVar' in part ? namedRelation(part.RangeVar, context) : undefined;
       if (relation !== undefined)
-        checkChange(relation, truncates, context, () => ({ position: text.position(text.start) }));
+        checkChange(relation, truncates, 'several shards', context, () => ({ position: text.position(text.start) }));
     }
     return everywhere({ changesCatalog: false });
   }

@@ -2,7 +2,8 @@
 
 import { refuse } from '../../base/errors.js';
 import { checkCalls } from '../checks/checks.js';
-import { callsOf, isOfSession } from '../code/functions.js';
+import { checkReturnedColumns } from '../checks/system-columns.js';
+import { callsOf, isOfSession, type FunctionEffect } from '../code/functions.js';
 import type { Binder } from '../bind/bind.js';
 import { someNode } from '../tree/tree.js';
 
@@ -11,8 +12,10 @@ export function checkTail(
   nodes: readonly unknown[],
   isReference: boolean,
   rows: 'one row' | 'many rows',
-  { context, text }: Binder,
+  binder: Binder,
 ): void {
+  const { context, text } = binder;
+  if (isReference || rows === 'many rows') checkReturnedColumns(nodes, binder);
   const calls = callsOf(nodes, context);
   // What only the session's own connection tells is asked before the rows are stored.
   checkCalls(nodes, calls.some(isOfSession) ? 'several shards' : 'one shard', context, text);
@@ -32,7 +35,9 @@ export function checkTail(
       'Run the subquery first and send its value as a parameter.',
     );
   }
-  const varying = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once' && effect !== 'current');
+  // A transaction that is compared with a row's own comes out alike on every copy.
+  const alike: readonly FunctionEffect[] = ['plain', 'once', 'current', 'transaction'];
+  const varying = calls.find(({ effect }) => !alike.includes(effect));
   if (isReference && varying !== undefined) {
     throw refuse(
       'a volatile function in ON CONFLICT or RETURNING of an INSERT into a reference table',

@@ -8,7 +8,7 @@ import type { Binder } from '../bind/bind.js';
 import { isView } from '../bind/writable-view.js';
 import { insertedColumns } from '../bind/bind-modify.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
-import { copyDefault, defaultSql, usesSequence } from '../code/column-defaults.js';
+import { copyDefault, defaultSql, needsHome } from '../code/column-defaults.js';
 import { storedModifier } from '../postgres/key-family.js';
 import { columnDefinition, combineParts } from '../combine/plan-combine.js';
 import type { Insertion, Plan } from '../plan/plan.js';
@@ -51,7 +51,7 @@ export function planInsertSelect(
   const isHome = relation.placement.kind === 'home';
   const given = givenColumns(insert, query, relation);
   if (given !== undefined && insert.override === undefined) checkIdentities(given);
-  const numbered = all.filter((column) => usesSequence(column) && given?.includes(column) !== true);
+  const numbered = all.filter((column) => needsHome(column) && given?.includes(column) !== true);
   if (given === undefined && numbered.length > 0) {
     throw refuse('INSERT … SELECT of * into a table with a sequence', 'Name the columns: INSERT INTO t (…) SELECT ….');
   }

@@ -13,7 +13,7 @@ import { checkCalls, checkWritable } from '../checks/checks.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
 import { DistributionCheck } from '../route/distribution.js';
 import { callsOf, isOfSession } from '../code/functions.js';
-import { usesSequence } from '../code/column-defaults.js';
+import { needsHome } from '../code/column-defaults.js';
 import { pinObstacle } from '../scatter/obstacles.js';
 import type { Edit } from '../parse/splice.js';
 import type { RowMoves } from '../plan/moved-rows.js';
@@ -110,11 +110,11 @@ function checkAssignedDefaults(targets: readonly Node[] | undefined, relation: R
     if (!('ResTarget' in node) || node.ResTarget.val === undefined || !('SetToDefault' in node.ResTarget.val)) continue;
     const { name, location } = node.ResTarget;
     const column = relation.columns.find((candidate) => candidate.name === name);
-    if (column === undefined || !usesSequence(column)) continue;
+    if (column === undefined || !needsHome(column)) continue;
     throw asFinal(
       refuse(
-        `an update of "${relation.name}"."${column.name}" to a default from a sequence`,
-        'Call nextval() in a statement of its own, and send its value.',
+        `an update of "${relation.name}"."${column.name}" to a default that only the home shard tells`,
+        'Call nextval() and the like in a statement of its own, and send its value.',
         { position: binder.text.position(location ?? 0) },
       ),
     );
@@ -170,7 +170,7 @@ export function planModify(node: Node, binder: Binder): Plan {
     if (into === undefined) throw refuse('this MERGE', 'Use INSERT … ON CONFLICT.');
     if (into.kind === 'reference') return planReferenceModify(node, into, query, spread, binder);
     const { routing, share } = placeMerge(merged, query, into, spread, binder);
-    checkSystemColumns(root, text, spread);
+    checkSystemColumns(root, binder, spread);
     checkCalls(root, 'several shards', context, text);
     const plan = modifyPlan(node, binder, 'sum', routing, undefined, share?.edits);
     return share === undefined ? plan : { ...plan, owned: share.owned };
@@ -195,7 +195,7 @@ export function planModify(node: Node, binder: Binder): Plan {
     throw refuse('a write with tables of different placement', 'Write to one sharded table at a time.');
   const { anchors } = new DistributionCheck(context, text).check(query);
   requireAlike(root, query, binder);
-  checkSystemColumns(root, text, spread);
+  checkSystemColumns(root, binder, spread);
   checkCalls(root, 'several shards', context, text);
   const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
   const oneShard = tellsOfSession ? 'it asks for what the home shard tells of the session' : pinObstacle(spread);
@@ -220,7 +220,7 @@ function planReferenceModify(node: Node, target: Entry, query: Query, spread: Sp
   if (query.withQueries.some((part) => part.kind === 'modify')) throw refuseWritingWith();
   const { context, text } = binder;
   const oneShard = 'every shard has a copy of the reference table';
-  checkSystemColumns([node], text);
+  checkSystemColumns([node], binder);
   const problem = unlikeProblem(node, query, binder);
   if (problem === undefined) {
     checkImplied([node], 'several shards', context, text);

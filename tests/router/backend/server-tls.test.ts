@@ -34,7 +34,8 @@ describeWithTools(['openssl'], 'TLS to servers', () => {
   beforeAll(async () => {
     folder = await temporaryFolder();
     authority = new Authority(folder.path);
-    new Authority(folder.path, 'strangers');
+    const strangers = new Authority(folder.path, 'strangers');
+    expect(strangers.certificate).toBe(file('strangers.crt'));
     authority.issue('localhost', 'DNS:localhost');
     authority.issue('pgring');
     own = await startServers({ count: 2 });
