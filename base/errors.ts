@@ -79,6 +79,7 @@ export const sqlstate = {
   undefinedFunction: '42883',
   undefinedTable: '42P01',
   undefinedColumn: '42703',
+  undefinedParameter: '42P02',
   undefinedObject: '42704',
   wrongObjectType: '42809',
   duplicateCursor: '42P03',

@@ -37,7 +37,13 @@ export async function ensureTopology(
 }
 
 function firstTopology(config: Config, assign: (shards: readonly Shard[]) => readonly ShardId[]): Topology {
-  const shards = config.shards.map((shard, index) => ({ id: index + 1, ...shard }));
+  const shards = config.shards.map(({ name, host, port, weight }, index) => ({
+    id: index + 1,
+    name,
+    host,
+    port,
+    weight,
+  }));
   const home = shards.find((shard) => shard.name === config.home)?.id ?? 0;
   return { epoch: 1, shards, home, arcs: assign(shards) };
 }

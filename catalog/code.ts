@@ -59,8 +59,8 @@ export interface Trigger {
   readonly timing: 'before' | 'after' | 'instead of';
   readonly isForEachRow: boolean;
   readonly events: readonly ('insert' | 'update' | 'delete' | 'truncate')[];
-  /** It sees the rows of the statement as tables. */
-  readonly hasTransitionTables: boolean;
+  /** The names under which it sees the rows of the statement as tables. */
+  readonly transitionTables: readonly string[];
   /** pg_trigger.tgenabled */
   readonly enabled: string;
   /** Functions of the user's in its WHEN. */

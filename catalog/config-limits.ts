@@ -27,10 +27,24 @@ function bytes(value: number, minimum = kibibyte): LimitRange {
 export const limitRanges = {
   /** Client connections at one time; one more gets 53300. */
   clients: count(1000),
+  /** Client connections in one role at one time; 0: as many as `clients`. */
+  clientsPerUser: count(0, 0),
+  /** Client connections to one database at one time; 0: as many as `clients`. */
+  clientsPerDatabase: count(0, 0),
+  /** Connections that have not proved yet who they are; one more gets 53300. */
+  strangers: count(500),
   /** The longest message that a client or a server may send. */
   messageBytes: bytes(256 * mebibyte, 64 * kibibyte),
   /** From accepting a connection to its complete startup packet. */
   startupTimeoutMs: timeMs(10_000),
+  /** From accepting a connection to the end of its log-in; then 57014. */
+  logInTimeoutMs: timeMs(60_000),
+  /** Failed log-ins from one address that are answered within `authentication_failure_ms`; more are refused with 28000. */
+  authenticationFailures: count(30),
+  /** After that time as many failures are forgotten. */
+  authenticationFailureMs: timeMs(60_000),
+  /** How long what the home shard says of a role's password is kept. */
+  roleSecretsMs: timeMs(5000),
   /** Opening a connection to a server, authentication included. */
   connectTimeoutMs: timeMs(5000),
   /** One query that pgring sends for itself: introspection, recovery, health. */

@@ -4,23 +4,11 @@
  */
 
 import { z } from 'zod';
+import { authentication, clientTls, serverTls } from './access-schema.js';
 import { limitNames, limitRanges, snakeCase } from './config-limits.js';
 import { listenAddressForm, parseListenAddress } from './listen-address.js';
 import { parseIdentifier, parseTableName } from './names.js';
-
-const text = (expected: string) => z.string({ error: expected }).min(1, { error: expected });
-
-const integer = (minimum: number, maximum: number, what = 'an integer') => {
-  const error = `${what} from ${minimum} to ${maximum}`;
-  return z.number({ error }).int({ error }).min(minimum, { error }).max(maximum, { error });
-};
-
-const oneOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
-  z.enum(words, { error: `one of ${words.join(', ')}` });
-
-/** A mapping without unknown keys. */
-const mapping = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.strictObject(shape, { error: `a mapping with the keys ${Object.keys(shape).join(', ')}` });
+import { integer, mapping, oneOf, text } from './schema-parts.js';
 
 const secretForm = 'a string, {env: NAME of an environment variable} or {file: path}';
 
@@ -48,6 +36,8 @@ const shard = mapping({
     .positive({ error: 'a number above 0' })
     .max(1_000_000, { error: 'a number up to 1000000' })
     .default(1),
+  /** For this server in place of `server_tls`. */
+  tls: serverTls.optional(),
 });
 
 const tableRule = z.union(
@@ -105,10 +95,16 @@ export const configSchema = mapping({
     /** The database for questions that concern no database of a client's. */
     database: text('a database name').default('postgres'),
   }).prefault({}),
-  /** Passwords that pgring gives the servers when it connects in a client's role. */
+  /** Secrets of roles: clients prove themselves by them, and pgring itself to the servers in a client's role. */
   users: z
     .array(mapping({ name: text('a role name'), password: secret }), { error: 'a list of {name, password}' })
     .default([]),
+  /** Who may come in, and how that is proved. */
+  authentication: authentication.optional(),
+  /** Encryption between clients and pgring. */
+  tls: clientTls.optional(),
+  /** Encryption between pgring and the servers. */
+  server_tls: serverTls.optional(),
   /** Where the topology is kept: which shard owns which part of the hash ring. */
   store: store.prefault({ kind: 'file' }),
   /** Where new tables go (DESIGN.md, "Placement without configuration"). */

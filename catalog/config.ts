@@ -2,6 +2,14 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import {
+  readAccess,
+  readServerTls,
+  trustEverybody,
+  type AuthenticationConfig,
+  type ClientTlsConfig,
+  type ServerTlsConfig,
+} from './config-access.js';
 import { readConfigDocument, type ReportProblem } from './config-document.js';
 import { ConfigError, formatPath, type ConfigProblem } from './config-error.js';
 import { makeLimits, snakeCase, limitNames, type Limits } from './config-limits.js';
@@ -22,6 +30,8 @@ export interface ShardConfig {
   readonly host: string;
   readonly port: number;
   readonly weight: number;
+  /** Undefined: nothing is encrypted. */
+  readonly tls: ServerTlsConfig | undefined;
 }
 
 /** The role that pgring itself uses on every shard. */
@@ -31,8 +41,9 @@ interface ControlConfig {
   readonly database: string;
 }
 
-interface UserConfig {
+export interface UserConfig {
   readonly name: string;
+  /** The password itself, or a verifier as PostgreSQL stores it. */
   readonly password: string;
 }
 
@@ -71,6 +82,9 @@ export interface Config {
   readonly home: string;
   readonly control: ControlConfig;
   readonly users: readonly UserConfig[];
+  readonly authentication: AuthenticationConfig;
+  /** Between clients and pgring; undefined: nothing is encrypted. */
+  readonly tls: ClientTlsConfig | undefined;
   readonly store: StoreConfig;
   readonly placement: PlacementRules;
   readonly pooling: PoolingConfig;
@@ -84,7 +98,7 @@ export interface Config {
 export interface PartialConfig extends Partial<
   Omit<Config, 'shards' | 'control' | 'placement' | 'pooling' | 'limits'>
 > {
-  readonly shards: readonly (Pick<ShardConfig, 'name' | 'host' | 'port'> & { readonly weight?: number })[];
+  readonly shards: readonly (Pick<ShardConfig, 'name' | 'host' | 'port'> & Partial<ShardConfig>)[];
   readonly control?: Partial<ControlConfig>;
   readonly placement?: Partial<PlacementRules>;
   readonly pooling?: Partial<PoolingConfig>;
@@ -96,10 +110,12 @@ export function makeConfig(partial: PartialConfig): Config {
   const config: Config = {
     source: partial.source ?? 'configuration',
     listen: partial.listen ?? [{ kind: 'tcp', host: '127.0.0.1', port: defaultPort }],
-    shards: partial.shards.map((shard) => ({ ...shard, weight: shard.weight ?? 1 })),
+    shards: partial.shards.map((shard) => ({ tls: undefined, ...shard, weight: shard.weight ?? 1 })),
     home: partial.home ?? partial.shards[0]?.name ?? '',
     control: { user: 'postgres', password: undefined, database: 'postgres', ...partial.control },
     users: partial.users ?? [],
+    authentication: partial.authentication ?? trustEverybody,
+    tls: partial.tls,
     store: partial.store ?? { kind: 'file', path: resolve('pgring.topology.json') },
     placement: { shardKeys: [], tables: [], ...partial.placement },
     limits: makeLimits(partial.limits),
@@ -171,7 +187,10 @@ export function parseConfig(text: string, path: string, environment: NodeJS.Proc
   const config: Config = {
     source: path,
     listen: parseListenAddresses(document.listen).flatMap((address) => address ?? []),
-    shards: document.shards,
+    shards: document.shards.map((shard, index) => ({
+      ...shard,
+      tls: readServerTls(document, index, folder, report, problems),
+    })),
     home: document.home ?? document.shards[0]?.name ?? '',
     control: {
       user: document.control.user,
@@ -185,6 +204,7 @@ export function parseConfig(text: string, path: string, environment: NodeJS.Proc
       name: user.name,
       password: readSecret(user.password, ['users', index, 'password']),
     })),
+    ...readAccess(document, folder, report, problems),
     store:
       document.store.kind === 'file'
         ? { kind: 'file', path: resolve(folder, document.store.path) }

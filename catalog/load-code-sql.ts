@@ -39,7 +39,7 @@ export type TriggerRow = readonly [
   /** pg_trigger.tgtype */
   type: number,
   enabled: string,
-  hasTransitionTables: boolean,
+  transitionTables: readonly string[],
 ];
 
 export interface CodeRows {
@@ -83,7 +83,7 @@ export function codeSql(serverVersion: number): string {
     ),
     triggers: list(
       `pg_catalog.json_build_array(t.oid::int8, t.tgrelid::int8, t.tgname, t.tgfoid::int8, t.tgtype, t.tgenabled,
-        t.tgoldtable IS NOT NULL OR t.tgnewtable IS NOT NULL)`,
+        pg_catalog.array_remove(ARRAY[t.tgoldtable, t.tgnewtable], NULL))`,
       `FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgrelid ${isUsers}`,
     ),
     policies: list(

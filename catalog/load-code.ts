@@ -89,14 +89,14 @@ function buildRoutine(row: RoutineRow, uses: readonly number[], declaration: Dec
 }
 
 function buildTrigger(
-  [oid, , name, routine, type, enabled, hasTransitionTables]: TriggerRow,
+  [oid, , name, routine, type, enabled, transitionTables]: TriggerRow,
   usesOf: (catalog: string, oid: number) => readonly number[],
 ): Trigger {
   return Object.freeze({
     name,
     routine,
     ...readTriggerType(type),
-    hasTransitionTables,
+    transitionTables,
     enabled,
     uses: usesOf('pg_trigger', oid).filter((used) => used !== routine),
   });

@@ -3,7 +3,7 @@
 import { qualifiedName, quoteLiteral, type Placement } from './schema.js';
 
 /** Raise it with every change of the objects below, and add what brings an older version up to date. */
-export const pgringSchemaVersion = 4;
+export const pgringSchemaVersion = 5;
 
 /** Any number that no other user of advisory locks takes: the ASCII codes of "pgring". */
 const advisoryLock = '123554967187047';
@@ -87,6 +87,23 @@ BEGIN
       WHERE p.oid = pg_catalog.to_regprocedure(identity) AND NOT pg_catalog.pg_has_role(p.proowner, 'USAGE')
     )
   );
+
+  -- An identity column takes its numbers for whoever may INSERT, without a right to the sequence (NextValueExpr in
+  -- nodes/primnodes.h); NULL for one who may not, to whom the INSERT says so. SET ROLE shows in its setting only, in here.
+  CREATE OR REPLACE FUNCTION pgring.next_identity(sequence pg_catalog.regclass) RETURNS pg_catalog.int8
+  LANGUAGE sql VOLATILE STRICT SECURITY DEFINER AS $next$
+    SELECT pg_catalog.nextval($1)
+    WHERE EXISTS (
+      SELECT FROM pg_catalog.pg_depend d
+      WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+        AND d.objid OPERATOR(pg_catalog.=) $1
+        AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+        AND d.deptype OPERATOR(pg_catalog.=) 'i'
+        AND pg_catalog.has_any_column_privilege(
+          CASE WHEN pg_catalog.current_setting('role') OPERATOR(pg_catalog.=) 'none' THEN SESSION_USER
+            ELSE pg_catalog.current_setting('role')::pg_catalog.name END, d.refobjid, 'INSERT')
+    )
+  $next$;
 
   CREATE TABLE IF NOT EXISTS pgring.meta (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),

@@ -33,7 +33,8 @@ export function encodeTopology(topology: Topology): string {
     if (last?.[0] === owner) last[1]++;
     else runs.push([owner, 1]);
   }
-  const { epoch, home, shards } = topology;
+  const { epoch, home } = topology;
+  const shards = topology.shards.map(({ id, name, host, port, weight }) => ({ id, name, host, port, weight }));
   return JSON.stringify({ format, epoch, home, shards, arcs: runs });
 }
 

@@ -9,22 +9,23 @@ export interface Interrupt {
   [Symbol.dispose](): void;
 }
 
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
-/** Takes the signals over. */
-export function watchInterrupt(): Interrupt {
+/** Takes the signals over. With `onHangUp`, SIGHUP asks for that instead of the end. */
+export function watchInterrupt(onHangUp?: () => void): Interrupt {
+  const ends = ['SIGINT', 'SIGTERM', ...(onHangUp === undefined ? (['SIGHUP'] as const) : [])] as const;
   const stop = new AbortController();
   const hurry = new AbortController();
   const listener = (): void => {
     if (stop.signal.aborted) hurry.abort();
     else stop.abort();
   };
-  for (const signal of signals) process.on(signal, listener);
+  for (const signal of ends) process.on(signal, listener);
+  if (onHangUp !== undefined) process.on('SIGHUP', onHangUp);
   return {
     stop: stop.signal,
     hurry: hurry.signal,
     [Symbol.dispose]: () => {
-      for (const signal of signals) process.off(signal, listener);
+      for (const signal of ends) process.off(signal, listener);
+      if (onHangUp !== undefined) process.off('SIGHUP', onHangUp);
     },
   };
 }

@@ -7,6 +7,7 @@ import { Binder } from './bind/bind.js';
 import { effectsOf } from './checks/check-implied.js';
 import { withoutConstantRows } from './tree/constant-rows.js';
 import type { PlanContext, PlanInput } from './tree/context.js';
+import { withRowTransactions } from './checks/row-transactions.js';
 import { planDeclaredCall } from './routine/declared-call.js';
 import { expandTable } from './tree/expand-table.js';
 import { expandView, MAX_EXPANSIONS, ViewFound } from './bind/expand-view.js';
@@ -61,7 +62,8 @@ export function planReusable(input: PlanInput): PlannedStatement {
 }
 
 /** Plans a statement in which some views may have been expanded. */
-function planExpanded(input: PlanInput, { expansions, origins }: Progress): PlannedStatement {
+function planExpanded(given: PlanInput, { expansions, origins }: Progress): PlannedStatement {
+  const input = withRowTransactions(given);
   const text = new StatementText(input);
   try {
     const inlined = expansions < MAX_EXPANSIONS ? inlineCall(input) : undefined;

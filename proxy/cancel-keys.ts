@@ -2,7 +2,7 @@
 
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 
-interface CancelKey {
+export interface CancelKey {
   readonly processId: number;
   readonly secretKey: Buffer;
 }

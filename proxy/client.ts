@@ -3,18 +3,15 @@
 import type { Socket } from 'node:net';
 import { PgError, sqlstate } from '../base/errors.js';
 import type { Config } from '../catalog/config.js';
-import { crossShardReadsName } from '../catalog/cross-shard-reads.js';
 import {
-  authenticationOk,
-  encodeBackendKeyData,
   encodeErrorResponse,
   encodeNegotiateProtocolVersion,
-  encodeParameterStatus,
-  encodeReadyForQuery,
   encryptionRefused,
+  sslAccepted,
 } from '../wire/encode-backend.js';
 import { FrameReader } from '../wire/frame.js';
 import {
+  checkNothingFollows,
   negotiate,
   readIdentity,
   readStartupPacket,
@@ -22,57 +19,109 @@ import {
   type ProtocolVersion,
   type StartupPacket,
 } from '../wire/startup.js';
+import { logInTimeout, type Door } from './authentication/door.js';
+import type { EncryptedClient } from './authentication/client-tls.js';
+import { plainAddress, type ClientOrigin } from './authentication/rules.js';
 import type { CancelKeys } from './cancel-keys.js';
+import type { ClientCounts } from './client-counts.js';
 import { ClientSocket } from './client-socket.js';
 import { toClientError } from './report-error.js';
 import type { SessionBackends } from '../router/transaction/session-backends.js';
-import { Session } from './session.js';
-import { SessionScope, type ProxyParts } from './session-scope.js';
+import { encodeWelcome, openSession } from './open-session.js';
+import type { Session } from './session.js';
+import type { ProxyParts } from './session-scope.js';
+import { checkStartup, withDefaults } from './start-up.js';
 
 /** What a client needs of its proxy. */
 interface ClientContext {
-  readonly config: Config;
+  readonly config: () => Config;
   readonly parts: ProxyParts;
+  readonly door: Door;
+  readonly counts: ClientCounts;
   readonly cancelKeys: CancelKeys;
   readonly clients: Set<Client>;
 }
 
 type State =
-  | { readonly kind: 'starting'; readonly reader: StartupReader }
-  /** Logging in: its messages wait. */
+  /** A request for encryption is answered once. */
+  | { readonly kind: 'starting'; readonly reader: StartupReader; readonly asked: Asked }
+  | { readonly kind: 'encrypting' }
+  /** Proving who it is, and its session being opened: its messages wait for whoever asks for them. */
   | { readonly kind: 'opening'; readonly reader: FrameReader }
   | { readonly kind: 'session'; readonly reader: FrameReader; readonly session: Session }
   | { readonly kind: 'ended' };
+
+interface Asked {
+  readonly ssl: boolean;
+  readonly gss: boolean;
+}
 
 /** Secret keys: 4 bytes until protocol 3.2, which allows more. */
 const SHORT_KEY_BYTES = 4;
 const LONG_KEY_BYTES = 32;
 
-/** Start-up parameters that are for the proxy and not for the servers. */
-const ownParameters = new Set(['user', 'database', 'replication']);
+/** The first byte of a TLS handshake; a start-up packet begins with the high byte of its length, which is 0. */
+const TLS_HANDSHAKE = 0x16;
+
+/** What somebody who has not logged in may have sent and not been answered. */
+const STRANGER_BUFFER_BYTES = 64 * 1024;
+
+const nothing = (): void => undefined;
+
+/** The client left while it was being asked something: nobody is there to be told. */
+class ClientGone extends Error {}
 
 export class Client {
   /** Resolves when the client is gone and its connections are given back. */
   readonly ended: Promise<void>;
-  readonly #socket: Socket;
-  readonly #output: ClientSocket;
   readonly #context: ClientContext;
-  #state: State = { kind: 'starting', reader: new StartupReader() };
+  readonly #origin: ClientOrigin;
+  readonly #acceptedAt = performance.now();
+  #socket: Socket;
+  #output: ClientSocket;
+  #encrypted: EncryptedClient | undefined;
+  #state: State = { kind: 'starting', reader: new StartupReader(), asked: { ssl: false, gss: false } };
   #draining = false;
   #processId = 0;
   #timer: NodeJS.Timeout | undefined;
-  #resolveEnded: () => void = () => undefined;
+  /** Gives back what it counts for: as a stranger, later as a client. */
+  #uncount: () => void = nothing;
+  #wake: () => void = nothing;
+  #resolveEnded: () => void = nothing;
 
-  constructor(socket: Socket, context: ClientContext) {
+  /** Takes a connection that was just accepted. */
+  static receive(socket: Socket, isLocal: boolean, context: ClientContext): void {
+    const client = new Client(socket, isLocal, context);
+    context.clients.add(client);
+    client.#begin();
+  }
+
+  private constructor(socket: Socket, isLocal: boolean, context: ClientContext) {
     this.#socket = socket;
     this.#output = new ClientSocket(socket);
     this.#context = context;
+    this.#origin = isLocal
+      ? { kind: 'local' }
+      : { kind: 'tcp', address: plainAddress(socket.remoteAddress ?? ''), isEncrypted: false };
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+  }
+
+  #begin(): void {
+    this.#attach(this.#socket);
+    try {
+      this.#uncount = this.#context.counts.admitStranger();
+    } catch (error) {
+      this.#refuse(toClientError(error));
+      return;
+    }
     this.#timer = setTimeout(() => {
       this.#refuse(new PgError(sqlstate.protocolViolation, 'timeout while waiting for the start-up packet'));
-    }, context.config.limits.startupTimeoutMs);
+    }, this.#context.config().limits.startupTimeoutMs);
+  }
+
+  #attach(socket: Socket): void {
     socket.on('data', (chunk: Buffer) => {
       this.#receive(chunk);
     });
@@ -107,17 +156,23 @@ export class Client {
     try {
       switch (this.#state.kind) {
         case 'starting':
+          if (this.#isHandshake(chunk, this.#state)) {
+            this.#encrypt(chunk, true);
+            return;
+          }
           this.#state.reader.push(chunk);
-          this.#start(this.#state.reader);
+          this.#start(this.#state.reader, this.#state.asked);
           return;
         case 'opening':
           this.#state.reader.push(chunk);
-          if (this.#state.reader.bufferedBytes > this.#context.config.limits.clientBufferBytes) this.#socket.pause();
+          this.#wake();
+          if (this.#state.reader.bufferedBytes > STRANGER_BUFFER_BYTES) this.#socket.pause();
           return;
         case 'session':
           this.#state.reader.push(chunk);
           this.#state.session.onInput();
           return;
+        case 'encrypting':
         case 'ended':
       }
     } catch (error) {
@@ -125,20 +180,37 @@ export class Client {
     }
   }
 
+  /** libpq's sslnegotiation=direct: a handshake comes first of all. */
+  #isHandshake(chunk: Buffer, { reader, asked }: Extract<State, { kind: 'starting' }>): boolean {
+    return chunk[0] === TLS_HANDSHAKE && reader.bufferedBytes === 0 && !asked.ssl && !asked.gss && this.#mayEncrypt;
+  }
+
+  /** As PostgreSQL, pgring does not encrypt Unix sockets. */
+  get #mayEncrypt(): boolean {
+    return this.#origin.kind === 'tcp' && this.#context.door.tls !== undefined;
+  }
+
   /** Reads start-up packets until the one that names a user. */
-  #start(reader: StartupReader): void {
+  #start(reader: StartupReader, asked: Asked): void {
+    let { ssl, gss } = asked;
     for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
-      const request: StartupPacket = readStartupPacket(packet);
+      const request: StartupPacket = readStartupPacket(packet, { ssl: !ssl, gss: !gss });
       switch (request.kind) {
         case 'ssl':
-        case 'gssenc':
-          if (reader.bufferedBytes > 0) {
-            throw new PgError(sqlstate.protocolViolation, 'received unencrypted data after SSL request', {
-              severity: 'FATAL',
-            });
+        case 'gssenc': {
+          const isSsl = request.kind === 'ssl';
+          checkNothingFollows(reader, request.kind);
+          ssl ||= isSsl;
+          gss ||= !isSsl;
+          this.#state = { kind: 'starting', reader, asked: { ssl, gss } };
+          if (isSsl && this.#mayEncrypt) {
+            this.#output.write(sslAccepted);
+            this.#encrypt(undefined, false);
+            return;
           }
           this.#output.write(encryptionRefused);
           break;
+        }
         case 'cancel':
           this.#cancel(request.processId, request.secretKey);
           return;
@@ -149,9 +221,35 @@ export class Client {
     }
   }
 
+  /** Goes on over an encrypted socket. `begun`: the beginning of a handshake that was read already. */
+  #encrypt(begun: Buffer | undefined, isDirect: boolean): void {
+    const { tls } = this.#context.door;
+    if (tls === undefined) return;
+    const socket = this.#socket;
+    this.#state = { kind: 'encrypting' };
+    socket.pause();
+    socket.removeAllListeners('data');
+    socket.removeAllListeners('end');
+    if (begun !== undefined) socket.unshift(begun);
+    void tls.accept(socket).then((encrypted) => {
+      if (this.#state.kind !== 'encrypting' || encrypted === undefined) {
+        socket.destroy();
+        return;
+      }
+      if (isDirect && !encrypted.namedProtocol) {
+        encrypted.socket.destroy();
+        return;
+      }
+      this.#encrypted = encrypted;
+      this.#socket = encrypted.socket;
+      this.#output = new ClientSocket(encrypted.socket);
+      this.#state = { kind: 'starting', reader: new StartupReader(), asked: { ssl: true, gss: true } };
+      this.#attach(encrypted.socket);
+    });
+  }
+
   #cancel(processId: number, secretKey: Buffer): void {
-    this.#stopTimer();
-    this.#state = { kind: 'ended' };
+    this.#leave();
     this.#context.cancelKeys
       .cancel(processId, Buffer.from(secretKey))
       .catch((error: unknown) => {
@@ -164,90 +262,106 @@ export class Client {
 
   #logIn(protocol: ProtocolVersion, parameters: ReadonlyMap<string, string>, rest: Buffer): void {
     const { user, database } = readIdentity(parameters);
-    const { limits, users } = this.#context.config;
-    if (this.#context.clients.size > limits.clients) {
-      throw new PgError(sqlstate.tooManyConnections, 'sorry, too many clients already', {
-        severity: 'FATAL',
-        hint: `pgring takes ${limits.clients} clients (limits.clients).`,
-      });
-    }
-    if (parameters.has('replication') && !['false', 'off', '0', 'no'].includes(parameters.get('replication') ?? '')) {
-      throw new PgError(sqlstate.featureNotSupported, 'replication connections are not supported by pgring', {
-        severity: 'FATAL',
-        hint: 'Connect to the shards themselves for replication.',
-      });
-    }
-    checkEncoding(parameters.get('client_encoding'));
+    checkStartup(parameters);
+    const { limits } = this.#context.config();
     this.#stopTimer();
+    this.#timer = setTimeout(
+      () => {
+        this.#refuse(logInTimeout);
+      },
+      limits.logInTimeoutMs - (performance.now() - this.#acceptedAt),
+    );
     const { minor, unrecognized, mustTell } = negotiate(protocol, parameters);
     if (mustTell) this.#output.write(encodeNegotiateProtocolVersion(minor, unrecognized));
     const reader = new FrameReader(limits.messageBytes);
     reader.push(rest);
     this.#state = { kind: 'opening', reader };
-    const identity = {
-      user,
-      database,
-      password: users.find((candidate) => candidate.name === user)?.password ?? this.#controlPassword(user),
-      parameters: withDefaults(parameters, this.#context.config),
-    };
-    this.#open(identity, reader, minor >= 2 ? LONG_KEY_BYTES : SHORT_KEY_BYTES).catch((error: unknown) => {
-      this.#refuse(toClientError(error));
+    const claim = { user, database };
+    this.#open(claim, parameters, reader, minor >= 2 ? LONG_KEY_BYTES : SHORT_KEY_BYTES).catch((error: unknown) => {
+      if (!(error instanceof ClientGone)) this.#refuse(toClientError(error));
+      this.#resolveEnded();
     });
   }
 
-  #controlPassword(user: string): string | undefined {
-    const { control } = this.#context.config;
-    return control.user === user ? control.password : undefined;
+  /** The client's next message while it has no session yet. */
+  async #nextFrame(reader: FrameReader, maximumLength: number): Promise<Buffer> {
+    reader.maximumFrameBytes = maximumLength + 1;
+    for (;;) {
+      if (this.#state.kind !== 'opening') throw new ClientGone();
+      const frame = reader.next();
+      if (frame !== undefined) return frame;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        this.#socket.resume();
+      });
+    }
   }
 
   async #open(
-    identity: ConstructorParameters<typeof SessionScope>[1],
+    { user, database }: { readonly user: string; readonly database: string },
+    parameters: ReadonlyMap<string, string>,
     reader: FrameReader,
     keyBytes: number,
   ): Promise<void> {
-    const { parts, cancelKeys, config } = this.#context;
-    const scope = new SessionScope(parts, identity, this.#output);
-    try {
-      await scope.open();
-    } catch (error) {
-      await scope.backends.releaseAll();
-      throw error;
-    }
-    if (this.#state.kind === 'ended') {
-      await scope.backends.releaseAll();
-      this.#resolveEnded();
-      return;
-    }
-    const session = new Session({
-      scope,
-      socket: this.#output,
+    const { parts, cancelKeys, door, counts } = this.#context;
+    const origin = this.#origin.kind === 'local' ? this.#origin : { ...this.#origin, isEncrypted: this.#isEncrypted };
+    const proof = await door.admit(
+      origin,
+      { user, database },
+      {
+        user,
+        certificateHash: this.#encrypted?.certificateHash,
+        certificate: this.#encrypted?.certificate,
+        send: (bytes) => {
+          this.#output.write(bytes);
+        },
+        receive: async (maximumLength) => await this.#nextFrame(reader, maximumLength),
+      },
+    );
+    if (this.#state.kind === 'ended') throw new ClientGone();
+    this.#stopTimer();
+    this.#uncount();
+    this.#uncount = nothing;
+    this.#uncount = counts.admit(user, database);
+    const config = this.#context.config();
+    const { limits } = config;
+    reader.maximumFrameBytes = limits.messageBytes;
+    const identity = { user, database, password: undefined, ...proof, parameters: withDefaults(parameters, config) };
+    const session = await openSession({
+      parts,
+      identity,
+      output: this.#output,
       reader,
-      clientBufferBytes: config.limits.clientBufferBytes,
-      pipelineBytes: config.limits.pipelineBytes,
+      limits,
+      isGone: () => this.#isEnded,
       onClosed: () => {
         cancelKeys.remove(this.#processId);
         this.#resolveEnded();
       },
     });
+    if (session === undefined) throw new ClientGone();
     const key = cancelKeys.register(session, keyBytes);
     this.#processId = key.processId;
     this.#state = { kind: 'session', reader, session };
-    this.#output.write(
-      Buffer.concat([
-        authenticationOk,
-        ...[...scope.parameters].map(([name, value]) => encodeParameterStatus(name, value)),
-        encodeBackendKeyData(key.processId, key.secretKey),
-        encodeReadyForQuery('I'),
-      ]),
-    );
+    this.#output.write(encodeWelcome(session, key));
     this.#socket.resume();
     if (this.#draining) session.drain();
     session.onInput();
   }
 
+  get #isEncrypted(): boolean {
+    return this.#encrypted !== undefined;
+  }
+
+  get #isEnded(): boolean {
+    return this.#state.kind === 'ended';
+  }
+
   /** Says why and closes; for those who have no session. */
   #refuse(error: PgError): void {
     if (this.#state.kind === 'ended' || this.#state.kind === 'session') return;
+    // In the middle of a handshake there is no way to say it.
+    if (this.#state.kind === 'encrypting') this.#socket.destroy();
     this.#output.end(
       encodeErrorResponse(new PgError(error.sqlstate, error.message, { ...error.fields, severity: 'FATAL' })),
     );
@@ -256,21 +370,24 @@ export class Client {
 
   #leave(): void {
     const state = this.#state;
+    if (state.kind === 'ended') return;
     this.#state = { kind: 'ended' };
-    this.#stopTimer();
     this.#context.clients.delete(this);
+    this.#stopTimer();
+    this.#uncount();
+    this.#wake();
     switch (state.kind) {
       case 'session':
         state.session.onGone().catch((error: unknown) => {
           this.#context.parts.log.error({ error }, 'a session could not be ended cleanly');
           this.#resolveEnded();
         });
-        return;
+        break;
       case 'starting':
+      case 'encrypting':
         this.#resolveEnded();
-        return;
+        break;
       case 'opening':
-      case 'ended':
     }
   }
 
@@ -278,25 +395,4 @@ export class Client {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
-}
-
-/** What the servers are to know: the client's own settings come after pgring's defaults, and so win. */
-function withDefaults(
-  parameters: ReadonlyMap<string, string>,
-  { crossShardReads }: Config,
-): ReadonlyMap<string, string> {
-  const own = [...parameters].filter(([name]) => !ownParameters.has(name) && !name.startsWith('_pq_.'));
-  const options = `-c ${crossShardReadsName}=${crossShardReads} ${parameters.get('options') ?? ''}`.trimEnd();
-  return new Map([...own, ['options', options]]);
-}
-
-/** Statements are read as UTF-8; SQL_ASCII means that nobody converts, so the bytes are the servers' own UTF-8. */
-function checkEncoding(encoding: string | undefined): void {
-  if (encoding === undefined) return;
-  const name = encoding.replaceAll(/[^a-z0-9]/gi, '').toLowerCase();
-  if (['utf8', 'unicode', 'sqlascii'].includes(name)) return;
-  throw new PgError(sqlstate.featureNotSupported, `client_encoding ${encoding} is not supported by pgring yet`, {
-    severity: 'FATAL',
-    hint: 'Use UTF8: PGCLIENTENCODING=UTF8.',
-  });
 }

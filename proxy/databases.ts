@@ -6,7 +6,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { PgError, sqlstate } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { Config } from '../catalog/config.js';
 import { loadSnapshot, type RunQuery } from '../catalog/load.js';
@@ -14,7 +13,7 @@ import { readOidList, type OidMap } from '../catalog/oid-map.js';
 import { installSql } from '../catalog/pgring-schema.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import type { Shard, ShardId, Topology } from '../catalog/topology.js';
-import { describeAddress } from '../router/backend/connection.js';
+import { asControlError, connectControl } from '../router/backend/control-client.js';
 import { ControlConnections } from './control-connections.js';
 import { DatabaseOids } from './database-oids.js';
 
@@ -52,6 +51,8 @@ export class Databases {
   /** Tells this proxy's notifications from those of others. */
   readonly #sender = randomUUID();
   #closed = false;
+  /** Something was changed by DDL, through this proxy or another. */
+  onChange: () => void = () => undefined;
 
   constructor(config: Config, topology: () => Topology, log: Logger) {
     this.#config = config;
@@ -61,6 +62,11 @@ export class Databases {
 
   get controlDatabase(): string {
     return this.#config.control.database;
+  }
+
+  /** Asks the home shard what concerns no database of a client's. */
+  async askHome<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    return await this.#connections.use(this.#home(), this.controlDatabase, work);
   }
 
   /** The newest catalog of a database. Errors: those of connecting to the home shard. */
@@ -96,6 +102,7 @@ export class Databases {
   async reload(name: string, tellOthers: boolean): Promise<CatalogSnapshot> {
     const database = this.#databases.get(name);
     if (database === undefined) return await this.catalog(name);
+    this.onChange();
     database.readings += 1;
     const reading = database.readings;
     const loading = this.#load(name);
@@ -175,25 +182,27 @@ export class Databases {
   /** A control connection to one shard. The caller ends it. */
   async connect(shard: Shard, database: string): Promise<Client> {
     const { user, password } = this.#config.control;
-    const client = new Client({
-      host: shard.host,
-      port: shard.port,
-      user,
-      password,
-      database,
-      application_name: 'pgring',
-      connectionTimeoutMillis: this.#config.limits.connectTimeoutMs,
-      query_timeout: this.#config.limits.controlTimeoutMs,
-    });
-    client.on('error', (error) => {
-      this.#log.debug({ error, shard: shard.name }, 'a control connection was lost');
-    });
     try {
-      await client.connect();
+      return await connectControl(shard, (ssl) => {
+        const client = new Client({
+          host: shard.host,
+          port: shard.port,
+          user,
+          password,
+          database,
+          ssl,
+          application_name: 'pgring',
+          connectionTimeoutMillis: this.#config.limits.connectTimeoutMs,
+          query_timeout: this.#config.limits.controlTimeoutMs,
+        });
+        client.on('error', (error) => {
+          this.#log.debug({ error, shard: shard.name }, 'a control connection was lost');
+        });
+        return client;
+      });
     } catch (error) {
-      throw connectError(shard, error);
+      throw asControlError(shard, error);
     }
-    return client;
   }
 
   async #load(name: string): Promise<CatalogSnapshot> {
@@ -253,6 +262,8 @@ export class Databases {
       if (shard.id !== this.#topology().home) {
         await this.#oidsOf(name).readShard(shard.id, async () => await readOidList(textQuery(client)));
       }
+    } catch (error) {
+      throw asControlError(shard, error);
     } finally {
       await client.end();
     }
@@ -313,14 +324,6 @@ export class Databases {
     if (home === undefined) throw new Error(`the home shard ${topology.home} is not in the topology`);
     return home;
   }
-}
-
-/** The server's own words, or 08006 with the shard's name when it cannot be reached. */
-function connectError(shard: Shard, error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof PgError) return error;
-  const code = 'severity' in error && 'code' in error ? String(error.code) : undefined;
-  if (code !== undefined) return new PgError(code, error.message, { detail: `Reported by ${describeAddress(shard)}.` });
-  return new PgError(sqlstate.connectionFailure, `connection to ${describeAddress(shard)} failed: ${error.message}`);
 }
 
 /** A database of one server; a shard that moves to another address is another server. */

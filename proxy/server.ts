@@ -9,10 +9,13 @@ import { unixSocketPath, type ListenAddress } from '../catalog/listen-address.js
 import type { TopologyStore } from '../catalog/store/store.js';
 import { loadParser } from '../planner/parse/parser.js';
 import { BackendPool } from '../router/backend/pool.js';
+import { openServerTls, withEncryption } from '../router/backend/server-tls.js';
 import { assignArcs } from '../router/ring/assign.js';
 import { ShardMap } from '../router/ring/shard-map.js';
+import { Door } from './authentication/door.js';
 import { CancelKeys } from './cancel-keys.js';
 import { Client } from './client.js';
+import { ClientCounts } from './client-counts.js';
 import { Databases } from './databases.js';
 import { DeadlockMonitor } from '../router/deadlock/deadlock-monitor.js';
 import { Recovery } from '../router/transaction/recovery.js';
@@ -24,6 +27,8 @@ export interface RunningProxy {
   readonly addresses: readonly string[];
   /** Takes no more clients; the others end when their transactions have ended, or when the time is over. */
   close(drainMs: number): Promise<void>;
+  /** Takes over who may come in, what is encrypted, and limits of clients. Errors: files that cannot be used. */
+  reload(config: Config): void;
 }
 
 /** Anybody may connect; who they are is the log-in's business (unix_socket_permissions of PostgreSQL). */
@@ -35,12 +40,15 @@ export async function startProxy(options: {
   readonly log: Logger;
 }): Promise<RunningProxy> {
   const { config, store, log } = options;
+  let current = config;
   await loadParser();
-  let topology = await ensureTopology(store, config, (shards) => assignArcs(shards));
+  const serverTls = openServerTls(config.shards, log);
+  let topology = withEncryption(await ensureTopology(store, config, (shards) => assignArcs(shards)), serverTls);
   let shardMap = new ShardMap(topology);
   const databases = new Databases(config, () => topology, log);
   const watch = store.watch(
-    (next) => {
+    (stored) => {
+      const next = withEncryption(stored, serverTls);
       databases.noteTopology(topology, next);
       topology = next;
       shardMap = new ShardMap(next);
@@ -85,7 +93,13 @@ export async function startProxy(options: {
   );
   deadlocks.start();
   const context = {
-    config,
+    config: () => current,
+    door: new Door(
+      () => current,
+      async (work) => await databases.askHome(work),
+      log,
+    ),
+    counts: new ClientCounts(() => current.limits),
     cancelKeys: new CancelKeys(),
     clients,
     parts: {
@@ -104,12 +118,15 @@ export async function startProxy(options: {
       shardMap: () => shardMap,
     },
   };
+  databases.onChange = () => {
+    context.door.forgetSecrets();
+  };
   const servers: Server[] = [];
   const addresses: string[] = [];
   try {
     for (const address of config.listen) {
       const server = createServer({ noDelay: true, keepAlive: true }, (socket: Socket) => {
-        clients.add(new Client(socket, context));
+        Client.receive(socket, address.kind === 'unix', context);
       });
       addresses.push(await listen(server, address));
       servers.push(server);
@@ -124,6 +141,16 @@ export async function startProxy(options: {
   }
   return {
     addresses,
+    reload: (next) => {
+      const before = current;
+      current = next;
+      try {
+        context.door.reload();
+      } catch (error) {
+        current = before;
+        throw error;
+      }
+    },
     close: async (drainMs) => {
       const closed = servers.map(
         async (server) =>

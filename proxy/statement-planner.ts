@@ -40,9 +40,17 @@ export interface PlannedStatement {
 const COMMAND_BYTES = 100;
 const COMMAND_ENTRIES = 1_000;
 
+/** The plan of a session command, and where the command stands in its text: in bytes, `offset` in characters. */
+interface Command {
+  readonly plan: Plan;
+  readonly start: number;
+  readonly end: number;
+  readonly offset: number;
+}
+
 export class StatementPlanner {
   readonly #cache: PlanCache;
-  readonly #commands = new Map<string, Plan>();
+  readonly #commands = new Map<string, Command>();
   readonly #rules: PlacementRules;
 
   readonly #crossCheck: CrossCheck;
@@ -91,7 +99,10 @@ export class StatementPlanner {
   #planUncached(sql: Buffer, session: PlanningSession, parameterTypes: readonly number[]): readonly PlannedStatement[] {
     const command = sql.length <= COMMAND_BYTES ? sql.toString('latin1') : undefined;
     const known = command === undefined ? undefined : this.#commands.get(command);
-    if (known !== undefined) return [{ plan: known, sql, slots: [], offset: 0 }];
+    if (known !== undefined) {
+      const { plan, start, end, offset } = known;
+      return [{ plan, sql: sql.subarray(start, end), slots: [], offset, source: sql }];
+    }
     const statements = parseStatements(sql.toString('utf8'));
     const planned = statements.map(({ start, end }): PlannedStatement => {
       const text = sql.subarray(start, end);
@@ -101,15 +112,11 @@ export class StatementPlanner {
       const { plan, slots, expanded } = this.#planOne(alone, text, normalize(text)?.slots, session, parameterTypes);
       return { plan, sql: text, slots, expanded, offset, source: sql };
     });
+    const [text] = statements;
     const [only] = planned;
-    if (
-      command !== undefined &&
-      planned.length === 1 &&
-      only?.plan.kind === 'local' &&
-      only.sql.length === sql.length
-    ) {
+    if (command !== undefined && planned.length === 1 && text !== undefined && only?.plan.kind === 'local') {
       if (this.#commands.size >= COMMAND_ENTRIES) this.#commands.clear();
-      this.#commands.set(command, only.plan);
+      this.#commands.set(command, { plan: only.plan, start: text.start, end: text.end, offset: only.offset });
     }
     return planned;
   }

@@ -79,7 +79,7 @@ const nothing = Buffer.alloc(0);
  * bytes received and not yet taken.
  */
 export class FrameReader {
-  readonly #maximumFrameBytes: number;
+  #maximumFrameBytes: number;
   /** Chunks that wait behind the current one. */
   #waiting: Buffer[] = [];
   #waitingHead = 0;
@@ -93,6 +93,11 @@ export class FrameReader {
   /** `maximumFrameBytes` bounds a whole frame, its header included. */
   constructor(maximumFrameBytes: number) {
     this.#maximumFrameBytes = maximumFrameBytes;
+  }
+
+  /** From the next frame on: a stranger may send less than one who has logged in. */
+  set maximumFrameBytes(bytes: number) {
+    this.#maximumFrameBytes = bytes;
   }
 
   /** Adds bytes from the stream. The reader owns the chunk from here on: frames are views of it. */

@@ -1,8 +1,13 @@
-/** The answer to an md5 challenge (PostgreSQL manual, "Password Authentication"; src/common/md5_common.c). */
+/** The md5 challenge and its answer (PostgreSQL manual, "Password Authentication"; src/common/md5_common.c). */
 
 import { createHash } from 'node:crypto';
 
-export function answerMd5(user: string, password: string, salt: Buffer): string {
-  const stored = createHash('md5').update(password).update(user).digest('hex');
-  return `md5${createHash('md5').update(stored).update(salt).digest('hex')}`;
+/** What PostgreSQL stores of a password: `md5` and 32 hexadecimal digits. */
+export function md5Verifier(user: string, password: string | Buffer): string {
+  return `md5${createHash('md5').update(password).update(user).digest('hex')}`;
+}
+
+/** The answer of who has what is stored, so the password itself is not needed. */
+export function answerMd5(verifier: string, salt: Buffer): string {
+  return `md5${createHash('md5').update(verifier.slice(3)).update(salt).digest('hex')}`;
 }

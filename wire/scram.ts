@@ -1,25 +1,34 @@
 /**
- * SCRAM-SHA-256 from the client's side, without channel binding (RFC 5802, RFC 7677; PostgreSQL manual, "SASL
- * Authentication"): steps from message to message. Chance comes in as an argument.
+ * SCRAM-SHA-256 from the client's side (RFC 5802, RFC 7677, RFC 5929; PostgreSQL manual, "SASL Authentication"): steps from
+ * message to message. Chance comes in as an argument.
  *
- *   startScram → client-first, readScramChallenge ← server-first, saltPassword, answerScram → client-final,
+ *   startScram → client-first, readScramChallenge ← server-first, saltPassword, scramKeys, answerScram → client-final,
  *   verifyScram ← server-final
  */
 
-import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
-import { promisify } from 'node:util';
+import { timingSafeEqual } from 'node:crypto';
 import { PgError, sqlstate } from '../base/errors.js';
-import { preparePassword } from './saslprep.js';
-
-export const scramMechanism = 'SCRAM-SHA-256';
+import { hmac, storedKeyOf, xor, type ScramKeys } from './scram-keys.js';
 
 /** A server that asks for more wants our CPU and not a login; PostgreSQL's own default is 4,096. */
 const maximumScramIterations = 10_000_000;
+
+/** What the client says of the encrypted channel below. */
+export type ScramBinding =
+  /** It is not encrypted. */
+  | { readonly kind: 'none' }
+  /** It is, but the server does not offer to bind the exchange to it. */
+  | { readonly kind: 'not offered' }
+  /** The hash of the server's certificate: who stands in between has another one. */
+  | { readonly kind: 'tls-server-end-point'; readonly hash: Buffer };
 
 interface ScramStart {
   /** The client-first message. */
   readonly message: string;
   readonly nonce: string;
+  /** What stands before the bare message, with the bytes of the binding. */
+  readonly header: string;
+  readonly binding: Buffer;
 }
 
 interface ScramChallenge {
@@ -36,12 +45,10 @@ export interface ScramAnswer {
   readonly serverSignature: Buffer;
 }
 
-/** The header that says "no channel binding, no other identity", and what it is in base64. */
-const gs2Header = 'n,,';
-const gs2HeaderBase64 = 'biws';
+const unbound: ScramBinding = { kind: 'none' };
 
-const hashBytes = 32;
-const derive = promisify(pbkdf2);
+/** The header says what is bound, and that no other identity is meant. */
+const headers = { none: 'n,,', 'not offered': 'y,,', 'tls-server-end-point': 'p=tls-server-end-point,,' } as const;
 
 function malformed(detail: string): PgError {
   return new PgError(sqlstate.protocolViolation, 'malformed SCRAM message', { detail });
@@ -51,9 +58,11 @@ function malformed(detail: string): PgError {
  * Opens the exchange. The nonce is fresh chance in printable ASCII without a comma: 18 random bytes in base64 do.
  * PostgreSQL takes the user from the start-up packet and ignores the one named here.
  */
-export function startScram(nonce: string, user = ''): ScramStart {
+export function startScram(nonce: string, user = '', binding: ScramBinding = unbound): ScramStart {
   const name = user.replaceAll('=', '=3D').replaceAll(',', '=2C');
-  return { message: `${gs2Header}n=${name},r=${nonce}`, nonce };
+  const header = headers[binding.kind];
+  const bound = 'hash' in binding ? binding.hash : Buffer.alloc(0);
+  return { message: `${header}n=${name},r=${nonce}`, nonce, header, binding: bound };
 }
 
 /** Takes the server-first message apart and refuses what no honest server says. */
@@ -73,25 +82,16 @@ export function readScramChallenge(start: ScramStart, message: string): ScramCha
   return { start, message, nonce, salt: Buffer.from(salt, 'base64'), iterations };
 }
 
-/**
- * The costly step, and the only one that takes time (a few milliseconds at 4,096 iterations): it runs in Node's thread
- * pool. The result depends on the password, the salt and the count alone, so it can be kept for the next login.
- */
-export async function saltPassword(password: string, salt: Buffer, iterations: number): Promise<Buffer> {
-  return await derive(Buffer.from(preparePassword(password)), salt, iterations, hashBytes, 'sha256');
-}
-
-/** The proof that we know the password, and what the server must prove in its turn. */
-export function answerScram(challenge: ScramChallenge, saltedPassword: Buffer): ScramAnswer {
-  const withoutProof = `c=${gs2HeaderBase64},r=${challenge.nonce}`;
-  const clientFirstBare = challenge.start.message.slice(gs2Header.length);
-  const authMessage = `${clientFirstBare},${challenge.message},${withoutProof}`;
-  const clientKey = hmac(saltedPassword, 'Client Key');
-  const clientSignature = hmac(createHash('sha256').update(clientKey).digest(), authMessage);
-  const proof = clientKey.map((byte, index) => byte ^ (clientSignature[index] ?? 0));
+/** The proof that we know the keys, and what the server must prove in its turn. */
+export function answerScram(challenge: ScramChallenge, { clientKey, serverKey }: ScramKeys): ScramAnswer {
+  const { header, binding, message } = challenge.start;
+  const bound = Buffer.concat([Buffer.from(header), binding]).toString('base64');
+  const withoutProof = `c=${bound},r=${challenge.nonce}`;
+  const authMessage = `${message.slice(header.length)},${challenge.message},${withoutProof}`;
+  const proof = xor(clientKey, hmac(storedKeyOf(clientKey), authMessage));
   return {
-    message: `${withoutProof},p=${Buffer.from(proof).toString('base64')}`,
-    serverSignature: hmac(hmac(saltedPassword, 'Server Key'), authMessage),
+    message: `${withoutProof},p=${proof.toString('base64')}`,
+    serverSignature: hmac(serverKey, authMessage),
   };
 }
 
@@ -109,8 +109,4 @@ export function verifyScram(answer: ScramAnswer, message: string): void {
       hint: 'Whoever answers there does not know the password: check the address of the server.',
     });
   }
-}
-
-function hmac(key: Buffer, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest();
 }

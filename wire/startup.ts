@@ -86,10 +86,7 @@ export class StartupReader {
     return bytes.subarray(0, packetBytes);
   }
 
-  /**
-   * Everything pushed and not returned as a packet: the beginning of the tagged messages. After an SSLRequest it must
-   * be empty: bytes that were sent before encryption could have been put there by somebody else (CVE-2021-23214).
-   */
+  /** Everything pushed and not returned as a packet: the beginning of the tagged messages. */
   takeRest(): Buffer {
     const [first] = this.#chunks;
     const bytes = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
@@ -103,17 +100,38 @@ export class StartupReader {
   }
 }
 
-/** Reads one whole packet, its length word included. */
-export function readStartupPacket(packet: Buffer): StartupPacket {
+/** What a client may still ask for before it starts up: each kind of encryption once. */
+interface Askable {
+  readonly ssl: boolean;
+  readonly gss: boolean;
+}
+
+/**
+ * After a request for encryption nothing may have been sent before the answer: it could have been put there by somebody
+ * else, and would be taken for encrypted (CVE-2021-23214). Errors: 08P01.
+ */
+export function checkNothingFollows(reader: StartupReader, request: 'ssl' | 'gssenc'): void {
+  if (reader.bufferedBytes === 0) return;
+  const name = request === 'ssl' ? 'SSL' : 'GSSAPI encryption';
+  throw new PgError(sqlstate.protocolViolation, `received unencrypted data after ${name} request`, {
+    severity: 'FATAL',
+    detail: 'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.',
+  });
+}
+
+/** Reads one whole packet, its length word included. A request that came before is taken for a version, and refused. */
+export function readStartupPacket(packet: Buffer, askable: Askable = { ssl: true, gss: true }): StartupPacket {
   if (packet.length < lengthWordBytes + codeBytes || packet.readUInt32BE(0) !== packet.length) {
     throw fatal(sqlstate.protocolViolation, 'invalid length of startup packet');
   }
   const code = packet.readUInt32BE(lengthWordBytes);
   switch (code) {
     case requestCode.ssl:
-      return { kind: 'ssl' };
+      if (askable.ssl) return { kind: 'ssl' };
+      break;
     case requestCode.gssenc:
-      return { kind: 'gssenc' };
+      if (askable.gss) return { kind: 'gssenc' };
+      break;
     case requestCode.cancel:
       return readCancel(packet);
     default:

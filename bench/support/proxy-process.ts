@@ -39,6 +39,7 @@ export async function startProxyProcess(
     listen: [`${host}:${port}`],
     shards: servers.map((server, index) => ({ name: `shard${index + 1}`, host: server.host, port: server.port })),
     store: { kind: 'file', path: join(folder.path, 'topology.json') },
+    authentication: { rules: [{ type: 'host', method: 'trust' }] },
     log: { level: 'warn' },
     ...options.config,
   };

@@ -1,7 +1,10 @@
 /** What one server says about itself: all that the probes judge, asked for in one connection. */
 
 import { Client } from 'pg';
+import { openLog } from '../../base/log.js';
 import type { Config, ShardConfig } from '../../catalog/config.js';
+import { connectControl } from '../../router/backend/control-client.js';
+import { openServerTls } from '../../router/backend/server-tls.js';
 
 export interface ServerFacts {
   readonly version: string;
@@ -28,6 +31,8 @@ export interface ProbedServer {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** What files say that change meanwhile interests nobody here. */
+const silent = openLog('silent');
 
 /** datlocprovider came with PostgreSQL 15, and datlocale has been called daticulocale before 17: hence the JSON. */
 const QUESTION = `
@@ -83,27 +88,24 @@ export async function connectAs(
   shard: ShardConfig,
   role: { readonly user: string; readonly password: string | undefined; readonly database: string },
 ): Promise<Client> {
-  const client = new Client({
-    host: shard.host,
-    port: shard.port,
-    user: role.user,
-    // A function keeps pg from looking into PGPASSWORD and ~/.pgpass, where pgring does not look either.
-    password: () => role.password ?? '',
-    ssl: false,
-    database: role.database,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: CONNECT_TIMEOUT_MS,
-    application_name: 'pgring check',
-  });
-  // A connection that breaks after its query is told by the query's own failure.
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
+  const tls = openServerTls([shard], silent).get(shard.name);
+  return await connectControl({ ...shard, tls }, (ssl) => {
+    const client = new Client({
+      host: shard.host,
+      port: shard.port,
+      user: role.user,
+      // A function keeps pg from looking into PGPASSWORD and ~/.pgpass, where pgring does not look either.
+      password: () => role.password ?? '',
+      ssl,
+      database: role.database,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: CONNECT_TIMEOUT_MS,
+      application_name: 'pgring check',
+    });
+    // A connection that breaks after its query is told by the query's own failure.
+    client.on('error', () => undefined);
     return client;
-  } catch (error) {
-    await client.end().catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 async function ask(config: Config, shard: ShardConfig): Promise<ServerFacts> {

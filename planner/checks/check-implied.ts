@@ -49,8 +49,25 @@ export function checkImplied(root: unknown, reach: Reach, context: PlanContext, 
       where(),
     );
   }
+  checkChanged(reader, root, reach, context, where);
+}
+
+/** Refuses a write that several shards carry out where a trigger has to be fired once for it. */
+export function checkFiredOnce(root: unknown, context: PlanContext, text: StatementText): void {
+  const reader = new SqlReader(context, 'statement');
+  reader.read(root);
+  checkChanged(reader, root, 'several shards', context, () => ({ position: text.position(text.start) }));
+}
+
+function checkChanged(
+  reader: SqlReader,
+  root: unknown,
+  reach: Reach,
+  context: PlanContext,
+  where: () => PgReportFields,
+): void {
   const events = eventsOf(root, context);
-  for (const relation of reader.changed) checkChange(relation, events, context, where);
+  for (const relation of reader.changed) checkChange(relation, events, reach, context, where);
 }
 
 /** What a statement does to rows, and foreign keys after it: more than one table may be told of less. */
@@ -130,6 +147,7 @@ function conductsOf(root: unknown, context: PlanContext): Conduct[] {
 export function checkChange(
   relation: Relation,
   events: ReadonlySet<TriggerEvent>,
+  reach: Reach,
   context: PlanContext,
   where: () => PgReportFields,
 ): void {
@@ -140,6 +158,7 @@ export function checkChange(
     if (problem === undefined) continue;
     const isFired = movesRows || trigger.events.some((event) => events.has(event));
     if (problem.mayStand === true && !isFired) continue;
+    if (problem.mayFire === 'on one shard' && reach === 'one shard') continue;
     throw refuse(
       `a write to the table "${relation.name}", whose trigger "${trigger.name}" ${problem.why},`,
       problem.hint,

@@ -11,6 +11,7 @@ import { checkImplied } from './check-implied.js';
 import { callsOf, functionTraits, userConduct, userRoutines } from '../code/functions.js';
 import type { Entry } from '../bind/query.js';
 import { isCombined, type Reach } from './reach.js';
+import { comparedTransactions } from './row-transactions.js';
 import type { StatementText } from '../tree/text.js';
 import { functionName, someNode } from '../tree/tree.js';
 
@@ -27,6 +28,7 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
     ({ call }) => functionTraits(functionName(call), context)?.traits.returnsSet !== false,
   ).length;
   const takes = calls.some(({ effect }) => effect === 'sequence');
+  const compared = comparedTransactions(root, context);
   for (const { call, effect } of calls) {
     const name = functionName(call).name;
     const where = (): PgReportFields => ({ position: text.position(call.location ?? 0) });
@@ -56,6 +58,13 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
         throw refuse(
           `${name}() in a statement on sharded or reference tables`,
           `Call it in a statement of its own (SELECT ${name}(…)) and send its value.`,
+          where(),
+        );
+      case 'transaction':
+        if (reach === 'home' || (isEachOwn(reach, name) && compared.calls.has(call))) break;
+        throw refuse(
+          `${name}() beside xmin or xmax of sharded tables`,
+          'Every shard has transactions of its own: compare them in place, xmin = pg_current_xact_id()::xid.',
           where(),
         );
       case 'settings':
@@ -124,6 +133,11 @@ export function checkCalls(root: unknown, reach: Reach, context: PlanContext, te
     }
   }
   checkImplied(root, reach, context, text);
+}
+
+/** Whether shards have a transaction to compare with: one that has written nothing has no number yet. */
+function isEachOwn(reach: Reach, name: string): boolean {
+  return (reach === 'one shard' || reach === 'several shards') && !name.endsWith('_if_assigned');
 }
 
 /** A call that no server can carry out as one would. */

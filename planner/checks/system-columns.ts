@@ -8,11 +8,15 @@
 import type { Node, SelectStmt } from 'libpg-query';
 
 import { refuse } from '../../base/errors.js';
+import type { Binder } from '../bind/bind.js';
 import { isExtremePlace, isRowPlace, testsRowPlace } from '../bind/row-places.js';
 import type { Spread } from '../route/spread.js';
 import { systemColumns } from '../postgres/system-column-names.js';
 import type { StatementText } from '../tree/text.js';
+import { comparedTransactions } from './row-transactions.js';
 import { columnRefParts, isStar, nameParts, operatorName, selectOf, someNode, walkNodes } from '../tree/tree.js';
+
+type Where = Pick<Binder, 'context' | 'text'>;
 
 export function namesSystemColumns(root: unknown): boolean {
   return someNode(root, (node) => isSystemColumn(node));
@@ -25,11 +29,49 @@ function isSystemColumn(node: Node): boolean {
 const comparisons: ReadonlySet<string> = new Set(['=', '<>', '!=', '<', '>', '<=', '>=']);
 
 /** Refuses system columns in a statement that several shards run, each for its own rows. */
-export function checkSystemColumns(root: unknown, text: StatementText, spread?: Spread): void {
+export function checkSystemColumns(root: unknown, { context, text }: Where, spread?: Spread): void {
   if (!namesSystemColumns(root)) return;
   const relations = new Set((spread?.all ?? []).map(({ entry }) => entry.relation));
-  const allowed = new Set([...(relations.size === 1 ? comparedPlaces(root) : []), ...namedTables(root)]);
+  const allowed = new Set([
+    ...(relations.size === 1 ? comparedPlaces(root) : []),
+    ...namedTables(root),
+    ...comparedTransactions(root, context).columns,
+  ]);
   refuseOthers(root, text, (node) => allowed.has(node));
+}
+
+/** The same, for what the rows of an INSERT return: where `xmax = 0` tells those that ON CONFLICT has not updated. */
+export function checkReturnedColumns(root: unknown, { context, text }: Where): void {
+  if (!namesSystemColumns(root)) return;
+  const allowed = new Set([...unlockedRows(root), ...comparedTransactions(root, context).columns]);
+  refuseOthers(root, text, (node) => allowed.has(node) || isTableOid(node));
+}
+
+/** xmax, with casts, where it is compared with nothing but 0. */
+function unlockedRows(root: unknown): readonly Node[] {
+  const found: Node[] = [];
+  walkNodes(root, (node) => {
+    if (!('A_Expr' in node)) return true;
+    const { lexpr, rexpr, name } = node.A_Expr;
+    if (!comparisons.has(operatorName(name) ?? '')) return true;
+    for (const [column, value] of [[lexpr, rexpr] as const, [rexpr, lexpr] as const]) {
+      const inner = withoutCasts(column);
+      if (inner === undefined || !isSystemColumn(inner) || !('ColumnRef' in inner)) continue;
+      if (columnRefParts(inner.ColumnRef).at(-1) === 'xmax' && isZero(withoutCasts(value))) found.push(inner);
+    }
+    return true;
+  });
+  return found;
+}
+
+function withoutCasts(node: Node | undefined): Node | undefined {
+  return node !== undefined && 'TypeCast' in node ? withoutCasts(node.TypeCast.arg) : node;
+}
+
+function isZero(node: Node | undefined): boolean {
+  if (node === undefined || !('A_Const' in node)) return false;
+  const { ival, sval } = node.A_Const;
+  return sval === undefined ? ival !== undefined && (ival.ival ?? 0) === 0 : sval.sval === '0';
 }
 
 /** The same, for a statement over copies of the rows, to which tableoid goes with them (planner/checks/table-oids.ts). */

@@ -19,8 +19,10 @@ interface TriggerProblem {
   /** What it does, as a verb phrase. */
   readonly why: string;
   readonly hint: string;
-  /** It touches no table: only what would fire it on every copy is refused, and it may stand there. */
+  /** It touches no table: only what would fire it wrongly is refused, and it may stand there. */
   readonly mayStand?: true;
+  /** Where it does what it should: a statement that one shard runs fires it once. */
+  readonly mayFire?: 'on one shard';
 }
 
 const STAY_HINT =
@@ -30,6 +32,12 @@ const STAY_HINT =
 const COPY_HINT =
   'A reference table fires its triggers on every copy: they may depend on nothing but the row and reference tables. ' +
   'Have the client send such values (SET changed = now()) and drop the trigger.';
+
+const FIRED_ONCE = 'is fired once for the statement, which several shards would run';
+
+const ONCE_HINT = 'Make it FOR EACH ROW, or write to one shard key value in a statement.';
+
+const ROW_HINT = "Make it FOR EACH ROW, and have it touch rows of its own row's key.";
 
 /** FirstNormalObjectId: trigger functions below are PostgreSQL's own, which look at nothing but the row. */
 const FIRST_USER_OID = 16_384;
@@ -102,7 +110,11 @@ function shardedProblem(
   seen: Set<string>,
 ): TriggerProblem | undefined {
   if (trigger.timing === 'instead of') return stay('stands instead of the write');
-  if (routine.declaration?.kind === 'anywhere') return undefined;
+  if (routine.declaration?.kind === 'anywhere') {
+    return trigger.isForEachRow
+      ? undefined
+      : { why: FIRED_ONCE, hint: ONCE_HINT, mayStand: true, mayFire: 'on one shard' };
+  }
   if (routine.language !== 'plpgsql') return stay(`cannot be read because of its language, ${routine.language}`);
   let body: PlpgsqlBody | undefined;
   try {
@@ -132,7 +144,7 @@ function bodyProblem(
 ): TriggerProblem | undefined {
   const { catalog } = context;
   const reader = new SqlReader(context, 'trigger');
-  readFragments(body, reader);
+  readFragments(body, reader, new Set(trigger.transitionTables));
   if (routine.searchPath !== undefined) reader.cannotRead('its own search_path');
   if (reader.unread !== undefined) return stay(`cannot be read because of ${reader.unread}`);
   const called = conductOfAll([...reader.calls, ...reader.implied], catalog);
@@ -145,9 +157,7 @@ function bodyProblem(
   if (home !== undefined) return stay(`touches the table "${home.name}", which lies on the home shard`);
   const reference = [...reader.writes].find((written) => placementOf(written) === 'reference');
   if (reference !== undefined) return stay(`writes to one copy of the reference table "${reference.name}"`);
-  if (!trigger.isForEachRow && (trigger.hasTransitionTables || reader.writes.size > 0 || reader.reads.size > 0)) {
-    return stay('is fired for the statement, which each shard runs for itself');
-  }
+  if (!trigger.isForEachRow) return statementProblem(trigger, reader, called);
   if (trigger.timing === 'before' && trigger.isForEachRow) {
     const moved = changesKey(body, relation);
     if (moved !== undefined) return stay(moved);
@@ -166,6 +176,22 @@ function bodyProblem(
     }
   }
   return undefined;
+}
+
+/**
+ * One server fires a trigger FOR EACH STATEMENT once, with all rows in its transition tables; every shard that runs the
+ * statement fires it. That is the same for one that does nothing but end the statement with an error, whose conditions are
+ * alike everywhere. What reads the rows that have changed, or sends notices, is right where one shard runs the statement.
+ */
+function statementProblem(trigger: Trigger, reader: SqlReader, called: Conduct): TriggerProblem | undefined {
+  const touched = touchedOf(reader, 'sharded');
+  if (touched !== undefined) {
+    return { why: `is fired for the statement, and touches the sharded table "${touched.name}"`, hint: ROW_HINT };
+  }
+  const isFree = reader.reads.size === 0 && called.reads.size === 0 && trigger.transitionTables.length === 0;
+  const isAlike = [reader.depends, called.depends].every((depends) => depends === 'plain' || depends === 'time');
+  if (isFree && isAlike) return undefined;
+  return { why: FIRED_ONCE, hint: ONCE_HINT, mayStand: true, mayFire: 'on one shard' };
 }
 
 /** How a BEFORE trigger may give the row another shard key; undefined when it does not. */

@@ -4,6 +4,7 @@ import { refuse } from '../../base/errors.js';
 import { quoteLiteral, type Column } from '../../catalog/schema.js';
 import { typeOid } from '../../catalog/type-oid.js';
 import type { CopyDefault } from '../plan/plan.js';
+import { sessionFunctions } from '../postgres/function-names.js';
 import { builtinTypeName } from '../postgres/key-family.js';
 
 /** Whether the column's default takes from a sequence, which the home shard keeps. */
@@ -13,6 +14,13 @@ export function usesSequence(column: Column): boolean {
   );
 }
 
+/** Whether only the client's own session on the home shard can tell the default. */
+export function needsHome(column: Column): boolean {
+  if (usesSequence(column)) return true;
+  const calls = column.generated === 'no' ? (column.defaultExpression ?? '').matchAll(/\b(\w+)\(/g) : [];
+  return [...calls].some(([, name = '']) => sessionFunctions.test(name));
+}
+
 /** The expression of a column's default, as SQL; undefined for none. */
 export function defaultSql(column: Column): string | undefined {
   if (column.generated !== 'no') return undefined;
@@ -20,7 +28,12 @@ export function defaultSql(column: Column): string | undefined {
     throw refuse(`the identity column "${column.name}" without a known sequence`, 'Give it a value in the INSERT.');
   }
   if (column.identity !== 'no' && column.sequence !== undefined) {
-    return `pg_catalog.nextval(${quoteLiteral(column.sequence)}::pg_catalog.regclass)`;
+    const sequence = `${quoteLiteral(column.sequence)}::pg_catalog.regclass`;
+    // Who may insert needs no right to the sequence of an identity column (catalog/pgring-schema.ts).
+    return (
+      `CASE WHEN pg_catalog.has_sequence_privilege(${sequence}, 'USAGE, UPDATE') ` +
+      `THEN pg_catalog.nextval(${sequence}) ELSE pgring.next_identity(${sequence}) END`
+    );
   }
   return column.defaultExpression;
 }
@@ -62,7 +75,7 @@ export type RowReach = 'single' | 'spread' | 'copied';
 export function mustComputeDefault(column: Column, isKey: boolean, reach: RowReach): boolean {
   const sql = defaultSql(column);
   if (sql === undefined) return false;
-  if (isKey || usesSequence(column)) return true;
+  if (isKey || needsHome(column)) return true;
   if (reach === 'copied') return sql.includes('(') || statementDefault.test(sql);
   return reach === 'spread' && statementDefault.test(sql);
 }

@@ -15,6 +15,8 @@ import {
   randomFunctions,
   runsQueries,
   sequenceFunctions,
+  sessionFunctions,
+  transactionFunctions,
 } from '../postgres/function-names.js';
 import { isSizeFunction } from '../postgres/size-functions.js';
 import { functionName, someNode, walkNodes, type QualifiedName } from '../tree/tree.js';
@@ -56,6 +58,7 @@ function rank(traits: FunctionTraits): number {
  * - `at home`: reads or changes what only the home shard has
  * - `nowhere`: a function of the user's that touches sharded tables, writes to one copy of a reference table, or cannot
  *   be read
+ * - `transaction`: the transaction of the server that it runs on, to be compared with xmin
  * - `settings`: set_config()
  * - `size`: measures what is stored; the parts on all shards add up (planner/checks/sizes.ts)
  * - `query`: runs a statement or reads a table that its arguments name
@@ -72,6 +75,7 @@ export type FunctionEffect =
   | 'with copies'
   | 'at home'
   | 'nowhere'
+  | 'transaction'
   | 'settings'
   | 'size'
   | 'query'
@@ -85,10 +89,6 @@ const extensionRandom: ReadonlySet<string> = new Set([
   'gen_random_bytes',
   'gen_salt',
 ]);
-
-/** Stable functions without arguments that tell of the session, its transaction or its server: the home shard's. */
-const sessionFunctions =
-  /^(pg_backend_pid|txid_current(_if_assigned|_snapshot)?|pg_current_(xact_id(_if_assigned)?|snapshot)|inet_(server|client)_(addr|port)|pg_postmaster_start_time|pg_conf_load_time|pg_my_temp_schema)$/;
 
 /** Whether a call must be answered by the home shard's own connection, wherever the rest of the statement runs. */
 export function isOfSession({ call, effect }: Call): boolean {
@@ -109,6 +109,7 @@ export function effectOf(call: FuncCall, context: PlanContext): FunctionEffect {
     // No function of the name takes as many arguments: the server will say so. Of temporary ones only the name is known.
     return routinesNamed(name, undefined, context).length > 0 ? 'unknown' : 'nowhere';
   }
+  if (context.namesRowTransactions === true && transactionFunctions.test(name.name)) return 'transaction';
   if (isSizeFunction(name.name)) return 'size';
   if (runsQueries(name.name, call)) return 'query';
   if (name.name === 'ts_rewrite') return 'plain';

@@ -190,9 +190,9 @@ function readPlpgsqlInto(routine: Routine, reader: SqlReader, context: NamingCon
   else readFragments(body, reader);
 }
 
-/** Takes in what a PL/pgSQL body does. */
-export function readFragments(body: PlpgsqlBody, reader: SqlReader): void {
-  for (const { sql } of body.fragments) reader.readText(sql);
+/** Takes in what a PL/pgSQL body does; `common`: names of its transition tables, which hide others. */
+export function readFragments(body: PlpgsqlBody, reader: SqlReader, common?: ReadonlySet<string>): void {
+  for (const { sql } of body.fragments) reader.readText(sql, common);
   if (body.unread !== undefined) reader.cannotRead(body.unread);
   if (body.tells) reader.dependsOn('random');
   if (body.endsTransactions) reader.dependsOn('server');

@@ -58,9 +58,9 @@ export class SqlReader extends ConductBuilder {
     this.#as = as;
   }
 
-  /** A statement's text, in the names of the search path. */
-  readText(sql: string): void {
-    for (const { node } of parseStatements(sql)) this.read(node);
+  /** A statement's text, in the names of the search path; `common`: names that hide tables. */
+  readText(sql: string, common: ReadonlySet<string> = noNames): void {
+    for (const { node } of parseStatements(sql)) this.read(node, common);
   }
 
   /** The actions of a rule, as pg_get_ruledef() prints it. */
@@ -211,7 +211,9 @@ export class SqlReader extends ConductBuilder {
     if (relation.kind === 'view') {
       for (const oid of relation.reads) {
         const read = this.#context.catalog.relationByOid(oid);
-        if (read !== undefined && isWrite) this.#touch(read, true);
+        if (read === undefined || !isWrite) continue;
+        this.#touch(read, true);
+        if (!code.triggers.some(({ timing }) => timing === 'instead of')) this.#change(read);
       }
       if (this.#views.has(relation)) return;
       this.#views.add(relation);

@@ -3,7 +3,8 @@
 import type { AlterTableCmd, AlterTableStmt, ColumnDef, IndexStmt, Node } from 'libpg-query';
 
 import { refuse } from '../../base/errors.js';
-import type { Relation } from '../../catalog/schema.js';
+import { qualifiedName, type Relation } from '../../catalog/schema.js';
+import type { Numbering } from '../plan/plan.js';
 import type { PlanContext } from '../tree/context.js';
 import {
   baseTypeOf,
@@ -89,7 +90,7 @@ function checkAdded(
     if (added.exclusion)
       throw refuse('an exclusion constraint on a sharded table', 'Make it a reference or home table first.', position);
   }
-  if (column !== undefined && relation.placement.kind !== 'home') checkSequenceColumn(column, position);
+  if (column !== undefined && relation.placement.kind !== 'home') checkSequenceColumn(column, relation, position);
   if (column !== undefined && relation.placement.kind === 'reference')
     checkVolatileDefault(column.colname ?? '', column.constraints ?? [], position);
   const table = {
@@ -103,23 +104,57 @@ function checkAdded(
 
 const serialTypes = /^(small|big)?serial[248]?$/;
 
-/** A new column filled from a sequence would be numbered on each shard by itself. */
-function checkSequenceColumn(column: ColumnDef, position: { position: number }): void {
-  const isSequence = (column.constraints ?? []).some(
+/** The new columns of an ALTER TABLE that are numbered: serial and identity ones. */
+export function numberedColumns(alter: AlterTableStmt, context: PlanContext): Numbering | undefined {
+  const relation = namedRelation(alter.relation, context);
+  if (relation === undefined || relation.placement.kind === 'home') return undefined;
+  const columns = (alter.cmds ?? []).flatMap((node) => {
+    const command = 'AlterTableCmd' in node ? node.AlterTableCmd : undefined;
+    const definition = command?.subtype === 'AT_AddColumn' ? command.def : undefined;
+    const column = definition !== undefined && 'ColumnDef' in definition ? definition.ColumnDef : undefined;
+    if (column === undefined || !isNumbered(column)) return [];
+    // ADD COLUMN IF NOT EXISTS leaves one that is there alone.
+    return relation.columns.some(({ name }) => name === column.colname) ? [] : [column.colname ?? ''];
+  });
+  const primaryKey = relation.placement.kind === 'reference' ? primaryKeyOf(relation) : undefined;
+  return columns.length === 0 ? undefined : { relation: qualifiedName(relation), columns, primaryKey };
+}
+
+function primaryKeyOf(relation: Relation): readonly string[] | undefined {
+  return relation.uniqueKeys.find(({ primary }) => primary)?.columns;
+}
+
+function isNumbered(column: ColumnDef): boolean {
+  const isIdentity = (column.constraints ?? []).some(
+    (node) => 'Constraint' in node && node.Constraint.contype === 'CONSTR_IDENTITY',
+  );
+  return isIdentity || serialTypes.test(typeNameParts(column.typeName).name);
+}
+
+/** A new column whose default takes from a sequence would be numbered on each shard by itself, wherever it stands there. */
+function checkSequenceColumn(column: ColumnDef, relation: Relation, position: { position: number }): void {
+  const takes = (column.constraints ?? []).some(
     (node) =>
       'Constraint' in node &&
-      (node.Constraint.contype === 'CONSTR_IDENTITY' ||
-        someNode(
-          node.Constraint.raw_expr,
-          (part) => 'FuncCall' in part && functionName(part.FuncCall).name === 'nextval',
-        )),
+      someNode(
+        node.Constraint.raw_expr,
+        (part) => 'FuncCall' in part && functionName(part.FuncCall).name === 'nextval',
+      ),
   );
-  if (!isSequence && !serialTypes.test(typeNameParts(column.typeName).name)) return;
-  throw refuse(
-    `adding the column "${column.colname ?? ''}" with values from a sequence to a sharded or reference table`,
-    'Each shard would number its rows from 1: add a plain column, fill it from the client, then set its default.',
-    position,
-  );
+  if (takes) {
+    throw refuse(
+      `adding the column "${column.colname ?? ''}" with a default from a sequence to a sharded or reference table`,
+      'Add it as serial or GENERATED AS IDENTITY, which number the rows that are there; or add it without, UPDATE, then SET DEFAULT.',
+      position,
+    );
+  }
+  if (isNumbered(column) && relation.placement.kind === 'reference' && primaryKeyOf(relation) === undefined) {
+    throw refuse(
+      `adding the numbered column "${column.colname ?? ''}" to a reference table without a primary key`,
+      'Its copies could not be told which row has which number: add a primary key first.',
+      position,
+    );
+  }
 }
 
 /** ADD COLUMN with a default writes it into all rows: on every copy by itself. */

@@ -5,12 +5,13 @@ import type { AlterTableStmt, CreateTableAsStmt, Node } from 'libpg-query';
 import { refuse } from '../../base/errors.js';
 import { checkChange } from '../checks/check-implied.js';
 import type { PlanContext } from '../tree/context.js';
-import { checkAlterTable, checkIndex, namedRelation } from './alter-table.js';
+import { checkAlterTable, checkIndex, namedRelation, numberedColumns } from './alter-table.js';
 import { checkCast, checkRule, checkTrigger } from './stored-code.js';
 import { checkTemporaryTable, planCreateTable } from './create-table.js';
 import { planDo } from '../routine/plan-do.js';
 import { planCreateTableAs } from './plan-create-as.js';
 import { planMaterializedView, planRefresh } from './materialized-view.js';
+import { rolePassword } from './role-password.js';
 import type { Plan, PlacementChange } from '../plan/plan.js';
 import { isTemporaryRule, planTemporary, temporaryDdl } from '../session/plan-temporary.js';
 import { namesTemporaries, planTemporaryRoutine } from '../session/temporary-routines.js';
@@ -71,7 +72,6 @@ const plain: ReadonlySet<string> = new Set([
   'AlterOperatorStmt',
   'AlterPolicyStmt',
   'AlterRoleSetStmt',
-  'AlterRoleStmt',
   'AlterSeqStmt',
   'AlterStatsStmt',
   'AlterTSConfigurationStmt',
@@ -92,7 +92,6 @@ const plain: ReadonlySet<string> = new Set([
   'CreatePLangStmt',
   'CreatePolicyStmt',
   'CreateRangeStmt',
-  'CreateRoleStmt',
   'CreateSchemaStmt',
   'CreateSeqStmt',
   'CreateStatsStmt',
@@ -145,7 +144,10 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('AlterTableStmt' in node) {
     checkAlterTable(node.AlterTableStmt, context, text);
     const isConcurrent = node.AlterTableStmt.cmds?.some(isConcurrentDetach) === true;
-    return everywhere({ transactional: !isConcurrent, changesCatalog: !changesOwnerOnly(node.AlterTableStmt) });
+    const numbers = numberedColumns(node.AlterTableStmt, context);
+    const changesCatalog = !changesOwnerOnly(node.AlterTableStmt);
+    const plan = everywhere({ transactional: !isConcurrent, changesCatalog });
+    return numbers === undefined ? plan : { ...plan, numbers };
   }
   if ('IndexStmt' in node) {
     checkIndex(node.IndexStmt, context, text);
@@ -159,6 +161,10 @@ export function planDdl(node: Node, context: PlanContext, text: StatementText): 
   if ('AlterEnumStmt' in node) return everywhere();
   if ('CreateTrigStmt' in node) return everywhere({ notices });
   if ('DoStmt' in node) return planDo(node.DoStmt, context, text, planDdl);
+  if ('CreateRoleStmt' in node || 'AlterRoleStmt' in node) {
+    const password = rolePassword(node, text);
+    return { ...everywhere(), ...(password === undefined ? {} : { password }) };
+  }
   // A view over sharded tables is planned as what it stands for, where it is read.
   if ('ViewStmt' in node) return everywhere();
   if ('CreatedbStmt' in node || 'DropdbStmt' in node || 'AlterDatabaseStmt' in node)
@@ -195,7 +201,7 @@ function planMaintenance(node: Node, context: PlanContext, text: StatementText):
     for (const part of node.TruncateStmt.relations ?? []) {
       const relation = 'RangeVar' in part ? namedRelation(part.RangeVar, context) : undefined;
       if (relation !== undefined)
-        checkChange(relation, truncates, context, () => ({ position: text.position(text.start) }));
+        checkChange(relation, truncates, 'several shards', context, () => ({ position: text.position(text.start) }));
     }
     return everywhere({ changesCatalog: false });
   }

@@ -33,7 +33,9 @@ export function checkTrigger(
     routine: routine.oid,
     ...readTriggerType((statement.timing ?? 0) | (statement.events ?? 0)),
     isForEachRow: statement.row === true,
-    hasTransitionTables: (statement.transitionRels?.length ?? 0) > 0,
+    transitionTables: (statement.transitionRels ?? []).flatMap((node) =>
+      'TriggerTransition' in node ? [node.TriggerTransition.name ?? ''] : [],
+    ),
     enabled: 'O',
     uses: [...condition.calls, ...condition.implied].map(({ routine: used }) => used.oid),
   };
@@ -41,7 +43,11 @@ export function checkTrigger(
   if (problem === undefined) return [];
   if (problem.mayStand === true) {
     const events = trigger.events.map((event) => event.toUpperCase()).join(', ');
-    const message = `${events} on the reference table "${relation.name}" will be refused: its trigger "${trigger.name}" ${problem.why}`;
+    const where =
+      problem.mayFire === 'on one shard'
+        ? `of "${relation.name}" over several shards`
+        : `on the reference table "${relation.name}"`;
+    const message = `${events} ${where} will be refused: its trigger "${trigger.name}" ${problem.why}`;
     return [{ message, hint: problem.hint }];
   }
   throw refuse(`the trigger "${trigger.name}" on the table "${relation.name}", which ${problem.why},`, problem.hint, {

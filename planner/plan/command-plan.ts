@@ -38,6 +38,15 @@ export type LocalCommand =
     };
 
 /** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
+/** Columns whose rows are numbered over all shards. */
+export interface Numbering {
+  /** Qualified and quoted. */
+  readonly relation: string;
+  readonly columns: readonly string[];
+  /** Of a reference table, whose copies have the same numbers; undefined for a sharded table. */
+  readonly primaryKey: readonly string[] | undefined;
+}
+
 export type PlacementChange =
   | {
       readonly kind: 'place';

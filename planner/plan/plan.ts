@@ -5,7 +5,7 @@
 
 import type { Placement } from '../../catalog/schema.js';
 import type { PgError } from '../../base/errors.js';
-import type { CopyDefault, CopyFormat, CopyIntake, LocalCommand, PlacementChange } from './command-plan.js';
+import type { CopyDefault, CopyFormat, CopyIntake, LocalCommand, Numbering, PlacementChange } from './command-plan.js';
 import type { Gather } from './gather-plan.js';
 import type { ComputedExpression, OwningColumn, Routing, SqlPiece, SqlTemplate, ValueSource } from './parts.js';
 import type { Replication } from './replication.js';
@@ -70,7 +70,7 @@ export interface Broadcast {
   readonly scatter: ScatterPlan;
 }
 
-export type { CopyDefault, CopyFormat, CopyIntake, PlacementChange, SkipRule } from './command-plan.js';
+export type { CopyDefault, CopyFormat, CopyIntake, Numbering, PlacementChange, SkipRule } from './command-plan.js';
 
 /** How rows of INSERT … SELECT are stored that COPY cannot store: each shard inserts its own, sent as arrays. */
 export interface Insertion {
@@ -82,6 +82,13 @@ export interface Insertion {
   readonly tail: readonly SqlPiece[];
   readonly computed: readonly ComputedExpression[];
   readonly returning: boolean;
+}
+
+/** A password in a statement: the bytes of its literal, from the beginning of the statement, and what they mean. */
+export interface RolePassword {
+  readonly start: number;
+  readonly end: number;
+  readonly password: string;
 }
 
 /** Any plan: those of prepared statements and cursors are for the session, which knows them by name. */
@@ -255,8 +262,12 @@ export type ServerPlan =
         readonly tables: readonly { readonly schema: string; readonly name: string }[];
         readonly elsewhere: SqlTemplate | undefined;
       };
+      /** Columns that it adds, which each server has numbered by itself. */
+      readonly numbers?: Numbering;
       /** Databases that nobody may be connected to: pgring ends its own idle connections first. */
       readonly releases?: readonly string[];
+      /** The password that the statement gives a role. */
+      readonly password?: RolePassword;
     }
   | {
       readonly kind: 'copyFrom';

@@ -17,6 +17,14 @@ export const sequenceFunctions: ReadonlySet<string> = new Set(['nextval', 'currv
 /** Of these, the ones that change nothing: they tell what the session took last. */
 export const currentValueFunctions: ReadonlySet<string> = new Set(['currval', 'lastval']);
 
+/** The number of the transaction, and what it sees. */
+export const transactionFunctions =
+  /^(txid_current(_if_assigned|_snapshot)?|pg_current_(xact_id(_if_assigned)?|snapshot))$/;
+
+/** Stable functions without arguments that tell of the session, its transaction or its server: the home shard's. */
+export const sessionFunctions =
+  /^(pg_backend_pid|txid_current(_if_assigned|_snapshot)?|pg_current_(xact_id(_if_assigned)?|snapshot)|inet_(server|client)_(addr|port)|pg_postmaster_start_time|pg_conf_load_time|pg_my_temp_schema)$/;
+
 /** Stable built-in functions that depend on more than their arguments and the settings, though they have arguments. */
 const serverStable =
   /^(pg_|has_|txid_|inet_|to_reg|row_security_active|obj_description|col_description|shobj_description|format_type|getdatabaseencoding|query_to|table_to|schema_to|database_to|cursor_to|ts_stat|lo_)/;

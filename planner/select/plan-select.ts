@@ -7,7 +7,7 @@ import { requireAlike } from '../checks/alike.js';
 import type { Binder } from '../bind/bind.js';
 import { runsAnywhere } from '../checks/check-implied.js';
 import { checkCalls } from '../checks/checks.js';
-import { ComputedList } from '../checks/computed.js';
+import { ComputedList, computeOnce } from '../checks/computed.js';
 import { DistributionCheck } from '../route/distribution.js';
 import { changesNothing } from '../code/conduct.js';
 import { callsOf, isOfSession, userConduct, userRoutines } from '../code/functions.js';
@@ -112,7 +112,9 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     if (writes) refuseReferenceWrites(spread);
     checkCalls(root, 'one shard', context, text);
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
-    return { kind: 'pass', routing: pinned, access, sql: 'client', computed: [] };
+    const computed = new ComputedList();
+    const edits = tellsOfHome ? computeOnce(root, context, text, computed, 'session') : [];
+    return { kind: 'pass', routing: pinned, access, sql: text.template(edits), computed: computed.expressions };
   }
   const oneShard = tellsOfHome
     ? 'it asks for what the home shard tells: sizes, oids of tables, the session'
@@ -137,7 +139,7 @@ function tryScatter(select: SelectStmt, query: Query, spread: Spread, binder: Bi
   try {
     const { ungrouped, anchors } = new DistributionCheck(context, text).check(query);
     requireAlike(root, query, binder);
-    checkSystemColumns(root, text, spread);
+    checkSystemColumns(root, binder, spread);
     checkCalls(root, 'several shards', context, text);
     const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
     return planScatter(select, query, anchoring, ungrouped, binder, new ComputedList());

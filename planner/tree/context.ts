@@ -17,6 +17,8 @@ export interface PlanContext {
   /** Declared types of $1, $2, …; 0 where the client leaves one to the server. */
   readonly parameterTypes: readonly number[];
   readonly rules: PlacementRules;
+  /** The statement has both xmin or xmax and the number of its own transaction (planner/checks/row-transactions.ts). */
+  readonly namesRowTransactions?: true;
   /** The client is pg_dump, which is to leave out pgring's own schema. */
   readonly isDump?: boolean;
 }

@@ -1,18 +1,35 @@
 /** ON CONFLICT and RETURNING of an INSERT whose rows go to several shards. */
 
+import type { InsertStmt } from 'libpg-query';
+
 import { refuse } from '../../base/errors.js';
+import type { Relation } from '../../catalog/schema.js';
 import { checkCalls } from '../checks/checks.js';
-import { callsOf, isOfSession } from '../code/functions.js';
+import { checkReturnedColumns } from '../checks/system-columns.js';
+import { callsOf, isOfSession, type FunctionEffect } from '../code/functions.js';
 import type { Binder } from '../bind/bind.js';
 import { someNode } from '../tree/tree.js';
+import { isSteadyDefault, unlikeDefault } from './assigned-defaults.js';
 
 /** Refuses what the shards would not do as one server does. */
 export function checkTail(
-  nodes: readonly unknown[],
-  isReference: boolean,
+  { onConflictClause, returningClause }: InsertStmt,
+  relation: Relation,
   rows: 'one row' | 'many rows',
-  { context, text }: Binder,
+  binder: Binder,
 ): void {
+  const { context, text } = binder;
+  const nodes = [onConflictClause, returningClause];
+  const isReference = relation.placement.kind === 'reference';
+  const assigned = isReference ? unlikeDefault(onConflictClause?.targetList, relation) : undefined;
+  if (assigned !== undefined && !isSteadyDefault(assigned.column)) {
+    throw refuse(
+      `an update of "${assigned.column.name}" in a reference table to its default, a function`,
+      'Each shard would store another value: send the value as a parameter.',
+      { position: text.position(assigned.location) },
+    );
+  }
+  if (isReference || rows === 'many rows') checkReturnedColumns(nodes, binder);
   const calls = callsOf(nodes, context);
   // What only the session's own connection tells is asked before the rows are stored.
   checkCalls(nodes, calls.some(isOfSession) ? 'several shards' : 'one shard', context, text);
@@ -32,7 +49,9 @@ export function checkTail(
       'Run the subquery first and send its value as a parameter.',
     );
   }
-  const varying = calls.find(({ effect }) => effect !== 'plain' && effect !== 'once' && effect !== 'current');
+  // A transaction that is compared with a row's own comes out alike on every copy.
+  const alike: readonly FunctionEffect[] = ['plain', 'once', 'current', 'transaction'];
+  const varying = calls.find(({ effect }) => !alike.includes(effect));
   if (isReference && varying !== undefined) {
     throw refuse(
       'a volatile function in ON CONFLICT or RETURNING of an INSERT into a reference table',

@@ -16,6 +16,7 @@ import { storedModifier } from '../postgres/key-family.js';
 import { typeOid } from '../../catalog/type-oid.js';
 import { defaultSql, mustComputeDefault, typeNameOf, type RowReach } from '../code/column-defaults.js';
 import { locateRows, type Extent, type RowText, type ValuesText } from '../tree/insert-text.js';
+import { defaultEdits } from './assigned-defaults.js';
 import { checkTail } from './insert-tail.js';
 import type { Plan, SqlPiece, ValueSource } from '../plan/plan.js';
 import { keyColumns } from '../route/routing.js';
@@ -64,7 +65,7 @@ class ValuesPlanner {
     const planned = rows.map((row, index) => this.#row(row, given, added, located?.rows[index]));
     const returning = insert.returningClause !== undefined;
     const clauses = [insert.onConflictClause, insert.returningClause];
-    checkTail(clauses, this.#isReference, planned.length > 1 ? 'many rows' : 'one row', this.#binder);
+    checkTail(insert, this.#relation, planned.length > 1 ? 'many rows' : 'one row', this.#binder);
     const asksSession = callsOf(clauses, this.#binder.context).some(isOfSession);
     const isChanged = asksSession || added.length > 0 || planned.some((row) => row.changed);
     const only = planned.length === 1 ? planned[0] : undefined;
@@ -238,7 +239,10 @@ class ValuesPlanner {
   #tailEdits(insert: InsertStmt): readonly Edit[] {
     const { context, text } = this.#binder;
     const nodes = [insert.onConflictClause, insert.returningClause];
-    return computeOnce(nodes, context, text, this.#computed);
+    return [
+      ...computeOnce(nodes, context, text, this.#computed),
+      ...defaultEdits(insert.onConflictClause?.targetList, this.#relation, text, this.#computed),
+    ];
   }
 
   #frame(

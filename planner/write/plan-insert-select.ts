@@ -8,7 +8,7 @@ import type { Binder } from '../bind/bind.js';
 import { isView } from '../bind/writable-view.js';
 import { insertedColumns } from '../bind/bind-modify.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
-import { copyDefault, defaultSql, usesSequence } from '../code/column-defaults.js';
+import { copyDefault, defaultSql, needsHome } from '../code/column-defaults.js';
 import { storedModifier } from '../postgres/key-family.js';
 import { columnDefinition, combineParts } from '../combine/plan-combine.js';
 import type { Insertion, Plan } from '../plan/plan.js';
@@ -18,6 +18,7 @@ import { occurrencesOf } from '../route/pins.js';
 import { spreadOfOccurrences } from '../route/spread.js';
 import type { StatementText } from '../tree/text.js';
 import { selectOf, someNode } from '../tree/tree.js';
+import { defaultEdits } from './assigned-defaults.js';
 import { checkTail } from './insert-tail.js';
 
 export function planInsertSelect(
@@ -51,7 +52,7 @@ export function planInsertSelect(
   const isHome = relation.placement.kind === 'home';
   const given = givenColumns(insert, query, relation);
   if (given !== undefined && insert.override === undefined) checkIdentities(given);
-  const numbered = all.filter((column) => usesSequence(column) && given?.includes(column) !== true);
+  const numbered = all.filter((column) => needsHome(column) && given?.includes(column) !== true);
   if (given === undefined && numbered.length > 0) {
     throw refuse('INSERT … SELECT of * into a table with a sequence', 'Name the columns: INSERT INTO t (…) SELECT ….');
   }
@@ -106,10 +107,12 @@ function insertionOf(
   const nodes = [insert.onConflictClause, insert.returningClause];
   // COPY cannot store into a view.
   if (nodes.every((node) => node === undefined) && !isView(relation, context)) return undefined;
-  const isReference = relation.placement.kind === 'reference';
-  checkTail(nodes, isReference, 'many rows', binder);
+  checkTail(insert, relation, 'many rows', binder);
   const computed = new ComputedList();
-  const edits = computeOnce(nodes, context, text, computed);
+  const edits = [
+    ...computeOnce(nodes, context, text, computed),
+    ...defaultEdits(insert.onConflictClause?.targetList, relation, text, computed),
+  ];
   const tailStart = insert.onConflictClause?.location ?? returningStart(insert, text);
   const alias = insert.relation?.alias?.aliasname;
   return {

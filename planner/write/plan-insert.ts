@@ -6,11 +6,11 @@ import { refuse } from '../../base/errors.js';
 import type { Relation } from '../../catalog/schema.js';
 import type { Binder } from '../bind/bind.js';
 import { conflictColumns } from '../bind/bind-modify.js';
-import { checkImplied } from '../checks/check-implied.js';
+import { checkFiredOnce, checkImplied } from '../checks/check-implied.js';
 import { checkCalls } from '../checks/checks.js';
 import { callsOf, functionTraits, isOfSession } from '../code/functions.js';
 import { ComputedList } from '../checks/computed.js';
-import { usesSequence } from '../code/column-defaults.js';
+import { needsHome } from '../code/column-defaults.js';
 import { asFinal } from './final-refusals.js';
 import { planInsertSelect } from './plan-insert-select.js';
 import { planValues } from './insert-values.js';
@@ -76,6 +76,7 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
   const rows = valueRows(insert);
   if (rows !== undefined && returnsSets(valueRows(checked) ?? [], binder)) {
     if (rows.length > 1) throw refuse('a set-returning function in VALUES of several rows', 'Use INSERT … SELECT.');
+    checkFiredOnce(node, context, text);
     return planInsertSelect(insert, query, target, relation, binder);
   }
   if (rows !== undefined && query.withQueries.length === 0 && insert.withClause === undefined) {
@@ -93,7 +94,10 @@ export function planInsert(insert: InsertStmt, binder: Binder): Plan {
   const asksSession = callsOf([node], context).some(isOfSession);
   const isOnOneShard = target.kind === 'sharded' && !spread.home && !asksSession && !leavesDefaults(insert, relation);
   const pinned = isOnOneShard ? pinnedRouting(spread.sharded, text) : undefined;
-  if (pinned === undefined) return planInsertSelect(insert, query, target, relation, binder);
+  if (pinned === undefined) {
+    checkFiredOnce(node, context, text);
+    return planInsertSelect(insert, query, target, relation, binder);
+  }
   checkCalls([node], 'one shard', context, text);
   return { kind: 'pass', routing: pinned, access: 'write', sql: 'client', computed: [] };
 }
@@ -110,11 +114,11 @@ function writes(insert: InsertStmt): boolean {
   return writtenTables({ InsertStmt: insert }).length > 1;
 }
 
-/** Whether a column that takes its default from a sequence is not among the columns that are given. */
+/** Whether a column whose default the home shard tells is not among the columns that are given. */
 function leavesDefaults(insert: InsertStmt, relation: Relation): boolean {
   const cols = insert.cols ?? [];
   const named = cols.flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name] : []));
-  return relation.columns.some((column) => usesSequence(column) && cols.length > 0 && !named.includes(column.name));
+  return relation.columns.some((column) => needsHome(column) && cols.length > 0 && !named.includes(column.name));
 }
 
 /** A WITH query that writes to a reference table would change the copy of one shard. */

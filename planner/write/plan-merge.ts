@@ -12,7 +12,7 @@ import type { Binder } from '../bind/bind.js';
 import { DistributionCheck, isSharded } from '../route/distribution.js';
 import { Classes, type Term } from '../bind/facts.js';
 import type { Edit } from '../parse/splice.js';
-import { usesSequence } from '../code/column-defaults.js';
+import { needsHome } from '../code/column-defaults.js';
 import { insideFacts, occurrencesOf, yieldedFacts, type Occurrence } from '../route/pins.js';
 import type { OwningColumn, Routing } from '../plan/plan.js';
 import type { Entry, FromNode, Query } from '../bind/query.js';
@@ -152,9 +152,9 @@ function givenKey(clause: MergeWhenClause, relation: Relation, query: Query): re
 /** A shard's own copy of a sequence knows nothing of the numbers that were given out. */
 function checkSequences(clause: MergeWhenClause, relation: Relation, binder: Binder): void {
   const given = givenValues(clause, relation);
-  const counted = relation.columns.find((column) => usesSequence(column) && given(column.name) === undefined);
+  const counted = relation.columns.find((column) => needsHome(column) && given(column.name) === undefined);
   if (counted === undefined) return;
-  throw refuse(`MERGE that inserts a default from a sequence into "${counted.name}"`, HINT, {
+  throw refuse(`MERGE that inserts a default that only the home shard tells into "${counted.name}"`, HINT, {
     position: binder.text.position(binder.text.start),
   });
 }

@@ -13,11 +13,11 @@ import { checkCalls, checkWritable } from '../checks/checks.js';
 import { ComputedList, computeOnce } from '../checks/computed.js';
 import { DistributionCheck } from '../route/distribution.js';
 import { callsOf, isOfSession } from '../code/functions.js';
-import { usesSequence } from '../code/column-defaults.js';
 import { pinObstacle } from '../scatter/obstacles.js';
 import type { Edit } from '../parse/splice.js';
 import type { RowMoves } from '../plan/moved-rows.js';
 import type { Plan, Routing } from '../plan/plan.js';
+import { checkAssignedDefaults, defaultEdits, unlikeDefault } from './assigned-defaults.js';
 import { asFinal } from './final-refusals.js';
 import { placeMerge } from './plan-merge.js';
 import { planCurrentOf } from './plan-current-of.js';
@@ -104,23 +104,6 @@ function otherAssignments(targets: readonly Node[] | undefined): readonly Node[]
   });
 }
 
-/** A shard's own copy of a sequence knows nothing of the numbers that were given out. */
-function checkAssignedDefaults(targets: readonly Node[] | undefined, relation: Relation, binder: Binder): void {
-  for (const node of targets ?? []) {
-    if (!('ResTarget' in node) || node.ResTarget.val === undefined || !('SetToDefault' in node.ResTarget.val)) continue;
-    const { name, location } = node.ResTarget;
-    const column = relation.columns.find((candidate) => candidate.name === name);
-    if (column === undefined || !usesSequence(column)) continue;
-    throw asFinal(
-      refuse(
-        `an update of "${relation.name}"."${column.name}" to a default from a sequence`,
-        'Call nextval() in a statement of its own, and send its value.',
-        { position: binder.text.position(location ?? 0) },
-      ),
-    );
-  }
-}
-
 function firstAssignment(targets: readonly Node[] | undefined, name: string): number {
   for (const node of targets ?? []) {
     if ('ResTarget' in node && node.ResTarget.name === name) return node.ResTarget.location ?? 0;
@@ -170,9 +153,9 @@ export function planModify(node: Node, binder: Binder): Plan {
     if (into === undefined) throw refuse('this MERGE', 'Use INSERT … ON CONFLICT.');
     if (into.kind === 'reference') return planReferenceModify(node, into, query, spread, binder);
     const { routing, share } = placeMerge(merged, query, into, spread, binder);
-    checkSystemColumns(root, text, spread);
+    checkSystemColumns(root, binder, spread);
     checkCalls(root, 'several shards', context, text);
-    const plan = modifyPlan(node, binder, 'sum', routing, undefined, share?.edits);
+    const plan = modifyPlan(node, binder, 'sum', routing, undefined, undefined, share?.edits);
     return share === undefined ? plan : { ...plan, owned: share.owned };
   }
   // Those are computed on the home shard first, which is done for statements on several shards.
@@ -181,7 +164,7 @@ export function planModify(node: Node, binder: Binder): Plan {
     const pinned = pinnedRouting(spread.sharded, text);
     if (pinned !== undefined && moves !== undefined) {
       checkCalls(root, 'several shards', context, text);
-      return modifyPlan(node, binder, 'sum', pinned, moves);
+      return modifyPlan(node, binder, 'sum', pinned, moves, target?.relation);
     }
     if (pinned !== undefined) {
       checkCalls(root, 'one shard', context, text);
@@ -195,11 +178,14 @@ export function planModify(node: Node, binder: Binder): Plan {
     throw refuse('a write with tables of different placement', 'Write to one sharded table at a time.');
   const { anchors } = new DistributionCheck(context, text).check(query);
   requireAlike(root, query, binder);
-  checkSystemColumns(root, text, spread);
+  checkSystemColumns(root, binder, spread);
   checkCalls(root, 'several shards', context, text);
   const anchoring = spread.sharded.filter(({ entry }) => anchors.includes(entry));
   const oneShard = tellsOfSession ? 'it asks for what the home shard tells of the session' : pinObstacle(spread);
-  return { ...modifyPlan(node, binder, 'sum', scatterRouting(anchoring, text), moves), obstacles: { oneShard } };
+  return {
+    ...modifyPlan(node, binder, 'sum', scatterRouting(anchoring, text), moves, target?.relation),
+    obstacles: { oneShard },
+  };
 }
 
 function refuseWritingWith(): PgError {
@@ -220,8 +206,8 @@ function planReferenceModify(node: Node, target: Entry, query: Query, spread: Sp
   if (query.withQueries.some((part) => part.kind === 'modify')) throw refuseWritingWith();
   const { context, text } = binder;
   const oneShard = 'every shard has a copy of the reference table';
-  checkSystemColumns([node], text);
-  const problem = unlikeProblem(node, query, binder);
+  checkSystemColumns([node], binder);
+  const problem = unlikeProblem(node, target, query, binder);
   if (problem === undefined) {
     checkImplied([node], 'several shards', context, text);
     return { ...modifyPlan(node, binder, 'one', { kind: 'all' }, undefined), obstacles: { oneShard } };
@@ -244,7 +230,7 @@ function planReferenceModify(node: Node, target: Entry, query: Query, spread: Sp
 }
 
 /** Why the copies would not do the same. */
-function unlikeProblem(node: Node, query: Query, binder: Binder): PgError | undefined {
+function unlikeProblem(node: Node, { relation }: Entry, query: Query, binder: Binder): PgError | undefined {
   const { context, text } = binder;
   // Which rows of the source are new depends on the order in which they come.
   if ('MergeStmt' in node) return refuseMerge();
@@ -256,6 +242,15 @@ function unlikeProblem(node: Node, query: Query, binder: Binder): PgError | unde
       'a write to a reference table with a volatile function',
       'Each shard would store another value: send the value as a parameter.',
       { position: text.position(unlike.call.location ?? 0) },
+    );
+  }
+  const targets = 'UpdateStmt' in node ? node.UpdateStmt.targetList : undefined;
+  const assigned = relation === undefined ? undefined : unlikeDefault(targets, relation);
+  if (assigned !== undefined) {
+    return refuse(
+      `an update of "${assigned.column.name}" in a reference table to its default, a function`,
+      'Each shard would store another value: send the value as a parameter.',
+      { position: text.position(assigned.location) },
     );
   }
   try {
@@ -278,12 +273,18 @@ function modifyPlan(
   outcome: 'sum' | 'one',
   routing: Routing,
   moves: RowMoves | undefined,
+  written?: Relation,
   more: readonly Edit[] = [],
 ): Extract<Plan, { kind: 'modify' }> {
   const { context, text } = binder;
   const computed = new ComputedList();
+  const targets = 'UpdateStmt' in node ? node.UpdateStmt.targetList : undefined;
   // SET's items are ResTargets with names; only RETURNING may need labels, which computeOnce gives.
-  const edits = [...computeOnce([node], context, text, computed), ...more];
+  const edits = [
+    ...computeOnce([node], context, text, computed),
+    ...defaultEdits(targets, written, text, computed),
+    ...more,
+  ];
   return {
     kind: 'modify',
     routing,

@@ -21,6 +21,7 @@ import { spreadOfOccurrences } from '../route/spread.js';
 import type { PlanContext } from '../tree/context.js';
 import type { StatementText } from '../tree/text.js';
 import { leftmostLocation, selectOf, someNode, walkNodes } from '../tree/tree.js';
+import { stagedNumbers } from './number-stages.js';
 import { sees, touchedBy } from './touched-tables.js';
 
 type StagedPlan = Extract<Plan, { readonly kind: 'staged' }>;
@@ -44,8 +45,13 @@ export function planStages(
 ): StagedPlan | undefined {
   // Places of rows mean nothing on another shard.
   if (namesSystemColumns([node])) return undefined;
-  const found = stagedWith(node, context, text) ?? stagedParts(node, context, text);
+  const found = stagedWith(node, context, text) ?? stagedParts(node, context, text) ?? numbersOf(node, context, text);
   return found === undefined ? undefined : { ...found, ...(why === undefined ? {} : { obstacles: { oneShard: why } }) };
+}
+
+function numbersOf(node: Node, context: PlanContext, text: StatementText): StagedPlan | undefined {
+  const found = stagedNumbers(node, context, text);
+  return found === undefined ? undefined : { kind: 'staged', ...found };
 }
 
 export function writesSomething(node: unknown): boolean {

@@ -5,31 +5,47 @@
  */
 
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { OidMap } from '../../catalog/oid-map.js';
 import { encodeErrorResponse } from '../../wire/encode-backend.js';
-import { terminateFrame, encodeCancel } from '../../wire/encode-frontend.js';
+import { terminateFrame, encodeCancel, sslRequestPacket } from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { FrameReader } from '../../wire/frame.js';
 import { readErrorResponse, readParameterStatus, type TransactionStatus } from '../../wire/backend.js';
 import { noSettings, type AppliedSettings } from './applied-settings.js';
+import type { ServerTls } from './server-tls.js';
+import { sendCancel } from './send-cancel.js';
+import type { ScramKeys } from '../../wire/scram-keys.js';
 
 /** Read buffers; a sink that keeps a chunk makes the connection take a new one. */
 const READ_BUFFER_BYTES = 64 * 1024;
 /** A frame outside an exchange (a notice, a notification, a farewell) is small. */
 const ASYNCHRONOUS_FRAME_BYTES = 1024 * 1024;
-const CANCEL_TIMEOUT_MS = 5_000;
+/** Up to so many bytes a copy costs less than a vector of buffers. */
+const JOINED_BYTES = 16 * 1024;
+/** The answers to a request for encryption. */
+const OFFERED = 'S'.charCodeAt(0);
+const NOT_OFFERED = 'N'.charCodeAt(0);
 
 export interface BackendAddress {
   readonly name: string;
   readonly host: string;
   readonly port: number;
+  /** Undefined: nothing is encrypted. */
+  readonly tls?: ServerTls | undefined;
 }
+
+/** What a client's own log-in has shown of its password: enough for servers that have the same verifier. */
+export type ShownSecret =
+  { readonly kind: 'scram'; readonly keys: ScramKeys } | { readonly kind: 'md5'; readonly verifier: string };
 
 export interface BackendIdentity {
   readonly database: string;
   readonly user: string;
   readonly password: string | undefined;
+  /** In the place of a password. */
+  readonly shown?: ShownSecret | undefined;
   /** Start-up parameters of the client that the server must know (DateStyle, options, …). */
   readonly parameters: ReadonlyMap<string, string>;
 }
@@ -90,7 +106,10 @@ export class BackendConnection {
   /** Called once when the connection is gone, after the sink has been told. */
   onClose: ((error: PgError) => void) | undefined;
 
-  readonly #socket: Socket;
+  #socket: Socket;
+  /** Takes the server's answer to the request for encryption. */
+  #negotiation: ((chunk: Buffer) => void) | undefined;
+  #tls: ConnectionOptions | undefined;
   #sink: BackendSink | undefined;
   #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   #closed: PgError | undefined;
@@ -102,7 +121,7 @@ export class BackendConnection {
   readonly #asynchronous = new FrameReader(ASYNCHRONOUS_FRAME_BYTES);
 
   /** Begins to connect; log-in.ts completes it. */
-  constructor(address: BackendAddress, identity: BackendIdentity, connectTimeoutMs: number) {
+  constructor(address: BackendAddress, identity: BackendIdentity) {
     this.address = address;
     this.identity = identity;
     this.#socket = connect({
@@ -112,29 +131,70 @@ export class BackendConnection {
       onread: {
         buffer: () => this.#readBuffer,
         callback: (length) => {
-          this.receive(this.#readBuffer.subarray(0, length));
+          const chunk = this.#readBuffer.subarray(0, length);
+          if (this.#negotiation === undefined) this.receive(chunk);
+          else this.#negotiation(chunk);
           return true;
         },
       },
     });
-    const timer = setTimeout(() => {
-      this.#socket.destroy(new Error(`no answer within ${connectTimeoutMs} ms`));
-    }, connectTimeoutMs);
-    this.#socket.once('connect', () => {
-      clearTimeout(timer);
-    });
-    this.#socket.once('close', () => {
-      clearTimeout(timer);
-    });
-    this.#socket.on('error', (error) => {
+    this.#watch(this.#socket);
+  }
+
+  #watch(socket: Socket): void {
+    socket.on('error', (error) => {
       this.#close(error.message);
     });
-    this.#socket.on('end', () => {
+    socket.on('end', () => {
       this.#close('the server closed the connection');
     });
-    this.#socket.on('close', () => {
+    socket.on('close', () => {
       this.#close('the connection was closed');
     });
+  }
+
+  /** Encrypts the connection before anything else is sent. False: the server does not offer it. */
+  async encrypt(options: ConnectionOptions): Promise<boolean> {
+    const plain = this.#socket;
+    const isOffered = await new Promise<boolean>((resolve, reject) => {
+      this.#negotiation = (chunk) => {
+        // What follows in the same breath was put there by somebody in between (CVE-2021-23222).
+        if (chunk.length === 1 && chunk[0] === OFFERED) resolve(true);
+        else if (chunk.length === 1 && chunk[0] === NOT_OFFERED) resolve(false);
+        else reject(this.#failure('the server answered the request for encryption with other bytes'));
+      };
+      plain.once('close', () => {
+        reject(this.#closed ?? this.#failure('the connection was closed'));
+      });
+      plain.write(sslRequestPacket);
+    });
+    this.#negotiation = undefined;
+    if (!isOffered) return false;
+    const encrypted = connectTls({ ...options, socket: plain });
+    this.#socket = encrypted;
+    this.#tls = options;
+    this.#watch(encrypted);
+    await new Promise<void>((resolve, reject) => {
+      encrypted.once('secureConnect', resolve);
+      encrypted.once('close', () => {
+        reject(this.#closed ?? this.#failure('the connection was closed'));
+      });
+    });
+    encrypted.on('data', (chunk: Buffer) => {
+      this.receive(chunk);
+    });
+    return true;
+  }
+
+  /** The server's certificate; undefined while nothing is encrypted. */
+  get certificate(): Buffer | undefined {
+    if (this.#tls === undefined) return undefined;
+    return (this.#socket as TLSSocket).getPeerX509Certificate()?.raw;
+  }
+
+  /** Ends the connection because of what took too long. */
+  giveUp(reason: string): void {
+    this.#socket.destroy(new Error(reason));
   }
 
   get closed(): boolean {
@@ -172,6 +232,8 @@ export class BackendConnection {
 
   /** Several writes in one system call. */
   writeAll(pieces: readonly Buffer[], ready: number): boolean {
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (bytes <= JOINED_BYTES) return this.write(Buffer.concat(pieces, bytes), ready);
     this.outstandingReady += ready;
     this.exchanges += ready;
     this.#socket.cork();
@@ -212,7 +274,8 @@ export class BackendConnection {
 
   /** Asks the server to cancel what runs on this connection (protocol: CancelRequest on a connection of its own). */
   async cancel(): Promise<void> {
-    const sent = this.#sendCancel();
+    const request = encodeCancel(this.processId, this.secretKey);
+    const sent = sendCancel(connectTarget(this.address), request, this.#tls);
     this.#cancels.add(sent);
     await sent;
     this.#cancels.delete(sent);
@@ -241,21 +304,6 @@ export class BackendConnection {
   /** Resolves when no cancel request is on its way: a late one would hit whatever runs here next. */
   async cancelled(): Promise<void> {
     await Promise.all(this.#cancels);
-  }
-
-  async #sendCancel(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const socket = connect({ ...connectTarget(this.address), timeout: CANCEL_TIMEOUT_MS });
-      socket.once('connect', () => {
-        socket.end(encodeCancel(this.processId, this.secretKey));
-      });
-      socket.once('timeout', () => socket.destroy());
-      socket.on('error', () => socket.destroy());
-      socket.once('close', () => {
-        resolve();
-      });
-      socket.resume();
-    });
   }
 
   /** Says goodbye to a clean connection. */
@@ -317,16 +365,18 @@ export class BackendConnection {
   #close(reason: string): void {
     if (this.#closed !== undefined) return;
     const farewell = this.#farewell === undefined ? '' : ` after "${this.#farewell.message}"`;
-    this.#closed = new PgError(
-      sqlstate.connectionFailure,
-      `connection to ${describeAddress(this.address)} failed: ${reason}${farewell}`,
-      { hint: 'Statements that need only other shards still work; this shard is used again as soon as it is back.' },
-    );
+    this.#closed = this.#failure(`${reason}${farewell}`);
     this.#socket.destroy();
     const sink = this.#sink;
     this.#sink = undefined;
     if (this.#farewell !== undefined) this.onFarewell?.(this.#farewell);
     sink?.fail(this.#closed);
     this.onClose?.(this.#closed);
+  }
+
+  #failure(reason: string): PgError {
+    return new PgError(sqlstate.connectionFailure, `connection to ${describeAddress(this.address)} failed: ${reason}`, {
+      hint: 'Statements that need only other shards still work; this shard is used again as soon as it is back.',
+    });
   }
 }

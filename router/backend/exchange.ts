@@ -13,6 +13,8 @@ import type { RowRun } from './row-run.js';
 /** What a server may have sent and nobody has pulled yet. */
 const QUEUE_BYTES = 1024 * 1024;
 const HEADER_BYTES = 5;
+/** Up to so many bytes that were read are copied: node:buffer takes them from its pool. */
+const COPIED_BYTES = 2_048;
 /** PostgreSQL's own bound of a message (MaxAllocSize). */
 const MAXIMUM_FRAME_BYTES = 0x3fffffff;
 
@@ -43,8 +45,7 @@ export class Exchange implements BackendSink {
   }
 
   receive(chunk: Buffer): void {
-    this.connection.retain();
-    this.#chunks.push(chunk);
+    this.#chunks.push(this.#keep(chunk));
     this.#queuedBytes += chunk.length;
     if (this.#queuedBytes > QUEUE_BYTES && !this.#paused) {
       this.#paused = true;
@@ -106,6 +107,13 @@ export class Exchange implements BackendSink {
       this.#paused = false;
       this.connection.resume();
     }
+  }
+
+  /** A copy of a small chunk costs less than another read buffer. */
+  #keep(chunk: Buffer): Buffer {
+    if (chunk.length <= COPIED_BYTES) return Buffer.from(chunk);
+    this.connection.retain();
+    return chunk;
   }
 
   #wakeReader(): void {

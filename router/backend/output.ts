@@ -6,6 +6,11 @@ export interface ClientOutput {
    * False: they are still referenced; the caller must not touch them and should wait for `drained()` before more.
    */
   write(bytes: Buffer): boolean;
+  /**
+   * As `write`, for a part of an answer of which more is to come: small parts may be kept, as copies, until whoever runs now
+   * has to wait, and leave as one. A system call costs more than the copy.
+   */
+  writeSoon(bytes: Buffer): boolean;
   /** Resolves when all that was written has left; rejects when the client is gone. */
   drained(): Promise<void>;
   /** Calls back once when all that was written has left; not at all when the client is gone. */

@@ -98,5 +98,5 @@ export function allShards(topology: Topology): readonly ShardId[] {
 
 /** Hands bytes to the client and waits while it is slow. */
 export async function send(output: ClientOutput, bytes: Buffer): Promise<void> {
-  if (!output.write(bytes)) await output.drained();
+  if (!output.writeSoon(bytes)) await output.drained();
 }

@@ -16,6 +16,8 @@ import { allShards, send, type BoundStatement, type ExecutionContext } from './c
 import { deliverTag } from './deliver.js';
 import { withGatheredRows, type TableName } from './gathered-rows.js';
 import { inTransaction } from './in-transaction.js';
+import { numberRows } from './number-rows.js';
+import { withVerifier } from './role-password.js';
 import { bindValues, renderSql } from './route.js';
 
 export type DdlPlan = Extract<Plan, { readonly kind: 'ddl' }>;
@@ -43,11 +45,13 @@ export async function executeDdl(context: ExecutionContext, statement: BoundStat
 
 async function runEverywhere(
   context: ExecutionContext,
-  sql: string | Buffer,
-  { changes, unchecked }: DdlPlan,
+  given: string | Buffer,
+  { changes, unchecked, password, numbers }: DdlPlan,
   home: ShardId,
   others: readonly ShardId[],
 ): Promise<string> {
+  const sql =
+    password === undefined ? given : await withVerifier(await context.transaction.enter(home, true), given, password);
   const run = async (shard: ShardId): Promise<string> => {
     const connection = await context.transaction.enter(shard, true);
     const sent = unchecked === true && shard !== home ? withoutCheck(sql) : sql;
@@ -57,6 +61,7 @@ async function runEverywhere(
   };
   const tag = await run(home);
   await Promise.all(others.map(run));
+  if (numbers !== undefined) await numberRows(context, numbers, others);
   return tag;
 }
 

@@ -86,6 +86,10 @@ class FrameOutput implements ClientOutput {
     return isFree;
   }
 
+  writeSoon(bytes: Buffer): boolean {
+    return this.write(bytes);
+  }
+
   async drained(): Promise<void> {
     await Promise.resolve();
   }
@@ -145,13 +149,17 @@ export class AnswerWithoutTag implements ClientOutput {
   constructor(output: ClientOutput) {
     this.#output = output;
     this.#frames = new FrameOutput((frame) => {
-      if (frame[0] !== backendType.commandComplete) return output.write(frame);
+      if (frame[0] !== backendType.commandComplete) return output.writeSoon(frame);
       this.#tag = frame;
       return true;
     });
   }
 
   write(bytes: Buffer): boolean {
+    return this.#frames.write(bytes);
+  }
+
+  writeSoon(bytes: Buffer): boolean {
     return this.#frames.write(bytes);
   }
 

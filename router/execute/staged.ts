@@ -4,7 +4,7 @@
  */
 
 import { present } from '../../base/assert.js';
-import { PgError, withoutPosition } from '../../base/errors.js';
+import { PgError, sqlstate, withoutPosition } from '../../base/errors.js';
 import { quoteIdentifier } from '../../catalog/schema.js';
 import { fill, noPieces } from '../../planner/parse/splice.js';
 import type { Plan } from '../../planner/plan/plan.js';
@@ -35,6 +35,10 @@ export async function executeStaged(
 ): Promise<void> {
   // A server that reads the statement as it was written says what is wrong with it before anything is done.
   const shape = await context.inferShape(statement);
+  const given = statement.parameters.values.length;
+  if (shape.parameterTypes.length > given) {
+    throw new PgError(sqlstate.undefinedParameter, `there is no parameter $${given + 1}`);
+  }
   const output = new AnswerWithoutTag(context.output);
   await inTransaction(context, async () => {
     const stages = new Stages(context, statement, shape.parameterTypes, run);

@@ -107,7 +107,7 @@ cross_check: yes
 `;
     expect(messagesOf(text)).toEqual([
       '4:11 shards[0].port: a port from 1 to 65535; 99999',
-      '5:5 shards[0].hots: one of the keys name, host, port, weight; "hots"',
+      '5:5 shards[0].hots: one of the keys name, host, port, weight, tls; "hots"',
       '6:26 shards[1].weight: a number above 0; 0',
       '7:15 store.kind: a mapping with kind: file or kind: redis; "etcd"',
       '9:12 limits.clients: an integer from 1 to 1000000; "lots"',

@@ -7,6 +7,7 @@ import { temporaryFolder, type TemporaryFolder } from '../support/folder.js';
 import { chooseFreePort } from '../support/ports.js';
 import { runPgring, startPgring } from '../support/process.js';
 import { runPsql } from '../support/psql.js';
+import { eventually } from '../proxy/proxy-under-test.js';
 import { describeWithTools } from '../support/requirement.js';
 
 describeWithTools(['psql'], 'pgring start', () => {
@@ -55,13 +56,27 @@ describeWithTools(['psql'], 'pgring start', () => {
     const script = `CREATE TABLE t (id int PRIMARY KEY, owner text DEFAULT current_user);
       INSERT INTO t (id) VALUES (1), (2), (3), (4), (5), (6), (7), (8);
       SELECT count(*), min(owner) FROM t;`;
-    const { stdout } = await runPsql(script, { port, user: 'ada', tuplesOnly: true });
+    const ada = { port, user: 'ada', tuplesOnly: true, environment: { PGPASSWORD: 'lovelace' } };
+    const { stdout } = await runPsql(script, ada);
     expect(stdout).toBe('CREATE TABLE\nINSERT 0 8\n8|ada\n');
-    const unknown = await runPsql('SELECT 1', { port, user: 'grace' });
+    const unknown = await runPsql('SELECT 1', { ...ada, user: 'grace' });
     expect(unknown.exitCode).toBe(2);
-    expect(unknown.stderr).toMatch(
-      /asks for a password for role "grace" and pgring has none\n.*users: \[\{name: grace/,
+    expect(unknown.stderr).toContain('password authentication failed for user "grace"');
+    expect(pgring.output()).toContain('Clients are asked for the passwords of their roles');
+
+    // The file may change while clients are connected.
+    await writeConfig(`control: {user: boss, password: {env: BOSS_PASSWORD}}
+users: [{name: ada, password: {file: password}}]
+authentication: {rules: [{type: host, user: ada, method: trust}]}
+`);
+    process.kill(pgring.pid, 'SIGHUP');
+    const bare = { ...ada, environment: { PGPASSWORD: '' } };
+    const answered = await eventually(
+      async () => (await runPsql('SELECT 1', bare)).stdout,
+      (text) => text === '1\n',
     );
+    expect(answered).toBe('1\n');
+    expect((await runPsql('SELECT 1', { ...bare, user: 'boss' })).stderr).toContain('no pg_hba.conf entry for host');
     expect(await pgring.stop('SIGINT')).toBe(0);
   });
 

@@ -1,7 +1,7 @@
 /** The kinds of faults, and how each is brought about while clients move money. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { faultPoints, participantPlaces, type FaultPoint } from '../../base/fault-point.js';
+import { faultPoints, participantPlaces, type FaultAction, type FaultPoint } from '../../base/fault-point.js';
 import type { Dice } from '../oracle/dice.js';
 import type { ProxyProcess, Stage } from './stage.js';
 
@@ -25,20 +25,28 @@ const isRare = (place: FaultPoint): boolean => !isOwners(place) || place.include
 const owners: readonly FaultPoint[] = faultPoints.filter(isOwners);
 const others: readonly FaultPoint[] = faultPoints.filter((place) => !isOwners(place));
 
-/** A step at which proxies die, or lose a connection. */
+/** A step at which proxies die, lose a connection, or are asked to cancel. */
 export interface Step {
   readonly place: FaultPoint;
-  readonly action: 'kill' | 'cut';
+  readonly action: FaultAction;
 }
 
 export const allSteps: readonly Step[] = [
   ...owners.map((place) => ({ place, action: 'kill' }) as const),
   ...others.map((place) => ({ place, action: 'kill' }) as const),
   ...participantPlaces.map((place) => ({ place, action: 'cut' }) as const),
+  ...participantPlaces.map((place) => ({ place, action: 'cancel' }) as const),
 ];
 
 export function describeStep({ place, action }: Step): string {
-  return action === 'kill' ? `killed at "${place}"` : `connection cut at "${place}"`;
+  switch (action) {
+    case 'kill':
+      return `killed at "${place}"`;
+    case 'cut':
+      return `connection cut at "${place}"`;
+    case 'cancel':
+      return `cancelled at "${place}"`;
+  }
 }
 
 /**
@@ -88,7 +96,7 @@ export async function failAtSteps(
       await proxy.kill();
       const once = step.place === 'recovery fenced';
       const time = 1 + dice.below(once ? 1 : isRare(step.place) ? RARE_TIMES : TIMES);
-      await proxy.start(`${step.action === 'cut' ? 'cut ' : ''}${step.place}:${time}`);
+      await proxy.start(`${step.action === 'kill' ? '' : `${step.action} `}${step.place}:${time}`);
     }),
   );
   const deadline = performance.now() + REACH_MS;

@@ -11,7 +11,12 @@ const program = new Command('kill')
       'compared with what the clients were told.',
   )
   .option('--seed <number>', 'the run with the same number chooses the same faults', wholeNumber(0), 1)
-  .option('--steps <count>', 'how often proxies die (or lose a connection) at each named step', wholeNumber(0), 1)
+  .option(
+    '--steps <count>',
+    'how often proxies die (lose a connection, are asked to cancel) at each named step',
+    wholeNumber(0),
+    1,
+  )
   .option('--random <count>', 'rounds of at least five kills of proxies at random times', wholeNumber(0), 4)
   .option('--shards <count>', 'how often each server is killed', wholeNumber(0), 1)
   .option('--cuts <count>', 'rounds of five cuts of connections', wholeNumber(0), 4)

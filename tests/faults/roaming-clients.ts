@@ -15,9 +15,10 @@ export interface Errand {
 export type CommitOutcome = 'committed' | 'rolled back' | 'unknown';
 
 const AGAIN_MS = 100;
+const INTERNAL_ERROR = 'XX000';
 
 export class RoamingClients {
-  /** SQLSTATEs that clients got, or `lost`, with their numbers. */
+  /** SQLSTATEs that clients got (an internal error's with its message), or `lost`, with their numbers. */
   readonly errors = new Map<string, number>();
   readonly #ports: readonly number[];
   readonly #clients: Promise<void>[] = [];
@@ -43,7 +44,7 @@ export class RoamingClients {
   /** Counts an error; returns its SQLSTATE, undefined where the connection was lost. */
   note(error: unknown): string | undefined {
     const code = sqlstateOf(error);
-    const key = code ?? 'lost';
+    const key = code === INTERNAL_ERROR ? `${code}: ${messageOf(error)}` : (code ?? 'lost');
     this.errors.set(key, (this.errors.get(key) ?? 0) + 1);
     return code;
   }
@@ -78,4 +79,13 @@ export class RoamingClients {
 function sqlstateOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error) || !('severity' in error)) return undefined;
   return String(error.code);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** No fault explains an internal error. */
+export function internalErrors(errors: ReadonlyMap<string, number>): readonly string[] {
+  return [...errors.keys()].filter((key) => key.startsWith(INTERNAL_ERROR));
 }

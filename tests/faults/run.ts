@@ -15,6 +15,7 @@ import {
   takeSteps,
   type Tally,
 } from './faults.js';
+import { internalErrors } from './roaming-clients.js';
 import { DATABASE, openStage, type Stage } from './stage.js';
 
 export interface KillOptions {
@@ -105,7 +106,7 @@ async function runRounds(
     bank.pause();
     await untilAtRest(bank, breaches);
     const books = await audit(stage, bank);
-    breaches.push(...books.breaches);
+    breaches.push(...books.breaches, ...internalErrors(bank.errors));
     ({ unknown } = books);
     done += 1;
     say(

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { present } from '../../base/assert.js';
 import { Dice } from '../oracle/dice.js';
-import { RoamingClients } from './roaming-clients.js';
+import { internalErrors, RoamingClients } from './roaming-clients.js';
 import { withClient } from '../support/proxy.js';
 import { DATABASE, openStage, type Stage } from './stage.js';
 
@@ -135,7 +135,7 @@ interface Row {
 }
 
 async function audit(stage: Stage, writers: Writers, kills: number, seconds: number): Promise<SerialKeyResult> {
-  const breaches: string[] = [];
+  const breaches: string[] = [...internalErrors(writers.errors)];
   const stored: Row[] = [];
   let taken = 0;
   await withClient({ host: '127.0.0.1', port: portOf(stage, 0) }, DATABASE, async (client) => {

@@ -102,9 +102,17 @@ export async function openStage(options: StageOptions): Promise<Stage> {
 function configFor(port: number, relays: readonly Relay[], chosen: Readonly<Record<string, number>>): string {
   const shards = relays.map((relay, index) => `  - {name: s${index}, host: 127.0.0.1, port: ${relay.port}}`);
   const lines = Object.entries(chosen).map(([name, value]) => `  ${name}: ${value}`);
-  return [`listen: ["127.0.0.1:${port}"]`, 'shards:', ...shards, 'limits:', ...lines, 'log: {level: warn}', ''].join(
-    '\n',
-  );
+  const access = 'authentication: {rules: [{type: host, method: trust}]}';
+  return [
+    `listen: ["127.0.0.1:${port}"]`,
+    access,
+    'shards:',
+    ...shards,
+    'limits:',
+    ...lines,
+    'log: {level: warn}',
+    '',
+  ].join('\n');
 }
 
 async function closeAll(

@@ -53,10 +53,10 @@ const lines = [
     .map(([name, times]) => `${name}: ${times}`),
   ...[...result.errors].map(([code, times]) => `clients got ${code}: ${times}`),
   `transactions: ${result.committed} committed, ${result.aborted} rolled back, ${result.unknown} with an unknown outcome`,
-  ...result.left.map((what) => `LEFT BEHIND: ${what}`),
+  ...result.breaches.map((what) => `BREACH: ${what}`),
   ...[...result.found].map(([anomaly, times]) => `ANOMALY: ${anomaly}, ${times} times`),
   ...result.examples,
   `${result.reads} reads of several shards, pgring.cross_shard_reads = '${options.crossShardReads}'`,
 ];
 process.stdout.write(`${lines.join('\n')}\n`);
-process.exitCode = result.found.size === 0 && result.left.length === 0 ? 0 : 1;
+process.exitCode = result.found.size === 0 && result.breaches.length === 0 ? 0 : 1;

@@ -12,6 +12,7 @@ import {
   takeSteps,
   type Tally,
 } from '../faults/faults.js';
+import { internalErrors } from '../faults/roaming-clients.js';
 import { DATABASE, openStage, type Stage } from '../faults/stage.js';
 import { Dice } from '../oracle/dice.js';
 import { withClient } from '../support/proxy.js';
@@ -42,8 +43,8 @@ export interface HistoryResult {
   readonly examples: readonly string[];
   readonly tally: Tally;
   readonly errors: ReadonlyMap<string, number>;
-  /** What stays prepared, locked or open at the end. */
-  readonly left: readonly string[];
+  /** Internal errors, and what stays prepared, locked or open at the end. */
+  readonly breaches: readonly string[];
 }
 
 /** How often it tells of its progress where nothing fails. */
@@ -82,7 +83,7 @@ async function record(options: HistoryOptions, stage: Stage, say: (line: string)
   } finally {
     await workload.close();
   }
-  const left = await settle(stage);
+  const breaches = [...internalErrors(workload.errors), ...(await settle(stage))];
   checker.finish(await readLists(stage), await readRegisters(stage));
   return {
     reads: checker.reads,
@@ -93,7 +94,7 @@ async function record(options: HistoryOptions, stage: Stage, say: (line: string)
     examples: checker.examples,
     tally,
     errors: workload.errors,
-    left,
+    breaches,
   };
 }
 

@@ -230,7 +230,7 @@ it('a client that does not read costs bounded memory', async () => {
   );
   await writeFile(
     join(folder, 'pgring.yaml'),
-    `listen: ["127.0.0.1:0"]\nshards:\n${shards.join('\n')}\nstore: {kind: file, path: topology.json}\nlog: {level: silent}\n`,
+    `listen: ["127.0.0.1:0"]\nauthentication: {rules: [{type: host, method: trust}]}\nshards:\n${shards.join('\n')}\nstore: {kind: file, path: topology.json}\nlog: {level: silent}\n`,
   );
   const pgring = await startPgring(['start', '--config', join(folder, 'pgring.yaml')]);
   const results: Record<string, number> = {};

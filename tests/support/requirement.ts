@@ -33,6 +33,7 @@ const tools = {
     probe: ['python3', '-c', 'import django, sqlalchemy, alembic'],
     install: 'pip install django sqlalchemy alembic',
   },
+  openssl: { probe: ['openssl', 'version'], install: 'apt-get install openssl' },
   etcd: { probe: ['etcd', '--version'], install: 'apt-get install etcd-server' },
   pgbouncer: { probe: ['pgbouncer', '--version'], install: 'apt-get install pgbouncer' },
   setpriv: { probe: ['setpriv', '--version'], install: 'apt-get install util-linux' },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { answerMd5 } from '../../wire/md5.js';
+import { answerMd5, md5Verifier } from '../../wire/md5.js';
 
 describe('answerMd5', () => {
   it("hashes the salt after PostgreSQL's stored form, md5(password user)", () => {
@@ -8,6 +8,6 @@ describe('answerMd5', () => {
     const expected = createHash('md5')
       .update(Buffer.concat([Buffer.from(stored), salt]))
       .digest('hex');
-    expect(answerMd5('ann', 'secret', salt)).toBe(`md5${expected}`);
+    expect(answerMd5(md5Verifier('ann', 'secret'), salt)).toBe(`md5${expected}`);
   });
 });

@@ -8,15 +8,9 @@ import { encodeNegotiateProtocolVersion } from '../../wire/encode-backend.js';
 import * as encode from '../../wire/encode-frontend.js';
 import { backendType } from '../../wire/frame.js';
 import { readCopyData } from '../../wire/frontend.js';
-import { answerMd5 } from '../../wire/md5.js';
-import {
-  answerScram,
-  readScramChallenge,
-  saltPassword,
-  scramMechanism,
-  startScram,
-  verifyScram,
-} from '../../wire/scram.js';
+import { answerMd5, md5Verifier } from '../../wire/md5.js';
+import { answerScram, readScramChallenge, startScram, verifyScram } from '../../wire/scram.js';
+import { saltPassword, scramKeys, scramMechanism } from '../../wire/scram-keys.js';
 import { negotiate, readIdentity, readStartupPacket } from '../../wire/startup.js';
 import { malformedMessages } from './malformed.js';
 import { FrameSocket, startServer } from './server.js';
@@ -37,14 +31,15 @@ const failed = backendType.errorResponse;
 async function authenticate(socket: FrameSocket, user: string, password: string): Promise<string> {
   const method = backend.readAuthentication(await expectAuthentication(socket));
   if (method.kind === 'cleartext') socket.send(encode.encodePassword(password));
-  if (method.kind === 'md5') socket.send(encode.encodePassword(answerMd5(user, password, method.salt)));
+  if (method.kind === 'md5') socket.send(encode.encodePassword(answerMd5(md5Verifier(user, password), method.salt)));
   if (method.kind === 'sasl') {
     expect(method.mechanisms).toContain(scramMechanism);
     const start = startScram(randomBytes(18).toString('base64'));
     socket.send(encode.encodeSaslInitialResponse(scramMechanism, start.message));
     const challenged = backend.readAuthentication(await expectAuthentication(socket));
     const challenge = readScramChallenge(start, challenged.kind === 'saslContinue' ? challenged.data : '');
-    const answer = answerScram(challenge, await saltPassword(password, challenge.salt, challenge.iterations));
+    const salted = await saltPassword(password, challenge.salt, challenge.iterations);
+    const answer = answerScram(challenge, scramKeys(salted));
     socket.send(encode.encodeSaslResponse(answer.message));
     const final = backend.readAuthentication(await expectAuthentication(socket));
     verifyScram(answer, final.kind === 'saslFinal' ? final.data : '');

@@ -211,7 +211,6 @@ CREATE TABLE following (id int REFERENCES parent (id) ON UPDATE CASCADE);
 UPDATE parent SET id = 12 WHERE id = 3;
 CREATE TABLE counted (id int PRIMARY KEY, c serial);
 INSERT INTO counted VALUES (1), (2);
--- refused
 UPDATE counted SET c = DEFAULT;
 
 -- section MERGE of tables that lie together

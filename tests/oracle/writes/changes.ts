@@ -1,7 +1,7 @@
 /** Random UPDATEs, DELETEs and MERGEs: of single rows and of many, with joins, subqueries, keys that change. */
 
 import type { Piece } from '../random-query.js';
-import { comparable, settable, type WriteTable } from './model.js';
+import { comparable, counted, SEQUENCE, settable, type WriteColumn, type WriteTable } from './model.js';
 import { listed, type Parts } from './parts.js';
 
 export function update(parts: Parts, table: WriteTable): readonly Piece[] {
@@ -10,6 +10,8 @@ export function update(parts: Parts, table: WriteTable): readonly Piece[] {
   if (table.placement === 'sharded' && table.keys.every(({ kind }) => kind === 'plain') && dice.once(6)) {
     return moveRows(parts, table);
   }
+  const numbered = counted(table).filter(({ definition }) => !definition.includes('ALWAYS'));
+  if (numbered.length > 0 && dice.once(6)) return renumber(parts, table, dice.pick(numbered));
   if (free.length === 0) return remove(parts, table);
   const chosen = dice.shuffle(free).slice(0, 1 + dice.below(2));
   switch (dice.below(6)) {
@@ -36,6 +38,15 @@ export function update(parts: Parts, table: WriteTable): readonly Piece[] {
       return [`UPDATE ${name} SET `, ...listed(sets), ...where, parts.returning(table, alias)];
     }
   }
+}
+
+/** UPDATE that gives rows new numbers. */
+function renumber(parts: Parts, table: WriteTable, column: WriteColumn): readonly Piece[] {
+  const { dice } = parts;
+  const isOfSequence = column.definition.includes(SEQUENCE);
+  const value = isOfSequence && dice.once(2) ? `nextval('${SEQUENCE}')` : 'DEFAULT';
+  const where = dice.once(3) ? [] : [' WHERE ', ...rows(parts, table, 't')];
+  return [`UPDATE ${table.name} AS t SET ${column.name} = ${value}`, ...where, parts.returning(table, 't')];
 }
 
 /** Which rows: a condition, or a subquery that names them. */

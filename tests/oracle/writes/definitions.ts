@@ -3,7 +3,7 @@
 import type { Dice } from '../dice.js';
 import { isNumber, literalSql, randomValue } from '../random-values.js';
 import { settable, type WriteColumn, type WriteTable } from './model.js';
-import { columnSql, createSql, randomColumn, randomTable } from './schema.js';
+import { columnSql, countedColumn, createSql, randomColumn, randomTable } from './schema.js';
 
 export interface Definition {
   readonly sql: string;
@@ -27,7 +27,7 @@ export function definition(dice: Dice, tables: readonly WriteTable[], number: nu
   const has = (name: string): Definition => ({ sql: name, apply: same });
   switch (dice.below(12)) {
     case 0: {
-      const added = randomColumn(dice, `n${number}`, false);
+      const added = dice.once(3) ? countedColumn(dice, `n${number}`) : randomColumn(dice, `n${number}`, false);
       const kept: WriteColumn = added.nullable || added.hasDefault ? added : { ...added, nullable: true };
       return [
         {

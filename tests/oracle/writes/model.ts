@@ -30,6 +30,16 @@ export interface WriteTable extends RandomTable {
   readonly after: readonly string[];
 }
 
+/** What every counted column takes its numbers from. */
+export const SEQUENCE = 'numbers';
+
+/** Columns whose numbers come from sequences alone: no two rows have the same. */
+export function counted(table: WriteTable): readonly WriteColumn[] {
+  return table.columns.filter(
+    ({ kind, definition, type }) => kind === 'opaque' && type === 'bigint' && definition !== '',
+  );
+}
+
 /** The columns that are compared. */
 export function comparable(table: WriteTable): readonly WriteColumn[] {
   return table.columns.filter(({ kind }) => kind !== 'opaque');

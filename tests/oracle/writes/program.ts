@@ -6,7 +6,7 @@ import { plainStatement, statementOf, type RandomStatement } from '../random-sta
 import { merge, remove, update } from './changes.js';
 import { definition, type Definition } from './definitions.js';
 import { insertRows, insertSelect } from './inserts.js';
-import { comparable, type WriteTable } from './model.js';
+import { comparable, counted, SEQUENCE, type WriteTable } from './model.js';
 import { Parts } from './parts.js';
 import { createSql, randomTables } from './schema.js';
 import { writingWith } from './writing-with.js';
@@ -46,7 +46,7 @@ export class WriteProgram {
   }
 
   create(): readonly RandomStatement[] {
-    return this.#tables.flatMap(createSql).map(plainStatement);
+    return [`CREATE SEQUENCE ${SEQUENCE}`, ...this.#tables.flatMap(createSql)].map(plainStatement);
   }
 
   fill(): readonly Step[] {
@@ -58,13 +58,13 @@ export class WriteProgram {
 
   /** Looks at every table. */
   inspect(): readonly RandomStatement[] {
-    return this.#tables.map((table) =>
-      plainStatement(
-        `SELECT ${comparable(table)
-          .map(({ name }) => name)
-          .join(', ')} FROM ${table.name}`,
-      ),
-    );
+    return this.#tables.map((table) => {
+      const columns = comparable(table).map(({ name }) => name);
+      const distinct = counted(table).map(
+        ({ name }) => `(SELECT count(*) - count(DISTINCT ${name}) FROM ${table.name})`,
+      );
+      return plainStatement(`SELECT ${[...columns, ...distinct].join(', ')} FROM ${table.name}`);
+    });
   }
 
   next(): Step {

@@ -43,6 +43,9 @@ class Client implements ClientOutput, RelayListener {
     this.chunks.push(this.fast ? Buffer.from(bytes) : bytes);
     return this.fast;
   }
+  writeSoon(bytes: Buffer): boolean {
+    return this.write(bytes);
+  }
   async drained(): Promise<void> {
     await Promise.resolve();
   }

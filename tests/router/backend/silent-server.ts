@@ -11,8 +11,6 @@ export interface SilentServer {
   close(): void;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
-
 export async function connectToSilence(): Promise<SilentServer> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -22,7 +20,6 @@ export async function connectToSilence(): Promise<SilentServer> {
   const connection = new BackendConnection(
     { name: 'silent', host: '127.0.0.1', port },
     { database: 'd', user: 'u', password: undefined, parameters: new Map() },
-    CONNECT_TIMEOUT_MS,
   );
   const [peer] = await accepted;
   peer.on('error', () => peer.destroy());

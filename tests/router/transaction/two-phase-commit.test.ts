@@ -60,7 +60,10 @@ describe('commits over several shards', () => {
     folder = await temporaryFolder();
     config = join(folder.path, 'pgring.yaml');
     const shards = own.servers.map(({ host, port }, index) => `  - {name: s${index}, host: ${host}, port: ${port}}\n`);
-    await writeFile(config, `listen: ["127.0.0.1:${await chooseFreePort()}"]\nshards:\n${shards.join('')}`);
+    await writeFile(
+      config,
+      `listen: ["127.0.0.1:${await chooseFreePort()}"]\nauthentication: {rules: [{type: host, method: trust}]}\nshards:\n${shards.join('')}`,
+    );
     pgring = await start();
     await atProxy(async (client) => {
       await client.query('CREATE TABLE steps (step text, id int, PRIMARY KEY (id, step))');
