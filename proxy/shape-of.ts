@@ -68,6 +68,11 @@ async function fetched(scope: SessionScope, name: string): Promise<Buffer | unde
   return description === undefined ? undefined : describeInFormats(description, []);
 }
 
+/** What a server has said of the plan's statement. */
+export function knownShape(plan: Plan): StatementShape | undefined {
+  return shapes.get(plan);
+}
+
 /** A shape that is known without asking again. */
 export function noteShape(plan: Plan, shape: StatementShape): void {
   shapes.set(plan, shape);
@@ -87,7 +92,7 @@ async function inferred(scope: SessionScope, plan: Plan, statement: PreparedStat
 }
 
 /** As equalRowTypes() (src/backend/access/common/tupdesc.c): names, types and their modifiers. */
-function sameRows(left: Buffer | undefined, right: Buffer | undefined): boolean {
+export function sameRows(left: Buffer | undefined, right: Buffer | undefined): boolean {
   if (left === right) return true;
   if (left === undefined || right === undefined || left.equals(right)) return left !== undefined && right !== undefined;
   const columns = (description: Buffer): string =>
