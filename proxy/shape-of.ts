@@ -79,8 +79,13 @@ export function noteShape(plan: Plan, shape: StatementShape): void {
 }
 
 async function inferred(scope: SessionScope, plan: Plan, statement: PreparedStatement): Promise<StatementShape> {
+  const fixed = statement.shape?.parameterTypes;
   let shape = shapes.get(plan);
-  if (shape === undefined) {
+  if (fixed !== undefined && fixed.join() !== shape?.parameterTypes.join()) {
+    // Parameters keep the types that they were inferred to be of, whatever the catalog says now.
+    shape = await inferShape(scope, statement.sql, fixed);
+    scope.definitions.get(statement.sql, fixed, scope.contextKey).shape ??= shape;
+  } else if (shape === undefined) {
     shape = await inferShape(scope, statement.sql, statement.parameterTypes);
     shapes.set(plan, shape);
   }
