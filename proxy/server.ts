@@ -64,6 +64,13 @@ export async function startProxy(options: {
     connectionsPerShard: limits.serverConnectionsPerShard,
     queueTimeoutMs: limits.queueTimeoutMs,
     idleTimeoutMs: limits.serverIdleTimeoutMs,
+    connectionsPerRole: limits.serverConnectionsPerRole,
+    reserve: limits.serverConnectionsReserve,
+    finishing: limits.finishingConnectionsPerShard,
+    minimum: limits.serverConnectionsMinimum,
+    connectsAtOnce: limits.serverConnectsAtOnce,
+    lifetimeMs: limits.serverLifetimeMs,
+    checkAfterMs: limits.serverCheckAfterMs,
   });
   const recovery = new Recovery(
     databases,
@@ -102,6 +109,8 @@ export async function startProxy(options: {
       resolver: recovery,
       readingHelper: makeReadingHelper(databases, () => topology, recovery, log),
       log,
+      pooling: config.pooling.mode,
+      numberReaders: new Set<string>(),
       preparedStatements: limits.preparedStatements,
       combineBytes: limits.combineBytes,
       combineRows: limits.combineRows,
