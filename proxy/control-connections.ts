@@ -5,6 +5,7 @@
 
 import { type Client, DatabaseError } from 'pg';
 import type { Shard } from '../catalog/topology.js';
+import { asControlError } from '../router/backend/control-client.js';
 
 /** How long an unused connection is kept. */
 const KEPT_MS = 2_000;
@@ -24,7 +25,7 @@ export class ControlConnections {
     this.#connect = connect;
   }
 
-  /** Does work that may be done twice: a kept connection can turn out to be lost. */
+  /** Does work that may be done twice: a kept connection can turn out to be lost. Errors: as asControlError() says. */
   async use<T>(shard: Shard, database: string, work: (client: Client) => Promise<T>): Promise<T> {
     const key = JSON.stringify([database, shard.id, shard.host, shard.port]);
     const kept = this.#take(key);
@@ -34,8 +35,8 @@ export class ControlConnections {
         await this.#keep(key, kept);
         return result;
       } catch (error) {
-        await kept.end();
-        if (error instanceof DatabaseError && !isShutdown(error)) throw error;
+        await end(kept);
+        if (error instanceof DatabaseError && !isShutdown(error)) throw asControlError(shard, error);
       }
     }
     const client = await this.#connect(shard, database);
@@ -47,20 +48,20 @@ export class ControlConnections {
       await this.#keep(key, client);
       return result;
     } catch (error) {
-      await client.end();
-      throw error;
+      await end(client);
+      throw asControlError(shard, error);
     }
   }
 
   /** Ends what is kept to a database, on all servers. */
   async release(database: string): Promise<void> {
     const keys = [...this.#kept.keys()].filter((key) => (JSON.parse(key) as readonly unknown[])[0] === database);
-    await Promise.all(keys.map(async (key) => await this.#take(key)?.end()));
+    await Promise.all(keys.map(async (key) => await end(this.#take(key))));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#kept.keys()].map(async (key) => await this.#take(key)?.end()));
+    await Promise.all([...this.#kept.keys()].map(async (key) => await end(this.#take(key))));
   }
 
   #take(key: string): Client | undefined {
@@ -73,15 +74,20 @@ export class ControlConnections {
 
   async #keep(key: string, client: Client): Promise<void> {
     if (this.#closed || this.#kept.has(key)) {
-      await client.end();
+      await end(client);
       return;
     }
     const timer = setTimeout(() => {
-      void this.#take(key)?.end();
+      void end(this.#take(key));
     }, KEPT_MS);
     timer.unref();
     this.#kept.set(key, { client, timer });
   }
+}
+
+/** node-postgres rejects an end() with the error by which the connection was lost before. */
+async function end(client: Client | undefined): Promise<void> {
+  await client?.end().catch(() => undefined);
 }
 
 /** Class 57P: the server ends the connection (admin_shutdown, crash_shutdown, cannot_connect_now). */

@@ -6,7 +6,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { PgError, sqlstate } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import type { Config } from '../catalog/config.js';
 import { loadSnapshot, type RunQuery } from '../catalog/load.js';
@@ -14,8 +13,7 @@ import { readOidList, type OidMap } from '../catalog/oid-map.js';
 import { installSql } from '../catalog/pgring-schema.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import type { Shard, ShardId, Topology } from '../catalog/topology.js';
-import { describeAddress } from '../router/backend/connection.js';
-import { connectControl } from '../router/backend/control-client.js';
+import { asControlError, connectControl } from '../router/backend/control-client.js';
 import { ControlConnections } from './control-connections.js';
 import { DatabaseOids } from './database-oids.js';
 
@@ -191,7 +189,7 @@ export class Databases {
         return client;
       });
     } catch (error) {
-      throw connectError(shard, error);
+      throw asControlError(shard, error);
     }
   }
 
@@ -252,6 +250,8 @@ export class Databases {
       if (shard.id !== this.#topology().home) {
         await this.#oidsOf(name).readShard(shard.id, async () => await readOidList(textQuery(client)));
       }
+    } catch (error) {
+      throw asControlError(shard, error);
     } finally {
       await client.end();
     }
@@ -312,14 +312,6 @@ export class Databases {
     if (home === undefined) throw new Error(`the home shard ${topology.home} is not in the topology`);
     return home;
   }
-}
-
-/** The server's own words, or 08006 with the shard's name when it cannot be reached. */
-function connectError(shard: Shard, error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof PgError) return error;
-  const code = 'severity' in error && 'code' in error ? String(error.code) : undefined;
-  if (code !== undefined) return new PgError(code, error.message, { detail: `Reported by ${describeAddress(shard)}.` });
-  return new PgError(sqlstate.connectionFailure, `connection to ${describeAddress(shard)} failed: ${error.message}`);
 }
 
 /** A database of one server; a shard that moves to another address is another server. */

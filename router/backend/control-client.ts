@@ -2,8 +2,9 @@
 
 import { DatabaseError, type Client } from 'pg';
 import type { ConnectionOptions } from 'node:tls';
-import { sqlstate } from '../../base/errors.js';
-import type { BackendAddress } from './connection.js';
+import { types } from 'node:util';
+import { PgError, sqlstate } from '../../base/errors.js';
+import { describeAddress, type BackendAddress } from './connection.js';
 import { withoutTls } from './server-tls.js';
 
 /** Tries the ways to connect one after the other; `make` makes a client that is not connected. Errors: the first's. */
@@ -24,4 +25,13 @@ export async function connectControl(
     }
   }
   throw failure;
+}
+
+/** A failure of a control connection, as clients may hear of it: the server's own words, or 08006 with the shard's name. */
+export function asControlError(address: BackendAddress, error: unknown): unknown {
+  if (!types.isNativeError(error) || error instanceof PgError) return error;
+  const where = describeAddress(address);
+  const code = error instanceof DatabaseError ? error.code : undefined;
+  if (code !== undefined) return new PgError(code, error.message, { detail: `Reported by ${where}.` });
+  return new PgError(sqlstate.connectionFailure, `connection to ${where} failed: ${error.message}`);
 }

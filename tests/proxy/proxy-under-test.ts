@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { openLog } from '../../base/log.js';
+import type { ServerTlsConfig } from '../../catalog/config-access.js';
 import { makeConfig, type Config, type PartialConfig } from '../../catalog/config.js';
 import { openTopologyStore } from '../../catalog/store/open.js';
 import type { TopologyStore } from '../../catalog/store/store.js';
@@ -23,14 +24,14 @@ export interface ProxyUnderTest {
 const DRAIN_MS = 200;
 
 export async function startProxyUnderTest(
-  shards: readonly { readonly host: string; readonly port: number }[],
+  shards: readonly { readonly host: string; readonly port: number; readonly tls?: ServerTlsConfig }[],
   options: Omit<PartialConfig, 'shards' | 'listen' | 'store'> = {},
 ): Promise<ProxyUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), 'pgring-proxy-'));
   const config = makeConfig({
     ...options,
     listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
-    shards: shards.map(({ host, port }, index) => ({ name: `s${index + 1}`, host, port })),
+    shards: shards.map(({ host, port, tls }, index) => ({ name: `s${index + 1}`, host, port, tls })),
     store: { kind: 'file', path: join(folder, 'topology.json') },
   });
   const store = openTopologyStore(config);
