@@ -70,7 +70,7 @@ function startup(random: RandomSource, user: string): Buffer {
 }
 
 const handshake = Buffer.from(
-  '160301007a010000760303' + 'ab'.repeat(32) + '00' + '0004' + '1301c02b' + '0100' + '0049' + '00'.repeat(73),
+  `160301007a010000760303${'ab'.repeat(32)}0000041301c02b01000049${'00'.repeat(73)}`,
   'hex',
 );
 

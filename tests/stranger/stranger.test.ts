@@ -13,6 +13,7 @@ describeWithTools(['openssl'], 'strangers and guests that send anything', () => 
     expect([...result.attacks.keys()].toSorted()).toEqual(['flood', 'guest', 'guest over TLS', 'stranger']);
     expect(result.bystander.queries).toBeGreaterThan(20);
     // They got far enough to be told different things.
-    for (const code of ['08P01', '28P01', '28000', '42601', '26000']) expect(result.errors.get(code)).toBeGreaterThan(0);
+    for (const code of ['08P01', '28P01', '28000', '42601', '26000'])
+      expect(result.errors.get(code)).toBeGreaterThan(0);
   }, 120_000);
 });
