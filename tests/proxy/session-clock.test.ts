@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { Limits } from '../../catalog/config-limits.js';
 import { encodeQuery, encodeStartup } from '../../wire/encode-frontend.js';
 import { createDatabaseEverywhere, dropDatabaseEverywhere, type SharedServers } from '../support/shared-servers.js';
