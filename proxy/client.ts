@@ -3,13 +3,13 @@
 import type { Socket } from 'node:net';
 import { PgError, sqlstate } from '../base/errors.js';
 import type { Config } from '../catalog/config.js';
-import { encodeErrorResponse, encodeNegotiateProtocolVersion } from '../wire/encode-backend.js';
+import { authenticationOk, encodeErrorResponse, encodeNegotiateProtocolVersion } from '../wire/encode-backend.js';
 import { FrameReader } from '../wire/frame.js';
 import { negotiate, readIdentity, type ProtocolVersion } from '../wire/startup.js';
 import { logInTimeout, type Door } from './authentication/door.js';
 import type { EncryptedClient } from './authentication/client-tls.js';
 import type { Activity } from './session-clock.js';
-import { plainAddress, type ClientOrigin } from './authentication/rules.js';
+import { fatal, plainAddress, type ClientOrigin } from './authentication/rules.js';
 import type { CancelKeys } from './cancel-keys.js';
 import type { ClientCounts } from './client-counts.js';
 import { ClientSocket } from './client-socket.js';
@@ -294,7 +294,7 @@ export class Client {
   ): Promise<void> {
     const { parts, cancelKeys, door, counts } = this.#context;
     const origin = this.#origin.kind === 'local' ? this.#origin : { ...this.#origin, isEncrypted: this.#isEncrypted };
-    const proof = await door.admit(
+    const { mayLogIn, ...proof } = await door.admit(
       origin,
       { user, database },
       {
@@ -308,9 +308,12 @@ export class Client {
       },
     );
     if (this.#state.kind === 'ended') throw new ClientGone();
+    this.#output.write(authenticationOk);
     this.#stopTimer();
     this.#uncount();
     this.#uncount = nothing;
+    // A server says that only of a new connection, and one may be there already.
+    if (mayLogIn === false) throw fatal(sqlstate.invalidAuthorization, `role "${user}" is not permitted to log in`);
     this.#uncount = counts.admit(user, database);
     const config = this.#context.config();
     const { limits } = config;
