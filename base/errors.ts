@@ -85,6 +85,7 @@ export const sqlstate = {
   duplicateCursor: '42P03',
   duplicatePreparedStatement: '42P05',
   objectNotInPrerequisiteState: '55000',
+  outOfMemory: '53200',
   tooManyConnections: '53300',
   programLimitExceeded: '54000',
   statementTooComplex: '54001',

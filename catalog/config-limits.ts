@@ -18,6 +18,11 @@ function timeMs(value: number): LimitRange {
   return { default: value, minimum: 1, maximum: 24 * hourMs };
 }
 
+/** A time that bounds nothing unless it is given: 0. */
+function optionalTimeMs(): LimitRange {
+  return { default: 0, minimum: 0, maximum: 24 * hourMs };
+}
+
 /** A message longer than 1 GB is refused by PostgreSQL itself (MaxAllocSize), so no byte limit goes above. */
 function bytes(value: number, minimum = kibibyte): LimitRange {
   return { default: value, minimum, maximum: 1024 * mebibyte - 1 };
@@ -45,6 +50,16 @@ export const limitRanges = {
   authenticationFailureMs: timeMs(60_000),
   /** How long what the home shard says of a role's password is kept. */
   roleSecretsMs: timeMs(5000),
+  /** How long a statement may run; then 57014. 0: as long as its settings let it. */
+  statementTimeoutMs: optionalTimeMs(),
+  /** How long a client may leave a transaction idle; then its session ends with 25P03. 0: for ever. */
+  idleInTransactionTimeoutMs: optionalTimeMs(),
+  /** How long a transaction may take; then its session ends with 25P04. 0: for ever. */
+  transactionTimeoutMs: optionalTimeMs(),
+  /** How long a client may do nothing outside of transactions; then its session ends with 57P05. 0: for ever. */
+  idleSessionTimeoutMs: optionalTimeMs(),
+  /** Memory of the process: above it no client is let in, and the one for whom most is held is ended, with 53200; or 0. */
+  memoryBytes: { default: 0, minimum: 0, maximum: 1024 * 1024 * mebibyte },
   /** Opening a connection to a server, authentication included. */
   connectTimeoutMs: timeMs(5000),
   /** One query that pgring sends for itself: introspection, recovery, health. */

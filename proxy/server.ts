@@ -21,6 +21,7 @@ import { Definitions } from './definitions.js';
 import { DeadlockMonitor } from '../router/deadlock/deadlock-monitor.js';
 import { Recovery } from '../router/transaction/recovery.js';
 import { makeReadingHelper } from '../router/transaction/reading-helper.js';
+import { SessionClock } from './session-clock.js';
 import { StatementPlanner } from './statement-planner.js';
 
 export interface RunningProxy {
@@ -100,7 +101,10 @@ export async function startProxy(options: {
       async (work) => await databases.askHome(work),
       log,
     ),
-    counts: new ClientCounts(() => current.limits),
+    counts: new ClientCounts(
+      () => current.limits,
+      () => clock.isFull,
+    ),
     cancelKeys: new CancelKeys(),
     clients,
     parts: {
@@ -123,6 +127,11 @@ export async function startProxy(options: {
   databases.onChange = () => {
     context.door.forgetSecrets();
   };
+  const clock = new SessionClock(
+    () => current.limits,
+    () => clients,
+    log,
+  );
   const servers: Server[] = [];
   const addresses: string[] = [];
   try {
@@ -135,6 +144,7 @@ export async function startProxy(options: {
     }
   } catch (error) {
     for (const server of servers) server.close();
+    clock.close();
     await watch.close();
     await recovery.close();
     await deadlocks.close();
@@ -162,6 +172,7 @@ export async function startProxy(options: {
             });
           }),
       );
+      clock.close();
       for (const client of clients) client.drain();
       const timer = setTimeout(() => {
         for (const client of clients) client.destroy();

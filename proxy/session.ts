@@ -71,6 +71,10 @@ export class Session implements RelayListener {
     this.scope.listOwn = async (view) => await listOwn(this.scope, view);
   }
 
+  get doing(): SessionState['kind'] {
+    return this.#state.kind;
+  }
+
   /** More of the client's bytes are in the reader. */
   onInput(): void {
     this.#wakeCopy?.();

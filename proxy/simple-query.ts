@@ -9,6 +9,7 @@ import { canRelay, locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import type { ShardId } from '../catalog/topology.js';
 import type { ImmediateEntry } from '../router/transaction/session-transaction.js';
+import { inWordsOfSimpleQuery } from './missing-parameter.js';
 import { toClientError } from './report-error.js';
 import { runPlan, runStatement } from './run-statement.js';
 import type { SessionScope } from './session-scope.js';
@@ -87,9 +88,13 @@ async function executeOne(scope: SessionScope, planned: PlannedStatement, oneOfM
   if (oneOfMany && !scope.transaction.isOpen && runsInTransaction(planned.plan)) {
     scope.transaction.begin('implicit', 'BEGIN');
   }
-  await runStatement(scope, planned, noParameters, async ({ planned: resolved, parameters }) => {
-    await runPlan(scope, { ...resolved, parameters, resultFormats: [], describe: true }, resolved.plan);
-  });
+  try {
+    await runStatement(scope, planned, noParameters, async ({ planned: resolved, parameters }) => {
+      await runPlan(scope, { ...resolved, parameters, resultFormats: [], describe: true }, resolved.plan);
+    });
+  } catch (error) {
+    throw inWordsOfSimpleQuery(error, planned);
+  }
 }
 
 /** A transaction command opens and ends blocks itself; anything else joins the implicit one of its string. */

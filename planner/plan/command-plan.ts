@@ -93,4 +93,6 @@ export interface CopyDefault {
   readonly typeName: string;
   /** Whether it has one value for the whole statement. */
   readonly once: boolean;
+  /** Whether it is the next number of a sequence and nothing else. */
+  readonly counts: boolean;
 }

@@ -39,12 +39,13 @@ export function locateNow(
   }
 }
 
-/** As `locate`; a key that its type does not accept goes to the home shard, which refuses it in PostgreSQL's words. */
+/** As `locate`; a key that its type does not accept, or that nobody gave, goes to the home shard: PostgreSQL's words refuse it. */
 export function locateOrHome(routing: Routing, values: StatementValues, map: ShardMap, home: ShardId): LocateResult {
   try {
     return locate(routing, values, map, home);
   } catch (error) {
-    if (error instanceof PgError && error.sqlstate.startsWith('22')) return { kind: 'shards', shards: [home] };
+    const isRefused = error instanceof PgError && /^(?:22|42P02$)/.test(error.sqlstate);
+    if (isRefused) return { kind: 'shards', shards: [home] };
     throw error;
   }
 }
