@@ -31,6 +31,7 @@ import { planSetConfig } from './session/plan-set-config.js';
 import type { Plan } from './plan/plan.js';
 import type { Slot } from './parse/tokenizer.js';
 import { StatementText } from './tree/text.js';
+import { functionName, someNode } from './tree/tree.js';
 
 export interface PlannedStatement {
   readonly plan: Plan;
@@ -108,7 +109,7 @@ function noteEffects(plan: Plan, { statement: { node }, context, sql }: PlanInpu
   const checked = 'InsertStmt' in node ? { InsertStmt: withoutConstantRows(node.InsertStmt) } : node;
   const effects = context.catalog.code.hasRoutines ? effectsOf(checked, context) : undefined;
   const names = 'ListenStmt' in node || 'UnlistenStmt' in node || 'NotifyStmt' in node;
-  const notifies = names || effects?.notifies === true || /pg_notify/i.test(sql.toString('latin1'));
+  const notifies = names || effects?.notifies === true || namesNotify(checked, sql);
   const noted: Plan = notifies ? { ...plan, notifies } : plan;
   if (effects?.changesTemporary !== true) return noted;
   if (plan.kind !== 'declare') return { ...noted, changesTemporary: true };
@@ -116,6 +117,13 @@ function noteEffects(plan: Plan, { statement: { node }, context, sql }: PlanInpu
     'a cursor over a function that makes temporary tables',
     'Call the function before, and declare the cursor over its tables.',
   );
+}
+
+/** A query calls it by name; other statements may hold code that does. */
+function namesNotify(node: Node, sql: Buffer): boolean {
+  const isQuery = 'SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
+  if (!isQuery) return /pg_notify/i.test(sql.toString('latin1'));
+  return someNode([node], (part) => 'FuncCall' in part && functionName(part.FuncCall).name === 'pg_notify');
 }
 
 function planNode(node: Node, input: PlanInput, text: StatementText): Plan {

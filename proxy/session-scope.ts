@@ -133,6 +133,9 @@ export class SessionScope implements ExecutionContext {
       holdsTemporary: () => this.#temporary.inUse,
       isAtomic: () => this.#settings.crossShardReads === 'atomic',
       snapshots: new AtomicSnapshots(identity.database, parts.readingHelper),
+      onNotice: (frame) => {
+        this.onNotice(frame);
+      },
     });
     this.#settings = new SessionSettingsView(
       this.transaction,
