@@ -20,6 +20,7 @@ import type { SessionScope } from './session-scope.js';
 import { idle, type SessionState } from './session-state.js';
 import { passCopyMessages } from './pass-copy.js';
 import { executeSimpleQuery, findRelay } from './simple-query.js';
+import { isPreparedOn } from './statement-provider.js';
 
 /** What a client that is gone has left running is cancelled again and again: a statement may begin after the first. */
 const CANCEL_AGAIN_MS = 250;
@@ -118,9 +119,7 @@ export class Session implements RelayListener {
   onRelayDone(connection: BackendConnection): void {
     if (this.#state.kind !== 'relaying') return;
     for (const statement of this.#state.statements) {
-      const { name, definition } = statement;
-      const isThere = connection.prepared.get(definition?.name ?? name) === (definition ?? statement);
-      if (!isThere) this.scope.prepared.removeExactly(statement);
+      if (!isPreparedOn(connection, statement)) this.scope.prepared.removeExactly(statement);
     }
     this.#state = idle;
     this.scope.transaction.noteAnswer(connection);
@@ -251,9 +250,7 @@ export class Session implements RelayListener {
   #sync(frame: Buffer): void {
     const target = this.#extended.findRelay(frame);
     if (target?.kind === 'wait' && !this.#hasWaited) {
-      this.#waitFor(frame, target.shard, async (error) => {
-        await this.#extended.refuse(error);
-      });
+      this.#waitFor(frame, target.shard, async (error) => await this.#extended.refuse(error));
       return;
     }
     this.#hasWaited = false;
@@ -290,9 +287,7 @@ export class Session implements RelayListener {
   #run(work: () => Promise<void>): void {
     this.#state = { kind: 'busy' };
     this.#work = work()
-      .then(async () => {
-        await this.scope.pins.settle();
-      })
+      .then(async () => await this.scope.pins.settle())
       .then(
         () => {
           if (this.#state.kind === 'closed') return;
