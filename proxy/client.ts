@@ -3,12 +3,7 @@
 import type { Socket } from 'node:net';
 import { PgError, sqlstate } from '../base/errors.js';
 import type { Config } from '../catalog/config.js';
-import {
-  encodeErrorResponse,
-  encodeNegotiateProtocolVersion,
-  encryptionRefused,
-  sslAccepted,
-} from '../wire/encode-backend.js';
+import { encodeNegotiateProtocolVersion, encryptionRefused, sslAccepted } from '../wire/encode-backend.js';
 import { FrameReader } from '../wire/frame.js';
 import {
   checkNothingFollows,
@@ -22,10 +17,11 @@ import {
 import { logInTimeout, type Door } from './authentication/door.js';
 import type { EncryptedClient } from './authentication/client-tls.js';
 import { plainAddress, type ClientOrigin } from './authentication/rules.js';
+import { clientAddress } from './activity.js';
 import type { CancelKeys } from './cancel-keys.js';
 import type { ClientCounts } from './client-counts.js';
 import { ClientSocket } from './client-socket.js';
-import { toClientError } from './report-error.js';
+import { encodeFatal, toClientError } from './report-error.js';
 import type { SessionBackends } from '../router/transaction/session-backends.js';
 import { encodeWelcome, openSession } from './open-session.js';
 import type { Session } from './session.js';
@@ -342,6 +338,7 @@ export class Client {
     if (session === undefined) throw new ClientGone();
     const key = cancelKeys.register(session, keyBytes);
     this.#processId = key.processId;
+    session.scope.activity.introduce(key.processId, clientAddress(this.#origin, this.#socket));
     this.#state = { kind: 'session', reader, session };
     this.#output.write(encodeWelcome(session, key));
     this.#socket.resume();
@@ -362,9 +359,7 @@ export class Client {
     if (this.#state.kind === 'ended' || this.#state.kind === 'session') return;
     // In the middle of a handshake there is no way to say it.
     if (this.#state.kind === 'encrypting') this.#socket.destroy();
-    this.#output.end(
-      encodeErrorResponse(new PgError(error.sqlstate, error.message, { ...error.fields, severity: 'FATAL' })),
-    );
+    this.#output.end(encodeFatal(error));
     this.#leave();
   }
 

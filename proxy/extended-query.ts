@@ -192,6 +192,7 @@ export class ExtendedQuery {
         case frontendType.bind: {
           const bind = readBind(frame);
           provide(bind.statement);
+          scope.activity.begin(scope.prepared.get(bind.statement).sql, scope.status);
           scope.portals.rebind(bind.portal, {
             kind: 'server',
             shard: plan.shard,

@@ -85,6 +85,7 @@ export async function startProxy(options: {
     log,
   );
   deadlocks.start();
+  const sessions = new CancelKeys();
   const context = {
     config: () => current,
     door: new Door(
@@ -93,7 +94,7 @@ export async function startProxy(options: {
       log,
     ),
     counts: new ClientCounts(() => current.limits),
-    cancelKeys: new CancelKeys(),
+    cancelKeys: sessions,
     clients,
     parts: {
       pool,
@@ -101,6 +102,7 @@ export async function startProxy(options: {
       planner: new StatementPlanner(config, log),
       resolver: recovery,
       readingHelper: makeReadingHelper(databases, () => topology, recovery, log),
+      sessions,
       log,
       preparedStatements: limits.preparedStatements,
       combineBytes: limits.combineBytes,

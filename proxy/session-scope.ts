@@ -24,6 +24,8 @@ import { SessionTransaction } from '../router/transaction/session-transaction.js
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
 import { contextKey } from '../planner/plan-cache.js';
 import type { SessionView } from '../planner/plan/session-plan.js';
+import { Activity } from './activity.js';
+import type { CancelKeys } from './cancel-keys.js';
 import type { Databases } from './databases.js';
 import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
@@ -40,6 +42,7 @@ export interface ProxyParts {
   readonly planner: StatementPlanner;
   readonly resolver: TransactionResolver;
   readonly readingHelper: ReadingHelper;
+  readonly sessions: CancelKeys;
   readonly log: Logger;
   readonly preparedStatements: number;
   readonly combineBytes: number;
@@ -79,6 +82,7 @@ export class SessionScope implements ExecutionContext {
   onTimeout: (shard: ShardId, error: PgError) => void = () => undefined;
   /** The client's next frame, while a statement reads them itself. */
   nextFrame: () => Promise<Buffer> = async () => await Promise.reject(new Error('the session does not run yet'));
+  readonly activity = new Activity();
   readonly #parts: ProxyParts;
   readonly #temporary = new TemporaryRelations();
   readonly #settings: SessionSettingsView;
@@ -368,6 +372,14 @@ export class SessionScope implements ExecutionContext {
       }
     }
     throw failure;
+  }
+
+  get sessions(): CancelKeys {
+    return this.#parts.sessions;
+  }
+
+  async signal(processId: number, kind: 'cancel' | 'terminate'): Promise<void> {
+    await this.sessions.signal(processId, kind);
   }
 
   logFatal(error: PgError): void {

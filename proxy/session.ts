@@ -11,10 +11,12 @@ import { readQuery } from '../wire/frontend.js';
 import { encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Relay, type RelayListener, type Told } from '../router/backend/relay.js';
+import type { SessionActivity } from './activity.js';
 import type { ClientSocket } from './client-socket.js';
 import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
 import { listOwn } from './list-own.js';
-import { asSessionTimeout, functionCallRefused, isFatal, toClientError } from './report-error.js';
+import { asSessionTimeout, encodeFatal, functionCallRefused, isFatal } from './report-error.js';
+import { terminated, toClientError, unknownMessage } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { idle, type SessionState } from './session-state.js';
 import { executeSimpleQuery, findRelay } from './simple-query.js';
@@ -42,6 +44,7 @@ export class Session implements RelayListener {
   #state: SessionState = idle;
   #paused = false;
   #draining = false;
+  #terminating = false;
   #wakeCopy: (() => void) | undefined;
   /** A message that waits until what was gathered before it is done. */
   #held: Buffer | undefined;
@@ -93,6 +96,17 @@ export class Session implements RelayListener {
   /** Cancels what runs now, on every shard it runs on. */
   async cancel(): Promise<void> {
     await Promise.all(this.scope.backends.busy.map(async (connection) => await connection.cancel()));
+  }
+
+  /** Ends it: what runs is cancelled, and the client is told why. */
+  terminate(): void {
+    this.#terminating = this.#state.kind === 'relaying' && this.#relay.isInsideMessage;
+    if (this.#terminating) void this.cancel();
+    else this.#fatal(terminated);
+  }
+
+  describe(): SessionActivity {
+    return this.scope.activity.describe(this.scope, this.#state.kind === 'idle');
   }
 
   /** Resolves when the work has ended. Until then it uses the connections, so that no other session may have them. */
@@ -183,7 +197,7 @@ export class Session implements RelayListener {
         this.#sync(frame);
         return;
       case frontendType.terminate:
-        this.#socket.end(nothing);
+        this.#socket.end(Buffer.alloc(0));
         void this.#leave();
         return;
       case frontendType.functionCall:
@@ -201,9 +215,7 @@ export class Session implements RelayListener {
         // What a client had sent before it heard that its COPY failed (protocol, "COPY Operations").
         return;
       default:
-        throw new PgError(sqlstate.protocolViolation, `invalid frontend message type ${frame[0]}`, {
-          severity: 'FATAL',
-        });
+        throw unknownMessage(frame[0]);
     }
   }
 
@@ -229,6 +241,7 @@ export class Session implements RelayListener {
       return;
     }
     const { connection, begin } = target;
+    if (planned[0] !== undefined) this.scope.activity.begin(planned[0].sql, this.scope.status);
     connection.prepared.delete('');
     const pieces = begin === undefined ? [frame] : [begin, frame];
     this.#startRelay({ connection, pieces, skipReady: pieces.length - 1, expectedParses: [], statements: [] }, false);
@@ -237,9 +250,7 @@ export class Session implements RelayListener {
   #sync(frame: Buffer): void {
     const target = this.#extended.findRelay(frame);
     if (target === undefined) {
-      this.#run(async () => {
-        await this.#extended.process('sync');
-      });
+      this.#run(async () => await this.#extended.process('sync'));
       return;
     }
     this.#startRelay(target, true);
@@ -270,6 +281,7 @@ export class Session implements RelayListener {
   }
 
   #afterStatement(): void {
+    this.scope.activity.end();
     this.#endIfDrained();
     this.#checkInput();
     this.#dispatch();
@@ -365,19 +377,15 @@ export class Session implements RelayListener {
   }
 
   #endIfDrained(): void {
-    if (!this.#draining || this.#state.kind !== 'idle' || this.scope.transaction.isOpen) return;
-    this.#fatal(
-      new PgError(sqlstate.adminShutdown, 'terminating connection due to administrator command', { severity: 'FATAL' }),
-    );
+    if (this.#state.kind !== 'idle') return;
+    if (this.#terminating || (this.#draining && !this.scope.transaction.isOpen)) this.#fatal(terminated);
   }
 
   /** Tells the client why, and closes its connection. */
   #fatal(error: unknown): void {
     if (this.#state.kind === 'closed') return;
     const reported = toClientError(error);
-    this.#socket.end(
-      encodeErrorResponse(new PgError(reported.sqlstate, reported.message, { ...reported.fields, severity: 'FATAL' })),
-    );
+    this.#socket.end(encodeFatal(reported));
     this.scope.logFatal(reported);
     void this.#leave();
   }
@@ -390,5 +398,3 @@ export class Session implements RelayListener {
     }
   }
 }
-
-const nothing = Buffer.alloc(0);
