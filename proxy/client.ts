@@ -7,6 +7,7 @@ import { encodeNegotiateProtocolVersion, encryptionRefused, sslAccepted } from '
 import { FrameReader } from '../wire/frame.js';
 import {
   checkNothingFollows,
+  isForLogOnly,
   negotiate,
   readIdentity,
   readStartupPacket,
@@ -358,7 +359,7 @@ export class Client {
   #refuse(error: PgError): void {
     if (this.#state.kind === 'ended' || this.#state.kind === 'session') return;
     // In the middle of a handshake there is no way to say it.
-    if (this.#state.kind === 'encrypting') this.#socket.destroy();
+    if (this.#state.kind === 'encrypting' || isForLogOnly(error)) this.#socket.destroy();
     this.#output.end(encodeFatal(error));
     this.#leave();
   }

@@ -28,7 +28,15 @@ export type LocalCommand =
       readonly scope: 'session' | 'transaction' | 'discard';
       /** The setting's name in lower case; undefined for those without one (RESET ALL, SET CONSTRAINTS, DISCARD). */
       readonly name: string | undefined;
+      /** set_config() with parameters: what is set is known when they have values. */
+      readonly unbound?: UnboundSetting;
     };
+
+/** The arguments of set_config(): a text, or the number of a parameter; and what its column is called. */
+export interface UnboundSetting {
+  readonly arguments: readonly (string | number)[];
+  readonly column: string;
+}
 
 /** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
 /** Columns whose rows are numbered over all shards. */

@@ -110,24 +110,6 @@ export function readGo({ output }: Pick<CommandOutcome, 'output'>): TestResults 
   return results;
 }
 
-/** The lines of `cargo test`. */
-export function readCargo({ output }: Pick<CommandOutcome, 'output'>): TestResults {
-  const named = new NamedResults();
-  for (const [, name = '', verdict = ''] of output.matchAll(
-    /^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)/gm,
-  )) {
-    if (verdict === 'ok') named.add(name, passed);
-    else if (verdict === 'ignored') named.add(name, skipped);
-    else named.add(name, failed(cargoMessage(output, name)));
-  }
-  return named.results;
-}
-
-function cargoMessage(output: string, name: string): string {
-  const start = output.indexOf(`---- ${name} stdout ----`);
-  return start < 0 ? '' : (output.slice(output.indexOf('\n', start), start + 1000).split('\n\n')[0] ?? '');
-}
-
 /**
  * One program of node-postgres's own: `✔` behind each test that ends well; the first that does not ends the program.
  * One without tests by name is a test as a whole.

@@ -15,9 +15,11 @@ export type TestResults = ReadonlyMap<string, TestResult>;
 /** Where and with what a suite runs. */
 export interface Place extends Address {
   readonly database: string;
+  /** All checkouts. */
+  readonly sources: string;
   /** The suite's checkout, with its packages installed. */
   readonly folder: string;
-  /** For a result that the suite can write only into a file. */
+  /** For results that the suite can write only into a file. */
   readonly resultFile: string;
 }
 
@@ -43,14 +45,17 @@ export interface CommandOutcome {
 
 export interface Suite {
   readonly name: string;
-  /** On GitHub; the checkout lies in a folder of the last name. */
+  /** On GitHub; the checkout lies in a folder of its last name. */
   readonly repository: string;
   /** What a person does in the checkout before the first run. */
   readonly install: string;
+  /** What of the suite is not run, and why. */
+  readonly leftOut?: string;
   /** Statements that the suite expects to have been carried out in its database. */
   readonly setup: readonly string[];
-  /** What is run, one after the other, each with its own time limit. */
+  /** For each command. */
   readonly timeLimitSeconds: number;
+  /** What is run, one after the other. */
   commands(place: Place): readonly Command[];
   read(outcome: CommandOutcome): TestResults;
 }
@@ -58,4 +63,8 @@ export interface Suite {
 /** The variables of libpq, which most drivers read. */
 export function libpqEnvironment({ host, port, database }: Place): Readonly<Record<string, string>> {
   return { PGHOST: host, PGPORT: String(port), PGUSER: 'postgres', PGPASSWORD: 'postgres', PGDATABASE: database };
+}
+
+export function connectionString({ host, port, database }: Place): string {
+  return `host=${host} port=${port} user=postgres password=postgres dbname=${database} sslmode=disable`;
 }
