@@ -6,18 +6,20 @@
 
 import { PgError } from '../base/errors.js';
 import type { ShardId } from '../catalog/topology.js';
-import { encodeClose } from '../wire/encode-frontend.js';
 import { frontendType } from '../wire/frame.js';
 import { readBind, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import type { ExpectedParse } from '../router/backend/relay.js';
-import { parseForShard } from '../router/backend/shard-oids.js';
 import { canRelay, locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
+import type { Plan } from '../planner/plan/plan.js';
+import { definitionOf } from './definition-of.js';
 import { Pipeline } from './pipeline.js';
 import { planPrepared } from './plan-prepared.js';
 import { parsedStatement, type PreparedStatement } from './prepared.js';
+import { Pieces, StatementProvider } from './statement-provider.js';
 import type { SessionScope } from './session-scope.js';
+import type { RelayTarget } from './simple-query.js';
 
 export interface PipelineRelay {
   readonly connection: BackendConnection;
@@ -26,7 +28,14 @@ export interface PipelineRelay {
   readonly expectedParses: ExpectedParse[];
   /** Statements that the pipeline makes known. */
   readonly statements: readonly PreparedStatement[];
+  /** Parse messages at its beginning that need no server. */
+  readonly answered: number;
+  /** The client's names of statements that servers know by others. */
+  readonly names: ReadonlyMap<string, string>;
 }
+
+/** Of a relay in which no statement is prepared. */
+export const plainRelay = { statements: [], answered: 0, names: new Map<string, string>() } as const;
 
 export class ExtendedQuery {
   readonly #scope: SessionScope;
@@ -64,8 +73,14 @@ export class ExtendedQuery {
     await this.#pipeline.process(this.#take(), end);
   }
 
+  /** Ends what was gathered with an error, without carrying it out. */
+  async refuse(error: unknown): Promise<void> {
+    this.#take();
+    await this.#pipeline.refuse(error);
+  }
+
   /** Where the gathered pipeline can be written to as it is; undefined when it must be carried out step by step. */
-  findRelay(sync: Buffer): PipelineRelay | undefined {
+  findRelay(sync: Buffer): RelayTarget<PipelineRelay> | undefined {
     if (this.#pipeline.open || this.#frames.length === 0 || this.#scope.transaction.isFailed) return undefined;
     let plan: RelayPlan | undefined;
     try {
@@ -76,12 +91,16 @@ export class ExtendedQuery {
       throw error;
     }
     if (plan === undefined) return undefined;
-    const entry = this.#scope.transaction.enterNow(plan.shard, plan.wrote);
-    if (entry === undefined) return undefined;
+    const { transaction } = this.#scope;
+    const entry = transaction.enterNow(plan.shard, plan.wrote);
+    if (entry === undefined) {
+      return transaction.lacksConnection(plan.shard) ? { kind: 'wait', shard: plan.shard } : undefined;
+    }
+    for (const each of plan.plans) this.#scope.pins.note(each);
     const relay = this.#buildRelay(plan, entry.connection, sync);
     this.#take();
-    if (entry.begin === undefined) return relay;
-    return { ...relay, pieces: [entry.begin, ...relay.pieces], skipReady: 1 };
+    if (entry.begin === undefined) return { kind: 'ready', entry: relay };
+    return { kind: 'ready', entry: { ...relay, pieces: [entry.begin, ...relay.pieces], skipReady: 1 } };
   }
 
   #take(): Buffer[] {
@@ -96,6 +115,7 @@ export class ExtendedQuery {
     const scope = this.#scope;
     const parsed = new Map<string, PreparedStatement>();
     const portals = new Set<string>();
+    const plans: Plan[] = [];
     let shard: ShardId | undefined;
     let wrote = false;
     const agree = (other: ShardId): boolean => {
@@ -114,7 +134,7 @@ export class ExtendedQuery {
           const bind = readBind(frame);
           const statement = parsed.get(bind.statement) ?? scope.prepared.get(bind.statement);
           const { plan, sql, slots, expanded } = planPrepared(scope, statement);
-          if (!canRelay(plan)) return undefined;
+          if (!canRelay(plan) || !isDefined(scope, statement)) return undefined;
           if (bind.portal !== '' && scope.portals.find(bind.portal) !== undefined) return undefined;
           const values = new StatementValues({
             sql,
@@ -127,6 +147,7 @@ export class ExtendedQuery {
           const located = locateNow(scope, plan.routing, values);
           if (located === undefined || !agree(located)) return undefined;
           wrote ||= plan.access === 'write';
+          plans.push(plan);
           portals.add(bind.portal);
           break;
         }
@@ -135,6 +156,7 @@ export class ExtendedQuery {
           if (target === 'statement') {
             const statement = parsed.get(name) ?? scope.prepared.get(name);
             if (!isKnownToServers(planPrepared(scope, statement).plan.kind)) return undefined;
+            if (!isDefined(scope, statement)) return undefined;
           } else if (!portals.has(name)) return undefined;
           break;
         }
@@ -152,47 +174,29 @@ export class ExtendedQuery {
     for (const statement of parsed.values()) {
       if (!isKnownToServers(planPrepared(scope, statement).plan.kind)) return undefined;
     }
-    return { shard: shard ?? scope.topology.home, wrote, parsed, portals };
+    return { shard: shard ?? scope.topology.home, wrote, plans, parsed, portals };
   }
 
   /** The bytes to write: the client's own, with a Parse before what refers to a statement this server lacks. */
   #buildRelay(plan: RelayPlan, connection: BackendConnection, sync: Buffer): PipelineRelay {
     const scope = this.#scope;
     const pieces = new Pieces();
-    const expectedParses: ExpectedParse[] = [];
-    const oids = connection.oidMap();
-    const available = new Set<string>();
-    const provide = (name: string): void => {
-      if (available.has(name)) return;
-      available.add(name);
-      const statement = scope.prepared.get(name);
-      const onServer = connection.prepared.get(name);
-      if (onServer === statement) return;
-      if (onServer !== undefined && name !== '') pieces.add(encodeClose('statement', name));
-      connection.prepared.delete(name);
-      pieces.add(parseForShard(statement.parseFrame, oids));
-      expectedParses.push({ name, statement, pass: false });
-    };
+    const provider = new StatementProvider(scope, connection, pieces);
     const statements = [...plan.parsed.values()];
     for (const frame of this.#frames) {
-      let piece = frame;
       switch (frame[0]) {
         case frontendType.parse: {
-          const { name } = readParse(frame);
-          const statement = plan.parsed.get(name);
+          const statement = plan.parsed.get(readParse(frame).name);
           if (statement === undefined) break;
-          if (name !== '' && connection.prepared.has(name)) pieces.add(encodeClose('statement', name));
-          connection.prepared.delete(name);
           scope.prepared.replace(statement);
-          available.add(name);
-          expectedParses.push({ name, statement, pass: true });
-          piece = parseForShard(frame, oids);
+          provider.parse(statement, frame);
           break;
         }
         case frontendType.bind: {
           const bind = readBind(frame);
-          provide(bind.statement);
-          scope.activity.begin(scope.prepared.get(bind.statement).sql, scope.status);
+          const statement = scope.prepared.get(bind.statement);
+          provider.bind(statement, frame);
+          scope.activity.begin(statement.sql, scope.status);
           scope.portals.rebind(bind.portal, {
             kind: 'server',
             shard: plan.shard,
@@ -204,38 +208,34 @@ export class ExtendedQuery {
         }
         case frontendType.describe: {
           const { target, name } = readDescribe(frame);
-          if (target === 'statement') provide(name);
+          if (target === 'statement') provider.describe(scope.prepared.get(name), frame);
+          else pieces.add(frame);
           break;
         }
         default:
+          pieces.add(frame);
       }
-      pieces.add(piece);
     }
     pieces.add(sync);
-    return { connection, pieces: pieces.list, skipReady: 0, expectedParses, statements };
+    const { answered, expectedParses, names } = provider;
+    return { connection, pieces: pieces.list, skipReady: 0, expectedParses, statements, answered, names };
   }
 }
 
 interface RelayPlan {
   readonly shard: ShardId;
   readonly wrote: boolean;
+  readonly plans: readonly Plan[];
   readonly parsed: ReadonlyMap<string, PreparedStatement>;
   readonly portals: ReadonlySet<string>;
+}
+
+/** Whether servers may be asked for it as for what the client has prepared. */
+function isDefined(scope: SessionScope, statement: PreparedStatement): boolean {
+  return statement.name === '' || definitionOf(scope, statement) !== undefined;
 }
 
 /** Statements that a server can parse and describe as the client wrote them. */
 function isKnownToServers(kind: string): boolean {
   return kind === 'pass' || kind === 'scatter' || kind === 'insert' || kind === 'modify';
-}
-
-/** Buffers to write, with neighbours in one chunk joined again. */
-class Pieces {
-  readonly list: Buffer[] = [];
-
-  add(bytes: Buffer): void {
-    const last = this.list.at(-1);
-    if (last !== undefined && last.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
-      this.list[this.list.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + bytes.length);
-    } else this.list.push(bytes);
-  }
 }

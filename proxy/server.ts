@@ -17,9 +17,11 @@ import { CancelKeys } from './cancel-keys.js';
 import { Client } from './client.js';
 import { ClientCounts } from './client-counts.js';
 import { Databases } from './databases.js';
+import { Definitions } from './definitions.js';
 import { DeadlockMonitor } from '../router/deadlock/deadlock-monitor.js';
 import { Recovery } from '../router/transaction/recovery.js';
 import { makeReadingHelper } from '../router/transaction/reading-helper.js';
+import { SessionClock } from './session-clock.js';
 import { StatementPlanner } from './statement-planner.js';
 
 export interface RunningProxy {
@@ -64,6 +66,13 @@ export async function startProxy(options: {
     connectionsPerShard: limits.serverConnectionsPerShard,
     queueTimeoutMs: limits.queueTimeoutMs,
     idleTimeoutMs: limits.serverIdleTimeoutMs,
+    connectionsPerRole: limits.serverConnectionsPerRole,
+    reserve: limits.serverConnectionsReserve,
+    finishing: limits.finishingConnectionsPerShard,
+    minimum: limits.serverConnectionsMinimum,
+    connectsAtOnce: limits.serverConnectsAtOnce,
+    lifetimeMs: limits.serverLifetimeMs,
+    checkAfterMs: limits.serverCheckAfterMs,
   });
   const recovery = new Recovery(
     databases,
@@ -93,7 +102,10 @@ export async function startProxy(options: {
       async (work) => await databases.askHome(work),
       log,
     ),
-    counts: new ClientCounts(() => current.limits),
+    counts: new ClientCounts(
+      () => current.limits,
+      () => clock.isFull,
+    ),
     cancelKeys: sessions,
     clients,
     parts: {
@@ -104,6 +116,9 @@ export async function startProxy(options: {
       readingHelper: makeReadingHelper(databases, () => topology, recovery, log),
       sessions,
       log,
+      pooling: config.pooling.mode,
+      numberReaders: new Set<string>(),
+      definitions: new Definitions(limits.statementDefinitions, limits.serverPreparedStatements),
       preparedStatements: limits.preparedStatements,
       combineBytes: limits.combineBytes,
       combineRows: limits.combineRows,
@@ -114,6 +129,11 @@ export async function startProxy(options: {
   databases.onChange = () => {
     context.door.forgetSecrets();
   };
+  const clock = new SessionClock(
+    () => current.limits,
+    () => clients,
+    log,
+  );
   const servers: Server[] = [];
   const addresses: string[] = [];
   try {
@@ -126,6 +146,7 @@ export async function startProxy(options: {
     }
   } catch (error) {
     for (const server of servers) server.close();
+    clock.close();
     await watch.close();
     await recovery.close();
     await deadlocks.close();
@@ -153,6 +174,7 @@ export async function startProxy(options: {
             });
           }),
       );
+      clock.close();
       for (const client of clients) client.drain();
       const timer = setTimeout(() => {
         for (const client of clients) client.destroy();

@@ -5,20 +5,21 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PgError, sqlstate } from '../base/errors.js';
+import type { ShardId } from '../catalog/topology.js';
 import { frontendType } from '../wire/frame.js';
 import type { FrameReader } from '../wire/frame.js';
 import { readQuery } from '../wire/frontend.js';
-import { encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
+import { encodeErrorResponse, encodeReadyForQuery, parseComplete } from '../wire/encode-backend.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Relay, type RelayListener, type Told } from '../router/backend/relay.js';
-import type { SessionActivity } from './activity.js';
 import type { ClientSocket } from './client-socket.js';
-import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
+import { ExtendedQuery, plainRelay, type PipelineRelay } from './extended-query.js';
 import { listOwn } from './list-own.js';
 import { asSessionTimeout, encodeFatal, functionCallRefused, isFatal } from './report-error.js';
 import { terminated, toClientError, unknownMessage } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { idle, type SessionState } from './session-state.js';
+import { passCopyMessages } from './pass-copy.js';
 import { executeSimpleQuery, findRelay } from './simple-query.js';
 
 /** What a client that is gone has left running is cancelled again and again: a statement may begin after the first. */
@@ -44,10 +45,10 @@ export class Session implements RelayListener {
   #state: SessionState = idle;
   #paused = false;
   #draining = false;
-  #terminating = false;
   #wakeCopy: (() => void) | undefined;
-  /** A message that waits until what was gathered before it is done. */
+  /** A message that waits until what was gathered before it is done, or there is a connection for it. */
   #held: Buffer | undefined;
+  #hasWaited = false;
   /** What runs while the session is busy. */
   #work: Promise<void> = Promise.resolve();
 
@@ -69,6 +70,10 @@ export class Session implements RelayListener {
     };
     this.scope.nextFrame = async () => await this.#nextFrame();
     this.scope.listOwn = async (view) => await listOwn(this.scope, view);
+  }
+
+  get doing(): SessionState['kind'] {
+    return this.#state.kind;
   }
 
   /** More of the client's bytes are in the reader. */
@@ -98,17 +103,6 @@ export class Session implements RelayListener {
     await Promise.all(this.scope.backends.busy.map(async (connection) => await connection.cancel()));
   }
 
-  /** Ends it: what runs is cancelled, and the client is told why. */
-  terminate(): void {
-    this.#terminating = this.#state.kind === 'relaying' && this.#relay.isInsideMessage;
-    if (this.#terminating) void this.cancel();
-    else this.#fatal(terminated);
-  }
-
-  describe(): SessionActivity {
-    return this.scope.activity.describe(this.scope, this.#state.kind === 'idle');
-  }
-
   /** Resolves when the work has ended. Until then it uses the connections, so that no other session may have them. */
   async #interruptWork(): Promise<void> {
     const end = this.#work.then(() => 'ended');
@@ -125,7 +119,9 @@ export class Session implements RelayListener {
   onRelayDone(connection: BackendConnection): void {
     if (this.#state.kind !== 'relaying') return;
     for (const statement of this.#state.statements) {
-      if (connection.prepared.get(statement.name) !== statement) this.scope.prepared.removeExactly(statement);
+      const { name, definition } = statement;
+      const isThere = connection.prepared.get(definition?.name ?? name) === (definition ?? statement);
+      if (!isThere) this.scope.prepared.removeExactly(statement);
     }
     this.#state = idle;
     this.scope.transaction.noteAnswer(connection);
@@ -236,30 +232,55 @@ export class Session implements RelayListener {
       return;
     }
     const target = findRelay(this.scope, planned);
-    if (target === undefined) {
+    if (target?.kind === 'wait' && !this.#hasWaited) {
+      this.#waitFor(frame, target.shard, async (error) => await executeSimpleQuery(this.scope, [], error));
+      return;
+    }
+    this.#hasWaited = false;
+    if (target?.kind !== 'ready') {
       this.#run(async () => await executeSimpleQuery(this.scope, planned, undefined));
       return;
     }
-    const { connection, begin } = target;
+    const { connection, begin } = target.entry;
     if (planned[0] !== undefined) this.scope.activity.begin(planned[0].sql, this.scope.status);
     connection.prepared.delete('');
     const pieces = begin === undefined ? [frame] : [begin, frame];
-    this.#startRelay({ connection, pieces, skipReady: pieces.length - 1, expectedParses: [], statements: [] }, false);
+    this.#startRelay({ ...plainRelay, connection, pieces, skipReady: pieces.length - 1, expectedParses: [] }, false);
   }
 
   #sync(frame: Buffer): void {
     const target = this.#extended.findRelay(frame);
-    if (target === undefined) {
-      this.#run(async () => await this.#extended.process('sync'));
+    if (target?.kind === 'wait' && !this.#hasWaited) {
+      this.#waitFor(frame, target.shard, async (error) => {
+        await this.#extended.refuse(error);
+      });
       return;
     }
-    this.#startRelay(target, true);
+    this.#hasWaited = false;
+    if (target?.kind === 'ready') this.#startRelay(target.entry, true);
+    else this.#run(async () => await this.#extended.process('sync'));
+  }
+
+  /** Handles the message again when the session has a connection to the shard, or refuses it when it can have none. */
+  #waitFor(frame: Buffer, shard: ShardId, refuse: (error: PgError) => Promise<void>): void {
+    this.#held = frame;
+    this.#hasWaited = true;
+    this.#run(async () => {
+      try {
+        await this.scope.transaction.reserve(shard);
+      } catch (error) {
+        this.#held = undefined;
+        this.#hasWaited = false;
+        await refuse(toClientError(error));
+      }
+    });
   }
 
   #startRelay(target: PipelineRelay, extended: boolean): void {
-    const { connection, pieces, skipReady, expectedParses, statements } = target;
+    const { connection, pieces, skipReady, expectedParses, statements, answered, names } = target;
     this.#state = { kind: 'relaying', connection, statements, copyIn: false, extended };
-    this.#relay.start(connection, skipReady, expectedParses);
+    for (let count = answered; count > 0; count -= 1) this.#socket.write(parseComplete);
+    this.#relay.start(connection, skipReady, expectedParses, names);
     const [only] = pieces;
     if (pieces.length === 1 && only !== undefined) connection.write(only, 1 + skipReady);
     else connection.writeAll(pieces, 1 + skipReady);
@@ -268,63 +289,40 @@ export class Session implements RelayListener {
   /** Runs what needs to wait. Its errors were told to the client already, but for those that end the session. */
   #run(work: () => Promise<void>): void {
     this.#state = { kind: 'busy' };
-    this.#work = work().then(
-      () => {
-        if (this.#state.kind === 'closed') return;
-        this.#state = idle;
-        this.#afterStatement();
-      },
-      (error: unknown) => {
-        this.#fatal(error);
-      },
-    );
+    this.#work = work()
+      .then(async () => {
+        await this.scope.pins.settle();
+      })
+      .then(
+        () => {
+          if (this.#state.kind === 'closed') return;
+          this.#state = idle;
+          this.#afterStatement();
+        },
+        (error: unknown) => {
+          this.#fatal(error);
+        },
+      );
   }
 
   #afterStatement(): void {
     this.scope.activity.end();
     this.#endIfDrained();
+    if (this.#held === undefined && !this.scope.transaction.isOpen) this.scope.pins.release();
     this.#checkInput();
     this.#dispatch();
   }
 
   /** Copy messages of the client go straight to the server that asked for them. */
   #forwardCopy(): void {
-    while (this.#state.kind === 'relaying' && this.#state.copyIn) {
-      const { connection } = this.#state;
-      let frame: Buffer | undefined;
-      try {
-        frame = this.#reader.next();
-      } catch (error) {
-        this.#fatal(error);
-        return;
-      }
-      if (frame === undefined) return;
-      switch (frame[0]) {
-        case frontendType.copyDone:
-        case frontendType.copyFail:
-          // In the extended protocol the server has ignored the first Sync and waits for another.
-          this.#state = { ...this.#state, copyIn: this.#state.extended };
-          connection.write(frame, 0);
-          break;
-        case frontendType.sync:
-          if (this.#state.extended) {
-            this.#state = { ...this.#state, copyIn: false };
-            connection.write(frame, 0);
-          }
-          break;
-        case frontendType.copyData:
-          if (!connection.write(frame, 0)) {
-            this.#state = { ...this.#state, copyIn: false };
-            void this.#resumeCopy(connection);
-            return;
-          }
-          break;
-        case frontendType.flush:
-          break;
-        default:
-          connection.write(frame, 0);
-          return;
-      }
+    if (this.#state.kind !== 'relaying' || !this.#state.copyIn) return;
+    const { connection, extended } = this.#state;
+    try {
+      const passed = passCopyMessages(this.#reader, connection, extended);
+      this.#state = { ...this.#state, copyIn: passed === 'more' };
+      if (passed === 'blocked') void this.#resumeCopy(connection);
+    } catch (error) {
+      this.#fatal(error);
     }
   }
 
@@ -377,8 +375,8 @@ export class Session implements RelayListener {
   }
 
   #endIfDrained(): void {
-    if (this.#state.kind !== 'idle') return;
-    if (this.#terminating || (this.#draining && !this.scope.transaction.isOpen)) this.#fatal(terminated);
+    if (!this.#draining || this.#state.kind !== 'idle' || this.scope.transaction.isOpen) return;
+    this.#fatal(terminated);
   }
 
   /** Tells the client why, and closes its connection. */

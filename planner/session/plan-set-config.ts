@@ -26,6 +26,7 @@ export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefi
         tag: 'SELECT',
         scope: 'session',
         name: undefined,
+        effect: 'set',
         unbound: { arguments: unbound, column: lone.column },
       },
     };
@@ -36,7 +37,7 @@ export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefi
   binder.text.dependsOnLiterals = true;
   if (setting !== undefined) checkOwnSetting(setting.toLowerCase(), [value]);
   const scope = isLocal === 'true' || isLocal === 't' || isLocal === 'on' ? 'transaction' : 'session';
-  return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting?.toLowerCase() } };
+  return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting?.toLowerCase(), effect: 'set' } };
 }
 
 /** Arguments of which some are parameters, and the others literals. */

@@ -268,7 +268,7 @@ export class Receiver {
     const name = tableName(relation.index);
     this.#places.set(relation.index, `pg_temp.${name}`);
     const rows = await this.#finisher.load(name, relation, preceded(held, relation.rows));
-    if (rows > ANALYZED_ROWS) await this.#finisher.prepareForReading(name, relation.shipment);
+    if (rows > ANALYZED_ROWS) await this.#finisher.prepareForReading(name, relation.shipment, rows);
   }
 
   #render(places: ReadonlyMap<number, string>): string {
