@@ -120,6 +120,9 @@ export class SessionScope implements ExecutionContext {
       holdsTemporary: () => this.#temporary.inUse,
       isAtomic: () => this.#settings.crossShardReads === 'atomic',
       snapshots: new AtomicSnapshots(identity.database, parts.readingHelper),
+      onNotice: (frame) => {
+        this.onNotice(frame);
+      },
     });
     this.pins = new SessionPins({
       backends: this.backends,
