@@ -86,6 +86,8 @@ export const limitRanges = {
   planCacheBytes: bytes(64 * mebibyte, 0),
   /** Prepared statements that one client may hold. */
   preparedStatements: count(10_000),
+  /** Bytes of the messages by which one client has prepared named statements. */
+  preparedBytes: bytes(64 * mebibyte),
   /** How long a statement may run before it is asked whether it is part of a deadlock over several shards. */
   deadlockTimeoutMs: timeMs(1000),
   /** How often each proxy looks for prepared transactions whose owner is gone. */

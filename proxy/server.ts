@@ -106,7 +106,7 @@ export async function startProxy(options: {
       resolver: recovery,
       readingHelper: makeReadingHelper(databases, () => topology, recovery, log),
       log,
-      preparedStatements: limits.preparedStatements,
+      prepared: { statements: limits.preparedStatements, bytes: limits.preparedBytes },
       combineBytes: limits.combineBytes,
       combineRows: limits.combineRows,
       topology: () => topology,

@@ -41,7 +41,7 @@ export interface ProxyParts {
   readonly resolver: TransactionResolver;
   readonly readingHelper: ReadingHelper;
   readonly log: Logger;
-  readonly preparedStatements: number;
+  readonly prepared: { readonly statements: number; readonly bytes: number };
   readonly combineBytes: number;
   readonly combineRows: number;
   readonly topology: () => Topology;
@@ -103,7 +103,7 @@ export class SessionScope implements ExecutionContext {
     this.output = output;
     this.database = identity.database;
     this.user = identity.user;
-    this.prepared = new PreparedStatements(parts.preparedStatements);
+    this.prepared = new PreparedStatements(parts.prepared);
     this.backends = new SessionBackends({
       pool: parts.pool,
       identity,
