@@ -76,6 +76,7 @@ export const sqlstate = {
   invalidCatalogName: '3D000',
   savepointException: '3B001',
   syntaxError: '42601',
+  undefinedFunction: '42883',
   undefinedTable: '42P01',
   undefinedColumn: '42703',
   undefinedParameter: '42P02',

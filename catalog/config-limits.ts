@@ -66,8 +66,22 @@ export const limitRanges = {
   controlTimeoutMs: timeMs(30_000),
   /** One operation on the topology store. */
   storeTimeoutMs: timeMs(5000),
-  /** Connections to one shard, for one database and role together with all others. */
+  /** Sessions that may have a connection to one shard at one time, over all databases and roles. */
   serverConnectionsPerShard: count(50, 1, 10_000),
+  /** Of these, for one database and role. */
+  serverConnectionsPerRole: count(10_000, 1, 10_000),
+  /** So many more sessions may have connections at one time, to different shards; and so many more connections a shard may have for those that have one to another. */
+  serverConnectionsReserve: count(10, 0, 10_000),
+  /** Connections to one shard, beside those, on which pgring finishes statements that no shard can answer. */
+  finishingConnectionsPerShard: count(10, 1, 10_000),
+  /** Connections to each shard that are kept open for a database and role in use, once it was used. */
+  serverConnectionsMinimum: count(0, 0, 10_000),
+  /** Connections to one shard that are opened at one time. */
+  serverConnectsAtOnce: count(8, 1, 1_000),
+  /** A connection to a server that is so old is closed when no transaction is on it; up to a fifth earlier, by chance. */
+  serverLifetimeMs: timeMs(3_600_000),
+  /** An unused connection is asked whether it is alive before it is lent, after that time. */
+  serverCheckAfterMs: timeMs(30_000),
   /** An unused connection to a server is closed after that time. */
   serverIdleTimeoutMs: timeMs(600_000),
   /** How long a statement waits for a free connection to a server. */

@@ -65,6 +65,13 @@ export async function startProxy(options: {
     connectionsPerShard: limits.serverConnectionsPerShard,
     queueTimeoutMs: limits.queueTimeoutMs,
     idleTimeoutMs: limits.serverIdleTimeoutMs,
+    connectionsPerRole: limits.serverConnectionsPerRole,
+    reserve: limits.serverConnectionsReserve,
+    finishing: limits.finishingConnectionsPerShard,
+    minimum: limits.serverConnectionsMinimum,
+    connectsAtOnce: limits.serverConnectsAtOnce,
+    lifetimeMs: limits.serverLifetimeMs,
+    checkAfterMs: limits.serverCheckAfterMs,
   });
   const recovery = new Recovery(
     databases,
@@ -106,6 +113,8 @@ export async function startProxy(options: {
       resolver: recovery,
       readingHelper: makeReadingHelper(databases, () => topology, recovery, log),
       log,
+      pooling: config.pooling.mode,
+      numberReaders: new Set<string>(),
       prepared: { statements: limits.preparedStatements, bytes: limits.preparedBytes },
       combineBytes: limits.combineBytes,
       combineRows: limits.combineRows,

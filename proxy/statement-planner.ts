@@ -104,10 +104,12 @@ export class StatementPlanner {
       return [{ plan, sql: sql.subarray(start, end), slots: [], offset, source: sql }];
     }
     const statements = parseStatements(sql.toString('utf8'));
-    const planned = statements.map(({ start, end }): PlannedStatement => {
+    const planned = statements.map((statement): PlannedStatement => {
+      const { start, end } = statement;
       const text = sql.subarray(start, end);
       const offset = sql.toString('utf8', 0, start).length;
-      const [alone] = parseStatements(text.toString('utf8'));
+      // The tree of one that begins the text has its places in the text: it may be long, and is not parsed again.
+      const [alone] = start === 0 ? [statement] : parseStatements(text.toString('utf8'));
       if (alone === undefined) return { plan: { kind: 'empty' }, sql: text, slots: [], offset };
       const { plan, slots, expanded } = this.#planOne(alone, text, normalize(text)?.slots, session, parameterTypes);
       return { plan, sql: text, slots, expanded, offset, source: sql };

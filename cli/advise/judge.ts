@@ -1,5 +1,7 @@
 /** What pgring would make of a schema that is placed so: its triggers, functions and statements, by its own planner. */
 
+import type { Node } from 'libpg-query';
+
 import type { CatalogSnapshot, Placement, Relation } from '../../catalog/schema.js';
 import { nextVersion } from '../../catalog/snapshot.js';
 import { reachableOf, whyNowhere } from '../../planner/code/conduct.js';
@@ -10,6 +12,8 @@ import type { PlanContext } from '../../planner/tree/context.js';
 import { parseStatements } from '../../planner/parse/parser.js';
 import { planReusable } from '../../planner/plan-statement.js';
 import type { Plan } from '../../planner/plan/plan.js';
+import { resolveRelation } from '../../planner/tree/scope.js';
+import { rangeVarName, walkNodes } from '../../planner/tree/tree.js';
 import { PgError } from '../../base/errors.js';
 import type { AdvisedSchema, AdvisedTable, Choices } from './schema.js';
 
@@ -126,17 +130,31 @@ function workloadOf({ statements }: AdvisedSchema, context: PlanContext): Worklo
   return { oneShard, severalShards, combined, refused };
 }
 
-/** The plans of a text; none for one that is no SQL any more, as `interval $1`. */
+/** The plans of a text; none for one that is no SQL any more, as `interval $1`, or reads nothing but the catalog. */
 function plansOf(sql: string, context: PlanContext): readonly Plan[] {
   try {
     const bytes = Buffer.from(sql);
-    return parseStatements(sql).map(
-      (statement) => planReusable({ statement, sql: bytes, slots: undefined, context }).plan,
-    );
+    return parseStatements(sql)
+      .filter(({ node }) => !readsCatalogOnly(node, context))
+      .map((statement) => planReusable({ statement, sql: bytes, slots: undefined, context }).plan);
   } catch (error) {
     if (error instanceof PgError) return [];
     throw error;
   }
+}
+
+/** Tools look at the catalog, and so has this one, before it has read the statements. */
+function readsCatalogOnly(node: Node, context: PlanContext): boolean {
+  let catalogs = 0;
+  let others = 0;
+  walkNodes([node], (part) => {
+    if (!('RangeVar' in part)) return true;
+    const found = resolveRelation(rangeVarName(part.RangeVar), context);
+    if (found === 'catalog') catalogs += 1;
+    else if (found !== undefined) others += 1;
+    return true;
+  });
+  return catalogs > 0 && others === 0;
 }
 
 function isSpread(plan: Plan): boolean {

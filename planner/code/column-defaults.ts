@@ -52,6 +52,9 @@ const statementDefault = /\b(now|statement_timestamp|transaction_timestamp)\(|\b
 const statementValue =
   /^\(?(now\(\)|(statement|transaction)_timestamp\(\)|CURRENT_(DATE|TIMESTAMP|TIME|USER|ROLE)|LOCALTIME(STAMP)?|SESSION_USER)\)?(::[a-z ]+)?$/;
 
+/** As PostgreSQL prints the default of a serial column. */
+const nextNumber = /^nextval\('[^']+'::regclass\)$/;
+
 /**
  * The column's default for rows that are copied, in the column's own type, as it is stored; a length is checked when the
  * value is read.
@@ -65,6 +68,7 @@ export function copyDefault(column: Column): CopyDefault {
     typeName: type,
     sql: `CAST(${expression} AS ${type})`,
     once: statementValue.test(expression),
+    counts: column.identity !== 'no' || nextNumber.test(expression),
   };
 }
 

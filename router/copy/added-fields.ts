@@ -46,6 +46,19 @@ export class AddedFields {
     for (const value of values) this.#value(put, value);
   }
 
+  /** The same as bytes of their own. */
+  behind(fields: Buffer, values: readonly (KeyField | null)[]): Buffer {
+    const pieces: Buffer[] = [];
+    this.write(
+      (bytes, start, end) => pieces.push(Buffer.from(bytes.subarray(start, end))),
+      fields,
+      0,
+      fields.length,
+      values,
+    );
+    return Buffer.concat(pieces);
+  }
+
   #value(put: Put, value: KeyField | null): void {
     if (this.#isBinary) {
       if (value === null) put(nullLength, 0, LENGTH_BYTES);
@@ -93,22 +106,42 @@ function textField(text: string, isMark: boolean): string {
 export class ValueRows {
   readonly #fields: readonly { bytes: Buffer; start: number; end: number }[];
   readonly #values: (KeyField | null)[];
+  #runs: readonly RowRun[] = [];
+  #run = 0;
+  #at = 0;
 
   constructor(columns: number) {
     this.#fields = Array.from({ length: columns }, () => ({ bytes: Buffer.alloc(0), start: 0, end: 0 }));
     this.#values = [...this.#fields];
   }
 
-  /** The values of each row. */
-  *read(runs: readonly RowRun[]): Generator<readonly (KeyField | null)[]> {
-    for (const { bytes, start, end } of runs) {
-      for (let at = start; at < end; at = frameEnd(bytes, at)) yield this.#row(bytes, at);
+  /** Takes the rows to be read next. */
+  start(runs: readonly RowRun[]): void {
+    this.#runs = runs;
+    this.#run = 0;
+    this.#at = runs[0]?.start ?? 0;
+  }
+
+  /** The values of the next row; undefined behind the last. */
+  next(): readonly (KeyField | null)[] | undefined {
+    for (;;) {
+      const run = this.#runs[this.#run];
+      if (run === undefined) return undefined;
+      if (this.#at < run.end) {
+        const frame = this.#at;
+        this.#at = frameEnd(run.bytes, frame);
+        return this.#row(run.bytes, frame);
+      }
+      this.#run += 1;
+      this.#at = this.#runs[this.#run]?.start ?? 0;
     }
   }
 
   #row(bytes: Buffer, frame: number): readonly (KeyField | null)[] {
     let at = frame + 1 + LENGTH_BYTES + COUNT_BYTES;
-    for (const [index, field] of this.#fields.entries()) {
+    for (let index = 0; index < this.#fields.length; index += 1) {
+      const field = this.#fields[index];
+      if (field === undefined) break;
       const length = bytes.readInt32BE(at);
       field.bytes = bytes;
       field.start = at + LENGTH_BYTES;

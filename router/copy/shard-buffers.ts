@@ -3,6 +3,7 @@
 import { present } from '../../base/assert.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { copyBytes } from '../merge/copy-bytes.js';
+import type { Put } from './added-fields.js';
 
 const messageBytes = 64 * 1024;
 /** CopyData's tag and length. */
@@ -20,12 +21,26 @@ interface Filling {
  */
 export class ShardBuffers {
   readonly #fillings: ReadonlyMap<ShardId, Filling>;
+  readonly #putters: ReadonlyMap<ShardId, Put>;
   readonly #flush: (shard: ShardId, message: Buffer) => void;
 
   /** `flush` gets whole CopyData messages, which it owns. */
   constructor(shards: readonly ShardId[], flush: (shard: ShardId, message: Buffer) => void) {
     this.#fillings = new Map(shards.map((shard) => [shard, { buffer: Buffer.alloc(0), end: headerBytes }]));
     this.#flush = flush;
+    this.#putters = new Map(
+      shards.map((shard): [ShardId, Put] => [
+        shard,
+        (bytes, start, end) => {
+          this.append(shard, bytes, start, end);
+        },
+      ]),
+    );
+  }
+
+  /** What appends to the rows of one shard. */
+  putter(shard: ShardId): Put {
+    return present(this.#putters.get(shard), 'a shard of the COPY');
   }
 
   append(shard: ShardId, bytes: Buffer, start: number, end: number): void {

@@ -1,10 +1,11 @@
 /** Rows of a COPY that wait for the values of columns which the client leaves to their defaults. */
 
+import { copyBytes } from '../merge/copy-bytes.js';
 import type { KeyField } from './splitter.js';
 
 const FIRST_BYTES = 256 * 1024;
 
-/** A row that waits. What it points to is valid until the next call. */
+/** A row that waits. It is valid until the next call. */
 export interface WaitingRow {
   readonly bytes: Buffer;
   readonly start: number;
@@ -30,10 +31,14 @@ export class WaitingRows {
   readonly #places: number[] = [];
   readonly #stride: number;
   readonly #keyLength: number;
+  readonly #fields: readonly MovingField[];
+  readonly #row: { -readonly [name in keyof WaitingRow]: WaitingRow[name] } & { key: (KeyField | null)[] };
 
   constructor(keyLength: number) {
     this.#keyLength = keyLength;
     this.#stride = 4 + 2 * keyLength;
+    this.#fields = Array.from({ length: keyLength }, () => new MovingField());
+    this.#row = { bytes: this.#bytes, start: 0, fieldsEnd: 0, end: 0, line: 0, key: [...this.#fields] };
   }
 
   get bytes(): number {
@@ -65,20 +70,45 @@ export class WaitingRows {
     }
   }
 
-  /** All of them, in the client's order. */
-  *rows(): Generator<WaitingRow> {
+  /** The row of that number, in the client's order; it is told of in the same object as the one before. */
+  row(index: number): WaitingRow {
     const places = this.#places;
-    const fields = Array.from({ length: this.#keyLength }, () => new MovingField());
-    const key: (KeyField | null)[] = [...fields];
-    for (let at = 0; at < places.length; at += this.#stride) {
-      for (const [index, field] of fields.entries()) {
+    const at = index * this.#stride;
+    const row = this.#row;
+    row.bytes = this.#bytes;
+    row.start = places[at] ?? 0;
+    row.fieldsEnd = places[at + 1] ?? 0;
+    row.end = places[at + 2] ?? 0;
+    row.line = places[at + 3] ?? 0;
+    for (let part = 0; part < this.#keyLength; part += 1) {
+      const field = this.#fields[part];
+      const start = places[at + 4 + 2 * part] ?? -1;
+      if (start < 0 || field === undefined) row.key[part] = null;
+      else {
         field.bytes = this.#bytes;
-        field.start = places[at + 4 + 2 * index] ?? -1;
-        field.end = places[at + 5 + 2 * index] ?? -1;
-        key[index] = field.start < 0 ? null : field;
+        field.start = start;
+        field.end = places[at + 5 + 2 * part] ?? start;
+        row.key[part] = field;
       }
-      const [start = 0, fieldsEnd = 0, end = 0, line = 0] = places.slice(at, at + 4);
-      yield { bytes: this.#bytes, start, fieldsEnd, end, key, line };
+    }
+    return row;
+  }
+
+  /** Forgets the rows before that one. */
+  dropBefore(index: number): void {
+    const kept = this.#places.slice(index * this.#stride);
+    const first = kept[0];
+    if (first === undefined) {
+      this.clear();
+      return;
+    }
+    this.#bytes.copyWithin(0, first, this.#used);
+    this.#used -= first;
+    this.#places.length = 0;
+    for (let at = 0; at < kept.length; at += 1) {
+      const isLine = at % this.#stride === 3;
+      const place = kept[at] ?? 0;
+      this.#places.push(isLine || place < 0 ? place : place - first);
     }
   }
 
@@ -95,7 +125,7 @@ export class WaitingRows {
       this.#bytes.copy(grown, 0, 0, at);
       this.#bytes = grown;
     }
-    bytes.copy(this.#bytes, at, start, end);
+    copyBytes(bytes, start, end, this.#bytes, at);
     this.#used = at + size;
     return at;
   }

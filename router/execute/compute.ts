@@ -42,10 +42,12 @@ export async function computeValues(
     ...statement.parameters,
     types: statement.parameters.values.length === 0 ? [] : (await context.inferShape(statement)).parameterTypes,
   };
+  const { single, repeated } = groupRepeated(texts);
   const chunks: string[] = [];
-  for (let from = 0; from < texts.length; from += CHUNK_EXPRESSIONS) {
-    chunks.push(typedValues(texts.slice(from, from + CHUNK_EXPRESSIONS)));
+  for (let from = 0; from < single.length; from += CHUNK_EXPRESSIONS) {
+    chunks.push(typedValues(single.slice(from, from + CHUNK_EXPRESSIONS).map((index) => texts[index] ?? '')));
   }
+  for (const [text, places] of repeated) chunks.push(repeatedValues(text, places.length));
   const takes = texts.some((text) => /\bnextval\b/.test(text));
   const items = takes ? [...chunks, flushed] : chunks;
   const answer = await queryHomeRow(context, `SELECT ${items.join(', ')}`, parameters, BINARY).catch(
@@ -53,19 +55,68 @@ export async function computeValues(
       throw error instanceof PgError ? withoutPosition(error) : error;
     },
   );
-  const arrays = answer.slice(0, chunks.length);
   // Outside a transaction the statement's own commit has flushed them.
   if (takes && answer.at(-1) !== null) context.transaction.noteTaken(context.topology.home);
-  const row = arrays.flatMap((array) => readArray(present(array, 'an array is not NULL'))?.elements ?? []);
-  values.setComputed(
-    expressions.map((expression, index): ComputedValue => {
-      const [text, typeName, typeOid] = row.slice(3 * index, 3 * index + 3);
-      return {
-        text: text?.toString('utf8') ?? null,
-        typeName: expression.typeName ?? present(typeName, 'pg_typeof gave NULL').toString('utf8'),
-        typeOid: Number(present(typeOid, 'pg_typeof gave NULL').toString('utf8')),
-      };
-    }),
+  const arrays = answer
+    .slice(0, chunks.length)
+    .map((array) => readArray(present(array, 'an array is not NULL'))?.elements ?? []);
+  const ofSingles = arrays.slice(0, arrays.length - repeated.size).flat();
+  const computed: ComputedValue[] = [];
+  const set = (index: number, text: Buffer | null, typeName: string, oid: number): void => {
+    computed[index] = {
+      text: text?.toString('utf8') ?? null,
+      typeName: expressions[index]?.typeName ?? typeName,
+      typeOid: oid,
+    };
+  };
+  single.forEach((index, place) => {
+    const [text = null, typeName, oid] = ofSingles.slice(3 * place, 3 * place + 3);
+    set(index, text, textOf(typeName), Number(textOf(oid)));
+  });
+  [...repeated.values()].forEach((places, group) => {
+    const [typeName, oid, ...texts] = arrays[arrays.length - repeated.size + group] ?? [];
+    const name = textOf(typeName);
+    const typeOid = Number(textOf(oid));
+    places.forEach((index, place) => set(index, texts[place] ?? null, name, typeOid));
+  });
+  values.setComputed(computed);
+}
+
+function textOf(value: Buffer | null | undefined): string {
+  return present(value, 'pg_typeof gave NULL').toString('utf8');
+}
+
+/** From so many on, one expression for all is quicker than as many expressions. */
+const MINIMUM_REPEATED = 16;
+
+interface Grouped {
+  /** Places of expressions that are computed one by one. */
+  readonly single: readonly number[];
+  /** Expressions that stand in many places, as the next number of a sequence for each of many rows does. */
+  readonly repeated: ReadonlyMap<string, readonly number[]>;
+}
+
+function groupRepeated(texts: readonly string[]): Grouped {
+  const places = new Map<string, number[]>();
+  texts.forEach((text, index) => {
+    const known = places.get(text);
+    if (known === undefined) places.set(text, [index]);
+    else known.push(index);
+  });
+  // A subquery that reads nothing of the query around it is evaluated once, however many rows there are.
+  const repeated = new Map(
+    [...places].filter(([text, list]) => list.length >= MINIMUM_REPEATED && !/\bselect\b/i.test(text)),
+  );
+  const single = texts.flatMap((text, index) => (repeated.has(text) ? [] : [index]));
+  return { single, repeated };
+}
+
+/** The same for one expression, evaluated so many times: its type's name and oid, then the values in their order. */
+function repeatedValues(text: string, count: number): string {
+  return (
+    `(SELECT ARRAY[pg_catalog.min(pg_typeof(e)::text), pg_catalog.min(pg_typeof(e)::oid::text)] ` +
+    `|| pg_catalog.array_agg(e::text) FROM (SELECT ${text} AS e FROM pg_catalog.generate_series(1, ${count}) ` +
+    `OFFSET 0) AS computed)`
   );
 }
 

@@ -66,3 +66,12 @@ export function checkAscii(values: readonly (KeyField | null)[]): void {
     'Send the data in UTF-8.',
   );
 }
+
+/** A field that stands for a default which its shard must not give. */
+export function refuseDefaultText(relation: string, column: string, line: number): PgError {
+  return refuse(
+    `the default text for the column "${column}" in COPY FROM`,
+    'Give it a value, or leave the column out of the list.',
+    { where: `COPY ${relation}, line ${line}` },
+  );
+}

@@ -14,6 +14,7 @@ export async function executeCopyFrom(
   statement: BoundStatement,
   plan: CopyFromPlan,
 ): Promise<void> {
+  const isAlone = !context.transaction.isOpen;
   const rows = await inTransaction(context, async () => {
     const values = await bindValues(context, statement, plan.computed);
     const own = renderSql(plan.sql, statement, values);
@@ -26,7 +27,8 @@ export async function executeCopyFrom(
       },
       next: async () => await context.nextCopyMessage(),
     };
-    return await copyIn(context, plan, shardSql === undefined ? own : renderSql(shardSql, statement, values), client);
+    const sent = shardSql === undefined ? own : renderSql(shardSql, statement, values);
+    return await copyIn(context, plan, sent, client, isAlone);
   });
   await deliverTag(context.output, formatTag('COPY', rows));
 }

@@ -1,41 +1,47 @@
 /** The client's side of a COPY FROM STDIN: its rows are split to their owners, with the defaults that no shard may give. */
 
 import { assert } from '../../base/assert.js';
-import { PgError, refuse, sqlstate } from '../../base/errors.js';
+import { PgError, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { encodeNoticeResponse } from '../../wire/encode-backend.js';
 import { frontendType } from '../../wire/frame.js';
 import { readCopyData, readCopyFail } from '../../wire/frontend.js';
 import { readNoticeResponse } from '../../wire/report.js';
 import { trailer } from '../copy/binary-format.js';
-import { AddedFields, ValueRows, type Put } from '../copy/added-fields.js';
+import { AddedFields, ValueRows } from '../copy/added-fields.js';
 import { ClientLines } from '../copy/client-lines.js';
 import { createSplitter } from '../copy/create-splitter.js';
 import { ShardBuffers } from '../copy/shard-buffers.js';
 import { SkippedRows } from '../copy/skipped-rows.js';
 import type { CopySink, CopySplitter, KeyField } from '../copy/splitter.js';
-import { WaitingRows } from '../copy/waiting-rows.js';
+import { WaitingRows, type WaitingRow } from '../copy/waiting-rows.js';
 import type { RowRun } from '../merge/stream.js';
-import { checkAscii, inClientsTerms, namedLine } from './copy-errors.js';
+import { checkAscii, inClientsTerms, namedLine, refuseDefaultText } from './copy-errors.js';
+import { CopyDefaults } from './copy-defaults.js';
 import { CopyKeys } from './copy-keys.js';
 import { CopyShards, type ShardError } from './copy-shards.js';
 import type { CopyRows, CopyTarget } from './copy-target.js';
 import { allShards, type ExecutionContext } from './context.js';
-import { queryHomeRuns } from './query-row.js';
 
 /** So much of a message is split before the shards are looked at again. */
 const SLICE_BYTES = 256 * 1024;
 /** Rows of so many bytes wait for their defaults, which are then asked for at once. */
 const WAITING_BYTES = 1024 * 1024;
 
-/** Splits rows to their owners, inside the open transaction. Returns their number. */
+/** Splits rows to their owners, inside the open transaction, which may be nothing but this. Returns their number. */
 export async function copyIn(
   context: ExecutionContext,
   target: CopyTarget,
   sql: string | Buffer,
   rows: CopyRows,
+  isAlone = false,
 ): Promise<number> {
-  return await new CopyIn(context, target, rows, sql).run();
+  const copy = new CopyIn(context, target, rows, sql, isAlone);
+  try {
+    return await copy.run();
+  } finally {
+    await copy.close();
+  }
 }
 
 /** One COPY FROM STDIN in progress. */
@@ -53,13 +59,14 @@ class CopyIn {
   /** Rows that wait for defaults. */
   readonly #waiting: WaitingRows;
   readonly #added: AddedFields;
-  readonly #putters = new Map<ShardId, Put>();
+  readonly #defaults: CopyDefaults;
+  readonly #values: ValueRows;
   /** What every shard gets in front of the rows: the header. */
   #prefix: Buffer = Buffer.alloc(0);
   /** The header line as the client sent it. */
   #header: Buffer = Buffer.alloc(0);
 
-  constructor(context: ExecutionContext, plan: CopyTarget, rows: CopyRows, sql: string | Buffer) {
+  constructor(context: ExecutionContext, plan: CopyTarget, rows: CopyRows, sql: string | Buffer, isAlone: boolean) {
     this.#context = context;
     this.#plan = plan;
     this.#rows = rows;
@@ -79,6 +86,8 @@ class CopyIn {
     this.#keys = new CopyKeys(context.shardMap, plan);
     this.#waiting = new WaitingRows(inData.length);
     this.#added = new AddedFields(format, intake?.defaultText);
+    this.#defaults = new CopyDefaults(context, plan.defaults ?? [], { isBinary: format.kind === 'binary', isAlone });
+    this.#values = new ValueRows((plan.defaults ?? []).length);
     this.#splitter = createSplitter({
       format,
       relation,
@@ -131,6 +140,10 @@ class CopyIn {
     return await this.#finish();
   }
 
+  async close(): Promise<void> {
+    await this.#defaults.close();
+  }
+
   async #finish(): Promise<number> {
     let failure: ShardError | undefined;
     try {
@@ -160,7 +173,7 @@ class CopyIn {
           const data = readCopyData(frame);
           for (let at = 0; at < data.length; at += SLICE_BYTES) {
             this.#splitter.push(data.subarray(at, at + SLICE_BYTES), sink);
-            if (this.#waiting.bytes > WAITING_BYTES) await this.#complete();
+            if (this.#waiting.bytes > WAITING_BYTES) await this.#completeFirst();
             await this.#shards.waitForSlow();
             this.#shards.checkRefusals();
           }
@@ -188,8 +201,9 @@ class CopyIn {
   /** What stands behind the fields of every row; undefined for nothing. */
   async #suffix(): Promise<Buffer | undefined> {
     if (!this.#computesOnce) return undefined;
-    for (const values of this.#valueRows(await this.#askDefaults(1))) return this.#behind(Buffer.alloc(0), values);
-    return undefined;
+    this.#values.start(await this.#defaults.askLast(1));
+    const values = this.#nextValues();
+    return values === undefined ? undefined : this.#added.behind(Buffer.alloc(0), values);
   }
 
   /** Rows go on at once. */
@@ -227,19 +241,7 @@ class CopyIn {
     const { defaults = [] } = this.#plan;
     this.#header = Buffer.from(line.subarray(0, fieldsEnd));
     const names = defaults.map(({ name }) => ({ bytes: Buffer.from(name), start: 0, end: Buffer.byteLength(name) }));
-    return Buffer.concat([this.#behind(this.#header, names), line.subarray(fieldsEnd)]);
-  }
-
-  #behind(fields: Buffer, values: readonly (KeyField | null)[]): Buffer {
-    const pieces: Buffer[] = [];
-    this.#added.write(
-      (bytes, start, end) => pieces.push(Buffer.from(bytes.subarray(start, end))),
-      fields,
-      0,
-      fields.length,
-      values,
-    );
-    return Buffer.concat(pieces);
+    return Buffer.concat([this.#added.behind(this.#header, names), line.subarray(fieldsEnd)]);
   }
 
   /** Rows wait for their defaults; the header is remembered for the home shard, whose COPY begins anew each time. */
@@ -272,11 +274,7 @@ class CopyIn {
     const column = this.#splitter.defaulted;
     // For a column without a default its server says so, whichever shard that is.
     if (!ownDefaults.includes(column)) return;
-    throw refuse(
-      `the default text for the column "${columns[column] ?? ''}" in COPY FROM`,
-      'Give it a value, or leave the column out of the list.',
-      { where: `COPY ${relation}, line ${this.#splitter.line}` },
-    );
+    throw refuseDefaultText(relation, columns[column] ?? '', this.#splitter.line);
   }
 
   /** Where a row goes; undefined for every shard. */
@@ -289,43 +287,53 @@ class CopyIn {
       : (this.#keys.ownerIfValid(fields, line) ?? this.#context.topology.home);
   }
 
-  /** Gives the waiting rows their defaults and sends them on. */
+  /** Gives all waiting rows their defaults and sends them on. */
   async #complete(): Promise<void> {
-    if (this.#waiting.count === 0) return;
-    const { home } = this.#context.topology;
+    const { count } = this.#waiting;
+    if (count === 0) return;
     await this.#endHome();
-    const values = this.#valueRows(await this.#askDefaults(this.#waiting.count));
-    for (const row of this.#waiting.rows()) {
-      const next = values.next();
-      assert(next.done !== true, 'there are values for each row');
-      const owner = this.#owner([...row.key, ...next.value], row.line);
-      if ((owner ?? home) === home && !this.#shards.isOpen(home)) await this.#startHome();
-      this.#lines.note(owner, row.line);
-      for (const shard of owner === undefined ? this.#shardIds : [owner]) {
-        this.#added.write(this.#putter(shard), row.bytes, row.start, row.fieldsEnd, next.value);
-        this.#buffers.append(shard, row.bytes, row.fieldsEnd, row.end);
-      }
-    }
+    await this.#sendOn(await this.#defaults.askLast(count), count);
     this.#waiting.clear();
   }
 
-  #putter(shard: ShardId): Put {
-    const known = this.#putters.get(shard);
-    if (known !== undefined) return known;
-    const put: Put = (bytes, start, end) => {
-      this.#buffers.append(shard, bytes, start, end);
-    };
-    this.#putters.set(shard, put);
-    return put;
+  /** The same where more rows come: one stays, so that the last block is never empty. */
+  async #completeFirst(): Promise<void> {
+    const count = this.#waiting.count - 1;
+    if (count <= 0) return;
+    if (!this.#defaults.helped) await this.#endHome();
+    await this.#sendOn(await this.#defaults.ask(count), count);
+    this.#waiting.dropBefore(count);
   }
 
-  *#valueRows(runs: readonly RowRun[]): Generator<readonly (KeyField | null)[]> {
-    const { intake, defaults = [] } = this.#plan;
-    const checks = intake !== undefined && intake.encoding !== 'utf8';
-    for (const values of new ValueRows(defaults.length).read(runs)) {
-      if (checks) checkAscii(values);
-      yield values;
+  async #sendOn(runs: readonly RowRun[], count: number): Promise<void> {
+    const { home } = this.#context.topology;
+    this.#values.start(runs);
+    const fields: (KeyField | null)[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const row = this.#waiting.row(index);
+      const values = this.#nextValues();
+      assert(values !== undefined, 'there are values for each row');
+      fields.length = 0;
+      for (const field of row.key) fields.push(field);
+      for (const field of values) fields.push(field);
+      const owner = this.#owner(fields, row.line);
+      if ((owner ?? home) === home && !this.#shards.isOpen(home)) await this.#startHome();
+      this.#lines.note(owner, row.line);
+      if (owner === undefined) for (const shard of this.#shardIds) this.#append(shard, row, values);
+      else this.#append(owner, row, values);
     }
+  }
+
+  #append(shard: ShardId, { bytes, start, fieldsEnd, end }: WaitingRow, values: readonly (KeyField | null)[]): void {
+    this.#added.write(this.#buffers.putter(shard), bytes, start, fieldsEnd, values);
+    this.#buffers.append(shard, bytes, fieldsEnd, end);
+  }
+
+  #nextValues(): readonly (KeyField | null)[] | undefined {
+    const { intake } = this.#plan;
+    const values = this.#values.next();
+    if (values !== undefined && intake !== undefined && intake.encoding !== 'utf8') checkAscii(values);
+    return values;
   }
 
   /** Sends on the rows in front of the one that is wrong. */
@@ -343,15 +351,6 @@ class CopyIn {
   async #completeLast(): Promise<void> {
     await this.#complete();
     if (this.#plan.format.kind === 'binary') this.#broadcast(trailer, 0, trailer.length);
-  }
-
-  /** Defaults for so many rows, by the home shard, in the session whose sequences these are. */
-  async #askDefaults(count: number): Promise<readonly RowRun[]> {
-    const { format, defaults = [] } = this.#plan;
-    const isBinary = format.kind === 'binary';
-    const items = defaults.map(({ sql }) => (isBinary ? sql : `(${sql})::pg_catalog.text`)).join(', ');
-    const sql = `SELECT ${items} FROM pg_catalog.generate_series(1, ${count})`;
-    return await queryHomeRuns(this.#context, sql, isBinary ? 1 : 0);
   }
 
   async #startHome(): Promise<void> {

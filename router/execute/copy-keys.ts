@@ -2,13 +2,21 @@
 
 import { PgError, refuse, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
+import { typeOid } from '../../catalog/type-oid.js';
 import { columnContext, lineContext } from '../copy/errors.js';
 import type { KeyField } from '../copy/splitter.js';
 import type { BoundValue } from '../ring/bound-value.js';
-import { newHash } from '../ring/hash-bytes.js';
+import { hashUint32, newHash } from '../ring/hash-bytes.js';
+import { foldInteger } from '../ring/integer-text.js';
 import { hashRow } from '../ring/locate.js';
 import type { ShardMap } from '../ring/shard-map.js';
 import type { CopyTarget } from './copy-target.js';
+
+const integerWidths: ReadonlyMap<number, 2 | 4 | 8> = new Map([
+  [typeOid.int2, 2],
+  [typeOid.int4, 4],
+  [typeOid.int8, 8],
+]);
 
 const nullValue: BoundValue = { kind: 'null' };
 
@@ -21,6 +29,8 @@ export class CopyKeys {
   /** Where each key column's field is among those that are given; -1 for a column that no row has. */
   readonly #places: readonly number[];
   readonly #hash = newHash();
+  /** Of a key that is one integer, written out: most are. */
+  readonly #integerWidth: 2 | 4 | 8 | undefined;
 
   constructor(map: ShardMap, target: CopyTarget) {
     const { key, columns, defaults = [], format } = target;
@@ -28,6 +38,8 @@ export class CopyKeys {
     this.#target = target;
     this.#kind = format.kind === 'binary' ? 'binary' : 'text';
     this.#types = key.map(({ typeOid }) => typeOid);
+    this.#integerWidth =
+      key.length === 1 && format.kind !== 'binary' ? integerWidths.get(key[0]?.typeOid ?? 0) : undefined;
     this.#modifiers = key.map(({ typeModifier }) => typeModifier);
     const inData = key.filter(({ index }) => index >= 0 && index < columns.length);
     // The fields of the data come first, those of all defaults behind them.
@@ -61,6 +73,14 @@ export class CopyKeys {
     const hash = this.#hash;
     hash.high = 0;
     hash.low = 0;
+    const [first] = key;
+    if (this.#integerWidth !== undefined && first !== null && first !== undefined) {
+      const folded = foldInteger(first.bytes, first.start, first.end, this.#integerWidth);
+      if (folded >= 0) {
+        hashUint32(folded, hash);
+        return this.#map.ownerOfHash(hash.high);
+      }
+    }
     const values = key.map((field, index): BoundValue =>
       field === null ? nullValue : { kind: this.#kind, bytes: this.#read(field), typeOid: this.#types[index] ?? 0 },
     );

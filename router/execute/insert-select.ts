@@ -4,11 +4,12 @@ import { quoteIdentifier, quoteLiteral } from '../../catalog/schema.js';
 import type { Plan } from '../../planner/plan/plan.js';
 import { formatTag, readTagRows } from '../../wire/command-tag.js';
 import { openCombineSession, RESULT_TABLE } from './combine-session.js';
-import { noParameters, send, type BoundStatement, type ExecutionContext } from './context.js';
+import { noParameters, type BoundStatement, type ExecutionContext } from './context.js';
 import { deliverTag } from './deliver.js';
 import { describeInFormats } from './describe.js';
 import { insertArrays } from './insert-arrays.js';
 import { inTransaction } from './in-transaction.js';
+import { AnswerWithoutTag, withOutput } from './own-output.js';
 import { queryHomeRows } from './query-row.js';
 import { ShardRows, type ShardQuery } from './shard-rows.js';
 import { storeRows } from './store-rows.js';
@@ -23,10 +24,14 @@ export async function executeInsertSelect(
   plan: InsertSelectPlan,
 ): Promise<void> {
   const { rowDescription } = plan.insertion === undefined ? {} : await context.inferShape(statement);
-  if (rowDescription !== undefined && statement.describe) {
-    await send(context.output, describeInFormats(rowDescription, statement.resultFormats));
+  if (rowDescription === undefined || !statement.describe) {
+    await deliverTag(context.output, formatTag('INSERT', await insertSelect(context, statement, plan)));
+    return;
   }
-  await deliverTag(context.output, formatTag('INSERT', await insertSelect(context, statement, plan)));
+  const output = new AnswerWithoutTag(context.output, describeInFormats(rowDescription, statement.resultFormats));
+  const count = await insertSelect(withOutput(context, output), statement, plan);
+  await output.sendTag();
+  await deliverTag(context.output, formatTag('INSERT', count));
 }
 
 /** Returns the number of rows that were stored. */

@@ -11,6 +11,7 @@ import type { StatementValues } from './values.js';
 /** Whether a server may be sent the statement in the client's own messages, and nothing is left to do afterwards. */
 export function canRelay(plan: Plan): plan is Extract<Plan, { readonly kind: 'pass' }> {
   if (plan.changesTemporary === true || plan.notifies === true) return false;
+  if (plan.leaves !== undefined && plan.leaves.some((trace) => trace !== 'takes numbers')) return false;
   return plan.kind === 'pass' && plan.sql === 'client' && plan.computed.length === 0;
 }
 

@@ -51,6 +51,7 @@ export function withOutput(context: ExecutionContext, output: ClientOutput): Exe
     noteTransactionEnd: async () => {
       await context.noteTransactionEnd();
     },
+    describePins: () => context.describePins(),
     deallocate: (name) => {
       context.deallocate(name);
     },
@@ -139,15 +140,18 @@ export class CapturedAnswer extends FrameOutput {
   }
 }
 
-/** Passes everything on but the command tag, which waits until all is done. */
+/** Passes everything on but the command tag, which waits until all is done. The rows are described when the first comes. */
 export class AnswerWithoutTag implements ClientOutput {
   readonly #output: ClientOutput;
   readonly #frames: FrameOutput;
   #tag: Buffer | undefined;
+  #description: Buffer | undefined;
 
-  constructor(output: ClientOutput) {
+  constructor(output: ClientOutput, description: Buffer | undefined) {
     this.#output = output;
+    this.#description = description;
     this.#frames = new FrameOutput((frame) => {
+      if (frame[0] === backendType.dataRow) this.#describe();
       if (frame[0] !== backendType.commandComplete) return output.writeSoon(frame);
       this.#tag = frame;
       return true;
@@ -171,6 +175,13 @@ export class AnswerWithoutTag implements ClientOutput {
   }
 
   async sendTag(): Promise<void> {
+    this.#describe();
     if (this.#tag !== undefined) await send(this.#output, this.#tag);
+  }
+
+  /** What has to be told before the rows was told: PostgreSQL carries out a write before it describes what it returns. */
+  #describe(): void {
+    if (this.#description !== undefined) this.#output.writeSoon(this.#description);
+    this.#description = undefined;
   }
 }

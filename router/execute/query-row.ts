@@ -3,6 +3,7 @@
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { ShardId } from '../../catalog/topology.js';
 import { readDataRow } from '../../wire/backend.js';
+import type { BackendConnection } from '../backend/connection.js';
 import { frameEnd, type RowRun } from '../merge/stream.js';
 import { noParameters, type BoundParameters, type ExecutionContext } from './context.js';
 import { ShardRows } from './shard-rows.js';
@@ -23,7 +24,15 @@ export async function queryHomeRuns(
   sql: string,
   resultFormat: number,
 ): Promise<readonly RowRun[]> {
-  const connection = await context.transaction.enter(context.topology.home, true);
+  return await queryRuns(await context.transaction.enter(context.topology.home, true), sql, resultFormat);
+}
+
+/** All rows of a query on a connection. */
+export async function queryRuns(
+  connection: BackendConnection,
+  sql: string,
+  resultFormat: number,
+): Promise<readonly RowRun[]> {
   const answer = ShardRows.send(
     connection,
     { sql, parameters: noParameters, resultFormats: [resultFormat] },

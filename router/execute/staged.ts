@@ -11,7 +11,7 @@ import type { Plan } from '../../planner/plan/plan.js';
 import { readRowDescription, type FieldDescription } from '../../wire/backend.js';
 import { encodeArrays } from './array-parameters.js';
 import { carriedColumns, queryOver } from './carried-columns.js';
-import { send, type BoundParameters, type BoundStatement, type ExecutionContext } from './context.js';
+import { type BoundParameters, type BoundStatement, type ExecutionContext } from './context.js';
 import { describeInFormats, expandFormats } from './describe.js';
 import { inTransaction } from './in-transaction.js';
 import { AnswerWithoutTag, CapturedAnswer, RowBudget, withOutput } from './own-output.js';
@@ -39,14 +39,15 @@ export async function executeStaged(
   if (shape.parameterTypes.length > given) {
     throw new PgError(sqlstate.undefinedParameter, `there is no parameter $${given + 1}`);
   }
-  const output = new AnswerWithoutTag(context.output);
+  const { rowDescription } = shape;
+  const description =
+    rowDescription !== undefined && statement.describe
+      ? describeInFormats(rowDescription, statement.resultFormats)
+      : undefined;
+  const output = new AnswerWithoutTag(context.output, description);
   await inTransaction(context, async () => {
     const stages = new Stages(context, statement, shape.parameterTypes, run);
     for (const sql of plan.stages) await stages.add(sql);
-    const { rowDescription } = shape;
-    if (rowDescription !== undefined && statement.describe) {
-      await send(context.output, describeInFormats(rowDescription, statement.resultFormats));
-    }
     await stages.runStatement(withOutput(context, output), plan.sql, statement.resultFormats, false);
   });
   await output.sendTag();

@@ -6,7 +6,7 @@ import type { OwningColumn, Plan, ValueSource } from '../../planner/plan/plan.js
 import { formatTag, readTagRows } from '../../wire/command-tag.js';
 import type { RowRun } from '../backend/row-run.js';
 import { concatenate } from '../merge/concatenate.js';
-import { frameEnd } from '../merge/stream.js';
+import { frameEnd, type RowStream } from '../merge/stream.js';
 import { arcExpression } from '../ring/sql-hash.js';
 import type { LocateResult } from '../ring/locate.js';
 import { normaliseValues } from './compute.js';
@@ -86,10 +86,10 @@ export async function runParts(
   );
   return await finishTogether(answers, async () => {
     const shards = parts.map((part) => part.shard);
-    await describeAll(context, statement, shards, answers, returning);
+    const description = await describeAll(context, statement, shards, answers, returning);
     return await (isReference
-      ? deliverOne(context, answers, returning)
-      : deliverInOrder(context, answers, parts, returning));
+      ? deliverOne(context, answers, returning, description)
+      : deliverInOrder(context, answers, parts, returning, description));
   });
 }
 
@@ -128,10 +128,10 @@ export async function executeModify(
       wholeAnswer,
     );
     return await finishTogether(answers, async () => {
-      await describeAll(context, statement, shards, answers, plan.returning);
+      const description = await describeAll(context, statement, shards, answers, plan.returning);
       return plan.outcome === 'one'
-        ? await deliverOne(context, answers, plan.returning)
-        : await deliverSum(context, answers, plan.returning);
+        ? await deliverOne(context, answers, plan.returning, description)
+        : await deliverSum(context, answers, plan.returning, description);
     });
   });
   await deliverTag(context.output, formatTag(plan.tag, count));
@@ -222,10 +222,26 @@ async function describeAll(
   shards: readonly ShardId[],
   answers: readonly ShardRows[],
   returning: boolean,
-): Promise<void> {
+): Promise<Buffer | undefined> {
   await Promise.all(answers.map(async (answer) => await answer.describe()));
   const description = describedBy(context, shards, answers);
-  if (returning && statement.describe && description !== undefined) await send(context.output, description);
+  return returning && statement.describe ? description : undefined;
+}
+
+/** Rows behind their description, which is sent when the first has come: PostgreSQL writes all before it tells of any. */
+function behindDescription(context: ExecutionContext, description: Buffer | undefined, rows: RowStream): RowStream {
+  let pending = description;
+  return {
+    next: async () => {
+      const run = await rows.next();
+      if (pending !== undefined) await send(context.output, pending);
+      pending = undefined;
+      return run;
+    },
+    stop: () => {
+      rows.stop();
+    },
+  };
 }
 
 /** Rows of all shards as they come; the sum of the counts. */
@@ -233,8 +249,9 @@ async function deliverSum(
   context: ExecutionContext,
   answers: readonly ShardRows[],
   returning: boolean,
+  description: Buffer | undefined,
 ): Promise<number> {
-  if (returning) await deliverRows(context.output, concatenate(answers));
+  if (returning) await deliverRows(context.output, behindDescription(context, description, concatenate(answers)));
   else await drainAll(answers);
   return answers.reduce((sum, answer) => sum + (readTagRows(answer.tag ?? '') ?? 0), 0);
 }
@@ -244,9 +261,12 @@ async function deliverOne(
   context: ExecutionContext,
   answers: readonly ShardRows[],
   returning: boolean,
+  description: Buffer | undefined,
 ): Promise<number> {
   const [first, ...others] = answers;
-  if (returning && first !== undefined) await deliverRows(context.output, first);
+  if (returning && first !== undefined) {
+    await deliverRows(context.output, behindDescription(context, description, first));
+  }
   await drainAll(returning ? others : answers);
   return readTagRows(first?.tag ?? '') ?? 0;
 }
@@ -260,9 +280,11 @@ async function deliverInOrder(
   answers: readonly ShardRows[],
   parts: readonly InsertPart[],
   returning: boolean,
+  description: Buffer | undefined,
 ): Promise<number> {
-  if (!returning) return await deliverSum(context, answers, false);
+  if (!returning) return await deliverSum(context, answers, false, undefined);
   const runs = await Promise.all(answers.map(async (answer) => await collectRuns(answer)));
+  if (description !== undefined) await send(context.output, description);
   const rows = runs.map((list) => list.flatMap((run) => [...splitRun(run)]));
   const complete = rows.every((list, index) => list.length === parts[index]?.places.length);
   const ordered = complete

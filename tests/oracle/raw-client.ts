@@ -6,6 +6,7 @@ import {
   copyDoneFrame,
   encodeBind,
   encodeCopyData,
+  encodeCopyFail,
   encodeDescribe,
   encodeExecute,
   encodeParse,
@@ -81,6 +82,27 @@ export class RawClient {
     return await this.#untilReady(copy, false, messageBytes);
   }
 
+  /** Sends a Query, then copy data in messages of so many bytes, then CopyFail. */
+  async failing(sql: string, copy: Buffer, messageBytes: number, reason: string): Promise<readonly Buffer[]> {
+    this.#socket.write(encodeQuery(sql));
+    return await this.#untilReady(copy, false, messageBytes, encodeCopyFail(reason));
+  }
+
+  /** Sends a Query and copy data, and then nothing more: the connection is gone. */
+  async vanish(sql: string, copy: Buffer, messageBytes: number): Promise<void> {
+    this.#socket.write(encodeQuery(sql));
+    for (let frame = await this.#next(); frame[0] !== backendType.copyInResponse; frame = await this.#next());
+    for (let at = 0; at < copy.length; at += messageBytes) {
+      this.#socket.write(encodeCopyData(copy.subarray(at, Math.min(at + messageBytes, copy.length))));
+    }
+    await new Promise<void>((resolve) => {
+      this.#socket.write(Buffer.alloc(0), () => {
+        resolve();
+      });
+    });
+    this.#socket.resetAndDestroy();
+  }
+
   /** Parse, Describe, Bind, Describe, Execute and Sync in one write. */
   async extended(sql: string, copy?: Buffer): Promise<readonly Buffer[]> {
     return await this.pipeline(sql, [], [noParameters], 0, copy);
@@ -115,7 +137,12 @@ export class RawClient {
     this.#socket.destroySoon();
   }
 
-  async #untilReady(copy: Buffer | undefined, extended: boolean, messageBytes = Infinity): Promise<readonly Buffer[]> {
+  async #untilReady(
+    copy: Buffer | undefined,
+    extended: boolean,
+    messageBytes = Infinity,
+    ending = copyDoneFrame,
+  ): Promise<readonly Buffer[]> {
     const frames: Buffer[] = [];
     for (;;) {
       const frame = await this.#next();
@@ -125,7 +152,7 @@ export class RawClient {
       for (let at = 0; copy !== undefined && at < copy.length; at += messageBytes) {
         this.#socket.write(encodeCopyData(copy.subarray(at, Math.min(at + messageBytes, copy.length))));
       }
-      this.#socket.write(copyDoneFrame);
+      this.#socket.write(ending);
       // The server has ignored the first Sync (protocol, "COPY Operations").
       if (extended) this.#socket.write(syncFrame);
     }

@@ -96,3 +96,15 @@ INSERT INTO b VALUES (1, 1), (2, 1), (3, 1), (4, 1), (4, 2);
 DELETE FROM a WHERE id = 4;
 -- refused
 DELETE FROM a;
+
+-- section notices of staged writes
+CREATE TABLE s (id int PRIMARY KEY, v int);
+CREATE TABLE h (id int PRIMARY KEY, v int) WITH (pgring.placement = 'home');
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '% %', TG_NAME, TG_OP; RETURN NULL; END $$;
+CREATE TRIGGER tt AFTER INSERT OR UPDATE ON h EXECUTE FUNCTION f();
+INSERT INTO s SELECT g, g FROM generate_series(1, 9) g;
+INSERT INTO h VALUES (1, 1), (2, 2);
+UPDATE h SET v = 5 WHERE id IN (SELECT v FROM s WHERE v < 3) RETURNING *;
+UPDATE h SET v = 5 WHERE id IN (SELECT v FROM s WHERE v > 30) RETURNING *;
+UPDATE h SET v = q.n FROM (SELECT v, count(*) AS n FROM s GROUP BY v) q WHERE q.v = h.id RETURNING h.id, h.v;
+INSERT INTO h SELECT v, id FROM s WHERE v < 3 ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING *;

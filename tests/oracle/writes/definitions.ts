@@ -2,7 +2,7 @@
 
 import type { Dice } from '../dice.js';
 import { isNumber, literalSql, randomValue } from '../random-values.js';
-import { settable, type WriteColumn, type WriteTable } from './model.js';
+import { comparable, settable, type WriteColumn, type WriteTable } from './model.js';
 import { columnSql, countedColumn, createSql, randomColumn, randomTable } from './schema.js';
 
 export interface Definition {
@@ -37,7 +37,8 @@ export function definition(dice: Dice, tables: readonly WriteTable[], number: nu
       ];
     }
     case 1:
-      if (column === undefined) break;
+      // Something must be left to compare.
+      if (column === undefined || comparable(table).length === 1) break;
       return [
         {
           sql: `ALTER TABLE ${table.name} DROP COLUMN ${column.name}`,
