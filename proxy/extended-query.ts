@@ -171,6 +171,8 @@ export class ExtendedQuery {
           return undefined;
       }
     }
+    // The one that is too much is told so in its turn.
+    if (!scope.prepared.hasRoomFor([...parsed.values()])) return undefined;
     for (const statement of parsed.values()) {
       if (!isKnownToServers(planPrepared(scope, statement).plan.kind)) return undefined;
     }

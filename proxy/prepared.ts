@@ -62,25 +62,47 @@ export function inPreparedText(error: unknown, { origin }: PreparedStatement): u
   return new PgError(error.sqlstate, error.message, { ...error.fields, position });
 }
 
+/** How much of them one client may have. */
+interface PreparedLimits {
+  readonly statements: number;
+  /** Of the messages that named ones were prepared by. */
+  readonly bytes: number;
+}
+
 export class PreparedStatements {
   readonly #statements = new Map<string, PreparedStatement>();
-  readonly #maximum: number;
+  readonly #limits: PreparedLimits;
+  #bytes = 0;
 
-  constructor(maximum: number) {
-    this.#maximum = maximum;
+  constructor(limits: PreparedLimits) {
+    this.#limits = limits;
   }
 
-  /** Errors: 42P05 for a name in use, 54000 beyond the limit. */
+  /** Errors: 42P05 for a name in use, 54000 beyond the limits. */
   add(statement: PreparedStatement): void {
     if (statement.name !== '' && this.#statements.has(statement.name)) {
       throw new PgError(sqlstate.duplicatePreparedStatement, `prepared statement "${statement.name}" already exists`);
     }
-    if (this.#statements.size >= this.#maximum) {
-      throw new PgError(sqlstate.programLimitExceeded, `more than ${this.#maximum} prepared statements`, {
+    const { statements, bytes } = this.#limits;
+    if (this.#statements.size >= statements) {
+      throw new PgError(sqlstate.programLimitExceeded, `more than ${statements} prepared statements`, {
         hint: 'Close some, or raise limits.prepared_statements.',
       });
     }
+    if (statement.name !== '' && this.#bytes + statement.parseFrame.length > bytes) {
+      throw new PgError(sqlstate.programLimitExceeded, `prepared statements of more than ${bytes} bytes`, {
+        hint: 'Close some, or raise limits.prepared_bytes.',
+      });
+    }
     this.#statements.set(statement.name, statement);
+    if (statement.name !== '') this.#bytes += statement.parseFrame.length;
+  }
+
+  /** Whether all of them can be added. */
+  hasRoomFor(statements: readonly PreparedStatement[]): boolean {
+    const named = statements.filter(({ name }) => name !== '');
+    const bytes = named.reduce((sum, { parseFrame }) => sum + parseFrame.length, this.#bytes);
+    return this.#statements.size + statements.length <= this.#limits.statements && bytes <= this.#limits.bytes;
   }
 
   has(name: string): boolean {
@@ -110,15 +132,19 @@ export class PreparedStatements {
   }
 
   remove(name: string): void {
+    const statement = this.#statements.get(name);
+    if (statement === undefined) return;
     this.#statements.delete(name);
+    if (name !== '') this.#bytes -= statement.parseFrame.length;
   }
 
   /** Removes a statement whose Parse failed, unless another has taken its name meanwhile. */
   removeExactly(statement: PreparedStatement): void {
-    if (this.#statements.get(statement.name) === statement) this.#statements.delete(statement.name);
+    if (this.#statements.get(statement.name) === statement) this.remove(statement.name);
   }
 
   clear(): void {
     this.#statements.clear();
+    this.#bytes = 0;
   }
 }

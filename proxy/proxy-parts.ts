@@ -23,7 +23,8 @@ export interface ProxyParts {
   readonly definitions: Definitions;
   /** See SessionPins. */
   readonly numberReaders: Set<string>;
-  readonly preparedStatements: number;
+  /** Bounds of one client's prepared statements. */
+  readonly prepared: { readonly statements: number; readonly bytes: number };
   readonly combineBytes: number;
   readonly combineRows: number;
   readonly topology: () => Topology;

@@ -119,7 +119,7 @@ export async function startProxy(options: {
       pooling: config.pooling.mode,
       numberReaders: new Set<string>(),
       definitions: new Definitions(limits.statementDefinitions, limits.serverPreparedStatements),
-      preparedStatements: limits.preparedStatements,
+      prepared: { statements: limits.preparedStatements, bytes: limits.preparedBytes },
       combineBytes: limits.combineBytes,
       combineRows: limits.combineRows,
       topology: () => topology,

@@ -88,7 +88,7 @@ export class SessionScope implements ExecutionContext {
     this.output = output;
     this.database = identity.database;
     this.user = identity.user;
-    this.prepared = new PreparedStatements(parts.preparedStatements);
+    this.prepared = new PreparedStatements(parts.prepared);
     this.backends = new SessionBackends({
       pool: parts.pool,
       identity,

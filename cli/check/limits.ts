@@ -26,6 +26,7 @@ const errors: { readonly [name in LimitName]?: string } = {
   combineBytes: sqlstate.programLimitExceeded,
   combineRows: sqlstate.programLimitExceeded,
   preparedStatements: sqlstate.programLimitExceeded,
+  preparedBytes: sqlstate.programLimitExceeded,
   drainTimeoutMs: sqlstate.adminShutdown,
 };
 

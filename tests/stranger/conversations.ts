@@ -90,6 +90,8 @@ export function asStranger(random: RandomSource): readonly Buffer[] {
       ];
     default:
   }
+  if (random.below(6) === 0)
+    return [...frames, startupOf('clear'), encodePassword(random.pick(['wrong', 'x'.repeat(999)]))];
   frames.push(startup(random, random.pick(askedRoles)));
   const nonce = random.bytes(18).toString('base64');
   for (let count = random.below(4); count > 0; count -= 1) {

