@@ -18,6 +18,11 @@ function timeMs(value: number): LimitRange {
   return { default: value, minimum: 1, maximum: 24 * hourMs };
 }
 
+/** A time that bounds nothing unless it is given: 0. */
+function optionalTimeMs(): LimitRange {
+  return { default: 0, minimum: 0, maximum: 24 * hourMs };
+}
+
 /** A message longer than 1 GB is refused by PostgreSQL itself (MaxAllocSize), so no byte limit goes above. */
 function bytes(value: number, minimum = kibibyte): LimitRange {
   return { default: value, minimum, maximum: 1024 * mebibyte - 1 };
@@ -45,14 +50,38 @@ export const limitRanges = {
   authenticationFailureMs: timeMs(60_000),
   /** How long what the home shard says of a role's password is kept. */
   roleSecretsMs: timeMs(5000),
+  /** How long a statement may run; then 57014. 0: as long as its settings let it. */
+  statementTimeoutMs: optionalTimeMs(),
+  /** How long a client may leave a transaction idle; then its session ends with 25P03. 0: for ever. */
+  idleInTransactionTimeoutMs: optionalTimeMs(),
+  /** How long a transaction may take; then its session ends with 25P04. 0: for ever. */
+  transactionTimeoutMs: optionalTimeMs(),
+  /** How long a client may do nothing outside of transactions; then its session ends with 57P05. 0: for ever. */
+  idleSessionTimeoutMs: optionalTimeMs(),
+  /** Memory of the process: above it no client is let in, and the one for whom most is held is ended, with 53200; or 0. */
+  memoryBytes: { default: 0, minimum: 0, maximum: 1024 * 1024 * mebibyte },
   /** Opening a connection to a server, authentication included. */
   connectTimeoutMs: timeMs(5000),
   /** One query that pgring sends for itself: introspection, recovery, health. */
   controlTimeoutMs: timeMs(30_000),
   /** One operation on the topology store. */
   storeTimeoutMs: timeMs(5000),
-  /** Connections to one shard, for one database and role together with all others. */
+  /** Sessions that may have a connection to one shard at one time, over all databases and roles. */
   serverConnectionsPerShard: count(50, 1, 10_000),
+  /** Of these, for one database and role. */
+  serverConnectionsPerRole: count(10_000, 1, 10_000),
+  /** So many more sessions may have connections at one time, to different shards; and so many more connections a shard may have for those that have one to another. */
+  serverConnectionsReserve: count(10, 0, 10_000),
+  /** Connections to one shard, beside those, on which pgring finishes statements that no shard can answer. */
+  finishingConnectionsPerShard: count(10, 1, 10_000),
+  /** Connections to each shard that are kept open for a database and role in use, once it was used. */
+  serverConnectionsMinimum: count(0, 0, 10_000),
+  /** Connections to one shard that are opened at one time. */
+  serverConnectsAtOnce: count(8, 1, 1_000),
+  /** A connection to a server that is so old is closed when no transaction is on it; up to a fifth earlier, by chance. */
+  serverLifetimeMs: timeMs(3_600_000),
+  /** An unused connection is asked whether it is alive before it is lent, after that time. */
+  serverCheckAfterMs: timeMs(30_000),
   /** An unused connection to a server is closed after that time. */
   serverIdleTimeoutMs: timeMs(600_000),
   /** How long a statement waits for a free connection to a server. */

@@ -120,6 +120,10 @@ export const configSchema = mapping({
       )
       .default({}),
   }).prefault({}),
+  pooling: mapping({
+    /** When a client's session gives its server connections back: after each transaction, or when it ends. */
+    mode: oneOf('transaction', 'session').default('transaction'),
+  }).prefault({}),
   /** See config-limits.ts. */
   limits: limits.prefault({}),
   /** A second parser compares the facts that decide a route: not at all, with a warning, or with an error. */

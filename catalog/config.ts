@@ -64,6 +64,11 @@ export interface PlacementRules {
   readonly tables: readonly TableRule[];
 }
 
+export interface PoolingConfig {
+  /** When a session gives its server connections back: after each transaction, or when it ends. */
+  readonly mode: 'transaction' | 'session';
+}
+
 export type CrossCheck = 'off' | 'log' | 'refuse';
 
 type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
@@ -82,6 +87,7 @@ export interface Config {
   readonly tls: ClientTlsConfig | undefined;
   readonly store: StoreConfig;
   readonly placement: PlacementRules;
+  readonly pooling: PoolingConfig;
   readonly limits: Limits;
   readonly crossCheck: CrossCheck;
   readonly crossShardReads: CrossShardReads;
@@ -89,10 +95,13 @@ export interface Config {
 }
 
 /** What makeConfig needs to know; everything else has the file's defaults. */
-export interface PartialConfig extends Partial<Omit<Config, 'shards' | 'control' | 'placement' | 'limits'>> {
+export interface PartialConfig extends Partial<
+  Omit<Config, 'shards' | 'control' | 'placement' | 'pooling' | 'limits'>
+> {
   readonly shards: readonly (Pick<ShardConfig, 'name' | 'host' | 'port'> & Partial<ShardConfig>)[];
   readonly control?: Partial<ControlConfig>;
   readonly placement?: Partial<PlacementRules>;
+  readonly pooling?: Partial<PoolingConfig>;
   readonly limits?: Partial<Limits>;
 }
 
@@ -110,6 +119,7 @@ export function makeConfig(partial: PartialConfig): Config {
     store: partial.store ?? { kind: 'file', path: resolve('pgring.topology.json') },
     placement: { shardKeys: [], tables: [], ...partial.placement },
     limits: makeLimits(partial.limits),
+    pooling: { mode: 'transaction', ...partial.pooling },
     crossCheck: partial.crossCheck ?? 'off',
     crossShardReads: partial.crossShardReads ?? 'per_shard',
     log: partial.log ?? { level: 'info' },
@@ -201,6 +211,7 @@ export function parseConfig(text: string, path: string, environment: NodeJS.Proc
         : { kind: 'redis', url: readSecret(document.store.url, ['store', 'url']), key: document.store.key },
     placement: placementRules(document.placement),
     limits: makeLimits(Object.fromEntries(limitNames.map((name) => [name, document.limits[snakeCase(name)]]))),
+    pooling: document.pooling,
     crossCheck: document.cross_check,
     crossShardReads: document.cross_shard_reads,
     log: document.log,

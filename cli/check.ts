@@ -2,21 +2,26 @@
 
 import { type Config, loadConfig } from '../catalog/config.js';
 import { ConfigError } from '../catalog/config-error.js';
+import { probeCertificates } from './check/certificates.js';
 import { probeConnections } from './check/connection.js';
 import type { Finding } from './check/finding.js';
 import { probeLikeness } from './check/likeness.js';
+import { formatLimits } from './check/limits.js';
 import { probePrimaries, probeRights, probeSuperuser } from './check/role.js';
 import { askServers } from './check/server-facts.js';
 import { probeSettings } from './check/settings.js';
 import { probeUsers } from './check/users.js';
+import { probeVerifiers } from './check/verifiers.js';
 import { exitCode } from './failure.js';
 
 /** Prints the findings; returns the exit code. */
-export async function runCheck(options: { readonly config: string }): Promise<number> {
+export async function runCheck(options: { readonly config: string; readonly limits: boolean }): Promise<number> {
   let findings: readonly Finding[];
   let looked: string;
+  let limits = '';
   try {
     const config = loadConfig(options.config);
+    if (options.limits) limits = `\n${formatLimits(config.limits)}`;
     findings = await checkServers(config);
     looked = `${config.shards.length} ${config.shards.length === 1 ? 'server' : 'servers'}`;
   } catch (error) {
@@ -24,7 +29,7 @@ export async function runCheck(options: { readonly config: string }): Promise<nu
     findings = configFindings(error);
     looked = 'the file only: servers are looked at when it can be read';
   }
-  process.stdout.write(formatFindings(options.config, looked, findings));
+  process.stdout.write(`${formatFindings(options.config, looked, findings)}${limits}`);
   return findings.some(({ severity }) => severity === 'error') ? exitCode.failure : exitCode.success;
 }
 
@@ -41,6 +46,8 @@ export async function checkServers(config: Config): Promise<readonly Finding[]> 
     ...probeSuperuser(servers),
     ...probeLikeness(servers),
     ...(await probeUsers(config, servers)),
+    ...(await probeVerifiers(config, servers)),
+    ...probeCertificates(config),
   ];
 }
 

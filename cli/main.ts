@@ -123,8 +123,9 @@ function makeProgram(): Command {
     .command('check')
     .description('say what is wrong with a configuration and with the servers it names')
     .option('--config <file>', 'the configuration', 'pgring.yaml')
+    .option('--limits', 'also print every limit as it holds', false)
     .addHelpText('after', '\nExits with 0 when there is nothing to do (warnings allowed), else with 1.\n')
-    .action(async (options: { config: string }) => {
+    .action(async (options: { config: string; limits: boolean }) => {
       const { runCheck } = await import('./check.js');
       process.exitCode = await runCheck(options);
     });

@@ -29,6 +29,7 @@ import { planSelect } from './select/plan-select.js';
 import { planSession } from './session/plan-session.js';
 import { planSetConfig } from './session/plan-set-config.js';
 import type { Plan } from './plan/plan.js';
+import type { SessionTrace } from './postgres/session-trace.js';
 import type { Slot } from './parse/tokenizer.js';
 import { StatementText } from './tree/text.js';
 import { functionName, someNode } from './tree/tree.js';
@@ -106,11 +107,14 @@ function moved(
 
 /** Marks the plan of a statement that notifies, or whose functions or triggers do, or make temporary tables. */
 function noteEffects(plan: Plan, { statement: { node }, context, sql }: PlanInput): Plan {
-  const checked = 'InsertStmt' in node ? { InsertStmt: withoutConstantRows(node.InsertStmt) } : node;
-  const effects = context.catalog.code.hasRoutines ? effectsOf(checked, context) : undefined;
+  // A session command is known for what it does, set_config() alone among them.
+  const isPlain = plan.kind === 'local' || plainCommands.has(Object.keys(node)[0] ?? '');
+  const effects = isPlain ? undefined : effectsOf(rootOf(node), context);
   const names = 'ListenStmt' in node || 'UnlistenStmt' in node || 'NotifyStmt' in node;
-  const notifies = names || effects?.notifies === true || namesNotify(checked, sql);
-  const noted: Plan = notifies ? { ...plan, notifies } : plan;
+  const notifies = names || effects?.notifies === true || namesNotify(node, sql);
+  const leaves = [...new Set([...(plan.leaves ?? []), ...(effects?.leaves ?? []), ...ownTraces(node)])];
+  const left: Plan = leaves.length > 0 ? { ...plan, leaves } : plan;
+  const noted: Plan = notifies ? { ...left, notifies } : left;
   if (effects?.changesTemporary !== true) return noted;
   if (plan.kind !== 'declare') return { ...noted, changesTemporary: true };
   throw refuse(
@@ -123,7 +127,36 @@ function noteEffects(plan: Plan, { statement: { node }, context, sql }: PlanInpu
 function namesNotify(node: Node, sql: Buffer): boolean {
   const isQuery = 'SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
   if (!isQuery) return /pg_notify/i.test(sql.toString('latin1'));
-  return someNode([node], (part) => 'FuncCall' in part && functionName(part.FuncCall).name === 'pg_notify');
+  return someNode(rootOf(node), (part) => 'FuncCall' in part && functionName(part.FuncCall).name === 'pg_notify');
+}
+
+/** Commands in which nothing is called. */
+const plainCommands: ReadonlySet<string> = new Set([
+  'TransactionStmt',
+  'VariableSetStmt',
+  'VariableShowStmt',
+  'DiscardStmt',
+  'DeallocateStmt',
+  'FetchStmt',
+  'ClosePortalStmt',
+]);
+
+/** What of a statement is read as code: of DDL, which is no code, what stands in it. */
+function rootOf(node: Node): unknown {
+  if ('InsertStmt' in node) return { InsertStmt: withoutConstantRows(node.InsertStmt) };
+  const isQuery = 'SelectStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node;
+  return isQuery || 'CallStmt' in node ? node : Object.values(node)[0];
+}
+
+/** What a command itself leaves in the session. */
+function ownTraces(node: Node): readonly SessionTrace[] {
+  if ('ListenStmt' in node || 'UnlistenStmt' in node) return ['LISTEN'];
+  if (!('VariableSetStmt' in node)) return [];
+  const { name, kind } = node.VariableSetStmt;
+  if (name === 'seed') return ['random seed'];
+  // Its value is what it is at this moment.
+  if (kind === 'VAR_SET_CURRENT') return ['unknown'];
+  return name?.toLowerCase() === 'idle_session_timeout' ? ['idle_session_timeout'] : [];
 }
 
 function planNode(node: Node, input: PlanInput, text: StatementText): Plan {

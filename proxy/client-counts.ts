@@ -2,16 +2,20 @@
 
 import { PgError, sqlstate } from '../base/errors.js';
 import type { Limits } from '../catalog/config-limits.js';
+import { outOfMemory } from './session-clock.js';
 
 export class ClientCounts {
   readonly #limits: () => Limits;
+  readonly #isFull: () => boolean;
   readonly #users = new Map<string, number>();
   readonly #databases = new Map<string, number>();
   #clients = 0;
   #strangers = 0;
 
-  constructor(limits: () => Limits) {
+  /** `isFull`: whether the process has no memory for more. */
+  constructor(limits: () => Limits, isFull: () => boolean) {
     this.#limits = limits;
+    this.#isFull = isFull;
   }
 
   /** Clients that have logged in. */
@@ -26,6 +30,7 @@ export class ClientCounts {
   /** Somebody has connected. Errors: 53300. The result is to be called once, when it is a stranger no more. */
   admitStranger(): () => void {
     const limits = this.#limits();
+    if (this.#isFull()) throw outOfMemory(limits.memoryBytes);
     if (this.#strangers >= limits.strangers) {
       throw refusal(
         'sorry, too many clients already',

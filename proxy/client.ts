@@ -3,28 +3,17 @@
 import type { Socket } from 'node:net';
 import { PgError, sqlstate } from '../base/errors.js';
 import type { Config } from '../catalog/config.js';
-import {
-  encodeErrorResponse,
-  encodeNegotiateProtocolVersion,
-  encryptionRefused,
-  sslAccepted,
-} from '../wire/encode-backend.js';
+import { authenticationOk, encodeErrorResponse, encodeNegotiateProtocolVersion } from '../wire/encode-backend.js';
 import { FrameReader } from '../wire/frame.js';
-import {
-  checkNothingFollows,
-  negotiate,
-  readIdentity,
-  readStartupPacket,
-  StartupReader,
-  type ProtocolVersion,
-  type StartupPacket,
-} from '../wire/startup.js';
+import { negotiate, readIdentity, type ProtocolVersion } from '../wire/startup.js';
 import { logInTimeout, type Door } from './authentication/door.js';
 import type { EncryptedClient } from './authentication/client-tls.js';
-import { plainAddress, type ClientOrigin } from './authentication/rules.js';
+import type { Activity } from './session-clock.js';
+import { fatal, plainAddress, type ClientOrigin } from './authentication/rules.js';
 import type { CancelKeys } from './cancel-keys.js';
 import type { ClientCounts } from './client-counts.js';
 import { ClientSocket } from './client-socket.js';
+import { Entrance } from './entrance.js';
 import { toClientError } from './report-error.js';
 import type { SessionBackends } from '../router/transaction/session-backends.js';
 import { encodeWelcome, openSession } from './open-session.js';
@@ -43,25 +32,16 @@ interface ClientContext {
 }
 
 type State =
-  /** A request for encryption is answered once. */
-  | { readonly kind: 'starting'; readonly reader: StartupReader; readonly asked: Asked }
+  | { readonly kind: 'starting'; readonly entrance: Entrance }
   | { readonly kind: 'encrypting' }
   /** Proving who it is, and its session being opened: its messages wait for whoever asks for them. */
   | { readonly kind: 'opening'; readonly reader: FrameReader }
   | { readonly kind: 'session'; readonly reader: FrameReader; readonly session: Session }
   | { readonly kind: 'ended' };
 
-interface Asked {
-  readonly ssl: boolean;
-  readonly gss: boolean;
-}
-
 /** Secret keys: 4 bytes until protocol 3.2, which allows more. */
 const SHORT_KEY_BYTES = 4;
 const LONG_KEY_BYTES = 32;
-
-/** The first byte of a TLS handshake; a start-up packet begins with the high byte of its length, which is 0. */
-const TLS_HANDSHAKE = 0x16;
 
 /** What somebody who has not logged in may have sent and not been answered. */
 const STRANGER_BUFFER_BYTES = 64 * 1024;
@@ -80,7 +60,7 @@ export class Client {
   #socket: Socket;
   #output: ClientSocket;
   #encrypted: EncryptedClient | undefined;
-  #state: State = { kind: 'starting', reader: new StartupReader(), asked: { ssl: false, gss: false } };
+  #state: State;
   #draining = false;
   #processId = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -103,6 +83,7 @@ export class Client {
     this.#origin = isLocal
       ? { kind: 'local' }
       : { kind: 'tcp', address: plainAddress(socket.remoteAddress ?? ''), isEncrypted: false };
+    this.#state = { kind: 'starting', entrance: this.#makeEntrance(false) };
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -119,6 +100,17 @@ export class Client {
     this.#timer = setTimeout(() => {
       this.#refuse(new PgError(sqlstate.protocolViolation, 'timeout while waiting for the start-up packet'));
     }, this.#context.config().limits.startupTimeoutMs);
+  }
+
+  /** As PostgreSQL, pgring does not encrypt Unix sockets. */
+  #makeEntrance(isEncrypted: boolean): Entrance {
+    return new Entrance({
+      isEncrypted,
+      mayEncrypt: !isEncrypted && this.#origin.kind === 'tcp' && this.#context.door.tls !== undefined,
+      answer: (bytes) => {
+        this.#output.write(bytes);
+      },
+    });
   }
 
   #attach(socket: Socket): void {
@@ -142,6 +134,33 @@ export class Client {
     return this.#state.kind === 'session' ? this.#state.session.scope.backends : undefined;
   }
 
+  /** What it is doing, for whoever watches its limits; undefined without a session. */
+  get activity(): Activity | undefined {
+    if (this.#state.kind !== 'session') return undefined;
+    const { session, reader } = this.#state;
+    return {
+      doing: session.doing,
+      isInTransaction: session.scope.transaction.isExplicit,
+      messages: reader.taken,
+      heldBytes: reader.bufferedBytes + this.#output.waitingBytes,
+    };
+  }
+
+  /** Cancels what runs for it, for a reason of which it shall hear. */
+  async cancel(reason: PgError): Promise<void> {
+    if (this.#state.kind !== 'session') return;
+    for (const connection of this.#state.session.scope.backends.busy) connection.explainCancel(reason);
+    await this.#state.session.cancel();
+  }
+
+  /** Says why and ends the session. */
+  terminate(reason: PgError): void {
+    if (this.#state.kind !== 'session') return;
+    this.#state.session.scope.logFatal(reason);
+    this.#output.end(encodeErrorResponse(reason));
+    this.#leave();
+  }
+
   drain(): void {
     this.#draining = true;
     if (this.#state.kind === 'session') this.#state.session.drain();
@@ -156,12 +175,7 @@ export class Client {
     try {
       switch (this.#state.kind) {
         case 'starting':
-          if (this.#isHandshake(chunk, this.#state)) {
-            this.#encrypt(chunk, true);
-            return;
-          }
-          this.#state.reader.push(chunk);
-          this.#start(this.#state.reader, this.#state.asked);
+          this.#enter(this.#state.entrance, chunk);
           return;
         case 'opening':
           this.#state.reader.push(chunk);
@@ -180,49 +194,24 @@ export class Client {
     }
   }
 
-  /** libpq's sslnegotiation=direct: a handshake comes first of all. */
-  #isHandshake(chunk: Buffer, { reader, asked }: Extract<State, { kind: 'starting' }>): boolean {
-    return chunk[0] === TLS_HANDSHAKE && reader.bufferedBytes === 0 && !asked.ssl && !asked.gss && this.#mayEncrypt;
-  }
-
-  /** As PostgreSQL, pgring does not encrypt Unix sockets. */
-  get #mayEncrypt(): boolean {
-    return this.#origin.kind === 'tcp' && this.#context.door.tls !== undefined;
-  }
-
-  /** Reads start-up packets until the one that names a user. */
-  #start(reader: StartupReader, asked: Asked): void {
-    let { ssl, gss } = asked;
-    for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
-      const request: StartupPacket = readStartupPacket(packet, { ssl: !ssl, gss: !gss });
-      switch (request.kind) {
-        case 'ssl':
-        case 'gssenc': {
-          const isSsl = request.kind === 'ssl';
-          checkNothingFollows(reader, request.kind);
-          ssl ||= isSsl;
-          gss ||= !isSsl;
-          this.#state = { kind: 'starting', reader, asked: { ssl, gss } };
-          if (isSsl && this.#mayEncrypt) {
-            this.#output.write(sslAccepted);
-            this.#encrypt(undefined, false);
-            return;
-          }
-          this.#output.write(encryptionRefused);
-          break;
-        }
-        case 'cancel':
-          this.#cancel(request.processId, request.secretKey);
-          return;
-        case 'startup':
-          this.#logIn(request.protocol, request.parameters, reader.takeRest());
-          return;
-      }
+  #enter(entrance: Entrance, chunk: Buffer): void {
+    const arrival = entrance.receive(chunk);
+    switch (arrival?.kind) {
+      case 'encrypt':
+        this.#encrypt(arrival.begun);
+        return;
+      case 'cancel':
+        this.#cancel(arrival.processId, arrival.secretKey);
+        return;
+      case 'startup':
+        this.#logIn(arrival.protocol, arrival.parameters, arrival.rest);
+        return;
+      case undefined:
     }
   }
 
   /** Goes on over an encrypted socket. `begun`: the beginning of a handshake that was read already. */
-  #encrypt(begun: Buffer | undefined, isDirect: boolean): void {
+  #encrypt(begun: Buffer | undefined): void {
     const { tls } = this.#context.door;
     if (tls === undefined) return;
     const socket = this.#socket;
@@ -236,14 +225,14 @@ export class Client {
         socket.destroy();
         return;
       }
-      if (isDirect && !encrypted.namedProtocol) {
+      if (begun !== undefined && !encrypted.namedProtocol) {
         encrypted.socket.destroy();
         return;
       }
       this.#encrypted = encrypted;
       this.#socket = encrypted.socket;
       this.#output = new ClientSocket(encrypted.socket);
-      this.#state = { kind: 'starting', reader: new StartupReader(), asked: { ssl: true, gss: true } };
+      this.#state = { kind: 'starting', entrance: this.#makeEntrance(true) };
       this.#attach(encrypted.socket);
     });
   }
@@ -305,7 +294,7 @@ export class Client {
   ): Promise<void> {
     const { parts, cancelKeys, door, counts } = this.#context;
     const origin = this.#origin.kind === 'local' ? this.#origin : { ...this.#origin, isEncrypted: this.#isEncrypted };
-    const proof = await door.admit(
+    const { mayLogIn, ...proof } = await door.admit(
       origin,
       { user, database },
       {
@@ -319,9 +308,12 @@ export class Client {
       },
     );
     if (this.#state.kind === 'ended') throw new ClientGone();
+    this.#output.write(authenticationOk);
     this.#stopTimer();
     this.#uncount();
     this.#uncount = nothing;
+    // A server says that only of a new connection, and one may be there already.
+    if (mayLogIn === false) throw fatal(sqlstate.invalidAuthorization, `role "${user}" is not permitted to log in`);
     this.#uncount = counts.admit(user, database);
     const config = this.#context.config();
     const { limits } = config;

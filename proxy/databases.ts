@@ -41,6 +41,8 @@ export class Databases {
   readonly #log: Logger;
   readonly #databases = new Map<string, Database>();
   readonly #installed = new Map<string, Promise<void>>();
+  /** Of those, the ones that are done. */
+  readonly #ready = new Set<string>();
   /** They outlive the catalog, which is forgotten when the home shard's connection is lost. */
   readonly #oids = new Map<string, DatabaseOids>();
   readonly #readings = new Map<string, Promise<void>>();
@@ -134,10 +136,12 @@ export class Databases {
   /** Makes sure that a server's database has the schema pgring, and that its oids are known. */
   async prepare(shard: Shard, name: string): Promise<void> {
     const key = keyOf(shard, name);
+    if (this.isPrepared(shard, name)) return;
     let installing = this.#installed.get(key);
     if (installing === undefined) {
       installing = this.#install(shard, name);
       this.#installed.set(key, installing);
+      this.#ready.delete(key);
       installing.catch(() => this.#installed.delete(key));
     }
     await installing;
@@ -149,6 +153,14 @@ export class Databases {
       }
       await reading;
     }
+    if (this.#installed.get(key) === installing) this.#ready.add(key);
+  }
+
+  /** Whether `prepare` has nothing to do. */
+  isPrepared(shard: Shard, name: string): boolean {
+    const key = keyOf(shard, name);
+    if (!this.#ready.has(key) || !this.#installed.has(key)) return false;
+    return shard.id === this.#topology().home || !this.#oidsOf(name).needs(shard.id);
   }
 
   /** Forgets a database that is about to be dropped or renamed, and ends the connections to it. */

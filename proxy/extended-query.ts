@@ -14,10 +14,12 @@ import type { ExpectedParse } from '../router/backend/relay.js';
 import { parseForShard } from '../router/backend/shard-oids.js';
 import { canRelay, locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
+import type { Plan } from '../planner/plan/plan.js';
 import { Pipeline } from './pipeline.js';
 import { planPrepared } from './plan-prepared.js';
 import { parsedStatement, type PreparedStatement } from './prepared.js';
 import type { SessionScope } from './session-scope.js';
+import type { RelayTarget } from './simple-query.js';
 
 export interface PipelineRelay {
   readonly connection: BackendConnection;
@@ -64,8 +66,14 @@ export class ExtendedQuery {
     await this.#pipeline.process(this.#take(), end);
   }
 
+  /** Ends what was gathered with an error, without carrying it out. */
+  async refuse(error: unknown): Promise<void> {
+    this.#take();
+    await this.#pipeline.refuse(error);
+  }
+
   /** Where the gathered pipeline can be written to as it is; undefined when it must be carried out step by step. */
-  findRelay(sync: Buffer): PipelineRelay | undefined {
+  findRelay(sync: Buffer): RelayTarget<PipelineRelay> | undefined {
     if (this.#pipeline.open || this.#frames.length === 0 || this.#scope.transaction.isFailed) return undefined;
     let plan: RelayPlan | undefined;
     try {
@@ -76,12 +84,16 @@ export class ExtendedQuery {
       throw error;
     }
     if (plan === undefined) return undefined;
-    const entry = this.#scope.transaction.enterNow(plan.shard, plan.wrote);
-    if (entry === undefined) return undefined;
+    const { transaction } = this.#scope;
+    const entry = transaction.enterNow(plan.shard, plan.wrote);
+    if (entry === undefined) {
+      return transaction.lacksConnection(plan.shard) ? { kind: 'wait', shard: plan.shard } : undefined;
+    }
+    for (const each of plan.plans) this.#scope.pins.note(each);
     const relay = this.#buildRelay(plan, entry.connection, sync);
     this.#take();
-    if (entry.begin === undefined) return relay;
-    return { ...relay, pieces: [entry.begin, ...relay.pieces], skipReady: 1 };
+    if (entry.begin === undefined) return { kind: 'ready', entry: relay };
+    return { kind: 'ready', entry: { ...relay, pieces: [entry.begin, ...relay.pieces], skipReady: 1 } };
   }
 
   #take(): Buffer[] {
@@ -96,6 +108,7 @@ export class ExtendedQuery {
     const scope = this.#scope;
     const parsed = new Map<string, PreparedStatement>();
     const portals = new Set<string>();
+    const plans: Plan[] = [];
     let shard: ShardId | undefined;
     let wrote = false;
     const agree = (other: ShardId): boolean => {
@@ -127,6 +140,7 @@ export class ExtendedQuery {
           const located = locateNow(scope, plan.routing, values);
           if (located === undefined || !agree(located)) return undefined;
           wrote ||= plan.access === 'write';
+          plans.push(plan);
           portals.add(bind.portal);
           break;
         }
@@ -152,7 +166,7 @@ export class ExtendedQuery {
     for (const statement of parsed.values()) {
       if (!isKnownToServers(planPrepared(scope, statement).plan.kind)) return undefined;
     }
-    return { shard: shard ?? scope.topology.home, wrote, parsed, portals };
+    return { shard: shard ?? scope.topology.home, wrote, plans, parsed, portals };
   }
 
   /** The bytes to write: the client's own, with a Parse before what refers to a statement this server lacks. */
@@ -218,6 +232,7 @@ export class ExtendedQuery {
 interface RelayPlan {
   readonly shard: ShardId;
   readonly wrote: boolean;
+  readonly plans: readonly Plan[];
   readonly parsed: ReadonlyMap<string, PreparedStatement>;
   readonly portals: ReadonlySet<string>;
 }

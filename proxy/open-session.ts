@@ -2,12 +2,7 @@
 
 import type { Limits } from '../catalog/config-limits.js';
 import type { BackendIdentity } from '../router/backend/connection.js';
-import {
-  authenticationOk,
-  encodeBackendKeyData,
-  encodeParameterStatus,
-  encodeReadyForQuery,
-} from '../wire/encode-backend.js';
+import { encodeBackendKeyData, encodeParameterStatus, encodeReadyForQuery } from '../wire/encode-backend.js';
 import type { FrameReader } from '../wire/frame.js';
 import type { CancelKey } from './cancel-keys.js';
 import type { ClientSocket } from './client-socket.js';
@@ -49,10 +44,9 @@ export async function openSession(request: SessionRequest): Promise<Session | un
   });
 }
 
-/** The end of the log-in: the settings, the key for cancel requests, and that the client may begin. */
+/** What comes after AuthenticationOk: the settings, the key for cancel requests, and that the client may begin. */
 export function encodeWelcome({ scope }: Session, key: CancelKey): Buffer {
   return Buffer.concat([
-    authenticationOk,
     ...[...scope.parameters].map(([name, value]) => encodeParameterStatus(name, value)),
     encodeBackendKeyData(key.processId, key.secretKey),
     encodeReadyForQuery('I'),

@@ -69,6 +69,12 @@ export class Pipeline {
     if (end === 'sync' && !ignored) await this.#sync();
   }
 
+  /** Ends a pipeline of which nothing was carried out. */
+  async refuse(error: unknown): Promise<void> {
+    await this.#fail(error);
+    await this.#sync();
+  }
+
   async #carryOut(frame: Buffer, several: boolean): Promise<void> {
     switch (frame[0]) {
       case frontendType.parse:

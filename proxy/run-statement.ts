@@ -28,9 +28,28 @@ export async function runStatement(
     }
     const resolved = await resolveStatement(scope, planned, parameters);
     text = resolved.planned;
-    await run(resolved);
+    await noted(scope, resolved.planned.plan, async () => {
+      await run(resolved);
+    });
   } catch (error) {
     throw await inClientsText(scope, withoutOwnTables(toClientError(error)), text, parameters.types);
+  }
+}
+
+/** Notes what the statement may leave behind, though it fails: locks of the session stay. */
+async function noted(scope: SessionScope, plan: Plan, run: () => Promise<void>): Promise<void> {
+  if (plan.leaves === undefined) {
+    await run();
+    return;
+  }
+  try {
+    await run();
+    scope.pins.note(plan);
+  } catch (error) {
+    // A function that is unknown because there is none leaves nothing.
+    const isNone = error instanceof PgError && error.sqlstate === sqlstate.undefinedFunction;
+    if (!isNone) scope.pins.note(plan);
+    throw error;
   }
 }
 

@@ -20,6 +20,7 @@ import { Databases } from './databases.js';
 import { DeadlockMonitor } from '../router/deadlock/deadlock-monitor.js';
 import { Recovery } from '../router/transaction/recovery.js';
 import { makeReadingHelper } from '../router/transaction/reading-helper.js';
+import { SessionClock } from './session-clock.js';
 import { StatementPlanner } from './statement-planner.js';
 
 export interface RunningProxy {
@@ -64,6 +65,13 @@ export async function startProxy(options: {
     connectionsPerShard: limits.serverConnectionsPerShard,
     queueTimeoutMs: limits.queueTimeoutMs,
     idleTimeoutMs: limits.serverIdleTimeoutMs,
+    connectionsPerRole: limits.serverConnectionsPerRole,
+    reserve: limits.serverConnectionsReserve,
+    finishing: limits.finishingConnectionsPerShard,
+    minimum: limits.serverConnectionsMinimum,
+    connectsAtOnce: limits.serverConnectsAtOnce,
+    lifetimeMs: limits.serverLifetimeMs,
+    checkAfterMs: limits.serverCheckAfterMs,
   });
   const recovery = new Recovery(
     databases,
@@ -92,7 +100,10 @@ export async function startProxy(options: {
       async (work) => await databases.askHome(work),
       log,
     ),
-    counts: new ClientCounts(() => current.limits),
+    counts: new ClientCounts(
+      () => current.limits,
+      () => clock.isFull,
+    ),
     cancelKeys: new CancelKeys(),
     clients,
     parts: {
@@ -102,6 +113,8 @@ export async function startProxy(options: {
       resolver: recovery,
       readingHelper: makeReadingHelper(databases, () => topology, recovery, log),
       log,
+      pooling: config.pooling.mode,
+      numberReaders: new Set<string>(),
       preparedStatements: limits.preparedStatements,
       combineBytes: limits.combineBytes,
       combineRows: limits.combineRows,
@@ -112,6 +125,11 @@ export async function startProxy(options: {
   databases.onChange = () => {
     context.door.forgetSecrets();
   };
+  const clock = new SessionClock(
+    () => current.limits,
+    () => clients,
+    log,
+  );
   const servers: Server[] = [];
   const addresses: string[] = [];
   try {
@@ -124,6 +142,7 @@ export async function startProxy(options: {
     }
   } catch (error) {
     for (const server of servers) server.close();
+    clock.close();
     await watch.close();
     await recovery.close();
     await deadlocks.close();
@@ -151,6 +170,7 @@ export async function startProxy(options: {
             });
           }),
       );
+      clock.close();
       for (const client of clients) client.drain();
       const timer = setTimeout(() => {
         for (const client of clients) client.destroy();

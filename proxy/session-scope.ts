@@ -2,7 +2,7 @@
 
 import type { Logger } from '../base/log.js';
 import { assert } from '../base/assert.js';
-import { PgError, refuse, sqlstate } from '../base/errors.js';
+import { PgError, sqlstate } from '../base/errors.js';
 import { noDatabaseCode } from '../catalog/code.js';
 import type { CatalogSnapshot } from '../catalog/schema.js';
 import { makeSnapshot } from '../catalog/snapshot.js';
@@ -22,11 +22,14 @@ import { AtomicSnapshots, type ReadingHelper } from '../router/transaction/atomi
 import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
+import { namedSettings } from '../planner/code/named-settings.js';
 import { contextKey } from '../planner/plan-cache.js';
 import type { SessionView } from '../planner/plan/session-plan.js';
+import { checkEncoding, checkStrings } from './check-readable.js';
 import type { Databases } from './databases.js';
 import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
+import { SessionPins } from './session-pins.js';
 import { SessionSettingsView } from './session-settings.js';
 import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
 import { TemporaryRelations } from './temporary-relations.js';
@@ -41,6 +44,9 @@ export interface ProxyParts {
   readonly resolver: TransactionResolver;
   readonly readingHelper: ReadingHelper;
   readonly log: Logger;
+  readonly pooling: 'transaction' | 'session';
+  /** See SessionPins. */
+  readonly numberReaders: Set<string>;
   readonly preparedStatements: number;
   readonly combineBytes: number;
   readonly combineRows: number;
@@ -51,11 +57,6 @@ export interface ProxyParts {
 /** undefined_table and undefined_column: what a newer catalog may know. */
 const unknownStates: ReadonlySet<string> = new Set([sqlstate.undefinedTable, sqlstate.undefinedColumn]);
 
-const BACKSLASH = 0x5c;
-
-/** Statements are read as UTF-8; SQL_ASCII means that nobody converts, so the bytes are the servers' own UTF-8. */
-const readableEncodings: ReadonlySet<string> = new Set(['UTF8', 'SQL_ASCII']);
-
 /** Until the session is open nothing is planned. */
 const noCatalog = makeSnapshot({ database: '', serverVersion: 0, relations: [], functions: [], code: noDatabaseCode });
 
@@ -65,6 +66,7 @@ export class SessionScope implements ExecutionContext {
   readonly user: string;
   readonly backends: SessionBackends;
   readonly transaction: SessionTransaction;
+  readonly pins: SessionPins;
   readonly prepared: PreparedStatements;
   readonly portals: ClientPortals;
   /** ParameterStatus values as the client knows them. */
@@ -107,16 +109,18 @@ export class SessionScope implements ExecutionContext {
     this.backends = new SessionBackends({
       pool: parts.pool,
       identity,
+      pooling: parts.pooling,
       topology: parts.topology,
       prepareDatabase: async (shard: Shard, database: string) => {
         await parts.databases.prepare(shard, database);
       },
+      isPrepared: (shard, database) => parts.databases.isPrepared(shard, database),
       oidMap: (shard) =>
         this.#transactionOids?.has(shard) === true
           ? this.#transactionOids.get(shard)
           : parts.databases.oidMap(identity.database, shard),
       listener: {
-        onParameter: (_connection, name, value) => {
+        onParameter: (name, value) => {
           this.#noteParameter(name, value);
         },
         onNotification: (frame) => {
@@ -136,6 +140,18 @@ export class SessionScope implements ExecutionContext {
       onNotice: (frame) => {
         this.onNotice(frame);
       },
+    });
+    this.pins = new SessionPins({
+      backends: this.backends,
+      transaction: this.transaction,
+      home: () => this.topology.home,
+      holdsTemporary: () => this.#temporary.inUse,
+      readers: parts.numberReaders,
+      namedSettings: () => namedSettings(this.catalog),
+      onSettings: async () => {
+        await this.noteSettingChange(undefined);
+      },
+      role: `${identity.database}\n${identity.user}`,
     });
     this.#settings = new SessionSettingsView(
       this.transaction,
@@ -204,12 +220,9 @@ export class SessionScope implements ExecutionContext {
   plan(sql: Buffer, parameterTypes: readonly number[]): readonly PlannedStatement[] {
     this.#takeNewestCatalog();
     this.#temporary.checkPresent(this.backends.peek(this.topology.home));
-    this.#checkReadable(sql);
+    checkStrings(sql, this.parameters);
     const planned = this.#parts.planner.plan(sql, this, parameterTypes);
-    const encoding = this.parameters.get('client_encoding') ?? 'UTF8';
-    if (!readableEncodings.has(encoding) && planned.some(({ plan }) => plan.kind !== 'local')) {
-      throw refuse(`client_encoding ${encoding}`, 'SET client_encoding = UTF8.');
-    }
+    if (planned.some(({ plan }) => plan.kind !== 'local')) checkEncoding(this.parameters);
     return planned;
   }
 
@@ -243,15 +256,6 @@ export class SessionScope implements ExecutionContext {
 
   #takeNewestCatalog(): void {
     if (this.#catalogBefore === undefined) this.#catalog = this.#parts.databases.newest(this.database) ?? this.#catalog;
-  }
-
-  /** The parser takes a backslash in '…' for itself; where the servers would not, nothing is guessed. */
-  #checkReadable(sql: Buffer): void {
-    if (this.parameters.get('standard_conforming_strings') !== 'off' || !sql.includes(BACKSLASH)) return;
-    throw refuse(
-      'a backslash while standard_conforming_strings is off',
-      "SET standard_conforming_strings = on, and write E'…' where escapes are meant.",
-    );
   }
 
   onNotice(frame: Buffer): void {
@@ -316,6 +320,10 @@ export class SessionScope implements ExecutionContext {
     await this.#settings.noteTransactionEnd();
   }
 
+  describePins(): string {
+    return this.pins.describe((id) => this.topology.shards.find((shard) => shard.id === id)?.name ?? String(id));
+  }
+
   deallocate(name: string | undefined): void {
     if (name === undefined) this.prepared.clear();
     else {
@@ -363,6 +371,7 @@ export class SessionScope implements ExecutionContext {
         for (const [name, value] of connection.parameters) this.parameters.set(name, value);
         this.#catalog = await this.#parts.databases.catalog(this.database);
         await this.#settings.read();
+        this.pins.release();
         return;
       } catch (error) {
         failure ??= error;

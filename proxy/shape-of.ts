@@ -7,6 +7,7 @@ import { readRowDescription } from '../wire/backend.js';
 import { encodeRowDescription } from '../wire/encode-backend.js';
 import type { StatementShape } from '../router/execute/context.js';
 import { describeInFormats } from '../router/execute/describe.js';
+import { pinsDescription } from '../router/execute/local.js';
 import { explainDescription } from '../router/execute/explain-deliver.js';
 import { describeCursor } from './cursors.js';
 import { planPrepared } from './plan-prepared.js';
@@ -24,6 +25,7 @@ export async function shapeOf(scope: SessionScope, statement: PreparedStatement)
   const { plan } = planPrepared(scope, statement);
   switch (plan.kind) {
     case 'local':
+      if (plan.command.kind === 'show pins') return { parameterTypes: [], rowDescription: pinsDescription };
       return setsConfig(plan.command) ? await inferred(scope, plan, statement) : noShape;
     case 'empty':
     case 'ddl':

@@ -7,14 +7,23 @@ import { emptyQueryResponse, encodeErrorResponse, encodeReadyForQuery } from '..
 import { noParameters, send } from '../router/execute/context.js';
 import { canRelay, locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
+import type { ShardId } from '../catalog/topology.js';
 import type { ImmediateEntry } from '../router/transaction/session-transaction.js';
+import { inWordsOfSimpleQuery } from './missing-parameter.js';
 import { toClientError } from './report-error.js';
 import { runPlan, runStatement } from './run-statement.js';
 import type { SessionScope } from './session-scope.js';
 import type { PlannedStatement } from './statement-planner.js';
 
-/** The connection that the client's own message can be written to; undefined when more is needed than that. */
-export function findRelay(scope: SessionScope, planned: readonly PlannedStatement[]): ImmediateEntry | undefined {
+/** A connection that the client's own messages can be written to, or the shard to which the session needs one first. */
+export type RelayTarget<T> =
+  { readonly kind: 'ready'; readonly entry: T } | { readonly kind: 'wait'; readonly shard: ShardId };
+
+/** Where the client's own message can be written to; undefined when more is needed than that. */
+export function findRelay(
+  scope: SessionScope,
+  planned: readonly PlannedStatement[],
+): RelayTarget<ImmediateEntry> | undefined {
   const [only] = planned;
   if (only === undefined || planned.length > 1) return undefined;
   const { plan } = only;
@@ -22,7 +31,13 @@ export function findRelay(scope: SessionScope, planned: readonly PlannedStatemen
   if (scope.transaction.isFailed) return undefined;
   const values = new StatementValues({ ...only, parameters: noParameters, resultFormats: [], describe: true });
   const shard = locateNow(scope, plan.routing, values);
-  return shard === undefined ? undefined : scope.transaction.enterNow(shard, plan.access === 'write');
+  if (shard === undefined) return undefined;
+  const entry = scope.transaction.enterNow(shard, plan.access === 'write');
+  if (entry !== undefined) {
+    scope.pins.note(plan);
+    return { kind: 'ready', entry };
+  }
+  return scope.transaction.lacksConnection(shard) ? { kind: 'wait', shard } : undefined;
 }
 
 /** Runs the statements of one message and ends with ReadyForQuery. `refusal`: the text could not be planned at all. */
@@ -73,9 +88,13 @@ async function executeOne(scope: SessionScope, planned: PlannedStatement, oneOfM
   if (oneOfMany && !scope.transaction.isOpen && runsInTransaction(planned.plan)) {
     scope.transaction.begin('implicit', 'BEGIN');
   }
-  await runStatement(scope, planned, noParameters, async ({ planned: resolved, parameters }) => {
-    await runPlan(scope, { ...resolved, parameters, resultFormats: [], describe: true }, resolved.plan);
-  });
+  try {
+    await runStatement(scope, planned, noParameters, async ({ planned: resolved, parameters }) => {
+      await runPlan(scope, { ...resolved, parameters, resultFormats: [], describe: true }, resolved.plan);
+    });
+  } catch (error) {
+    throw inWordsOfSimpleQuery(error, planned);
+  }
 }
 
 /** A transaction command opens and ends blocks itself; anything else joins the implicit one of its string. */

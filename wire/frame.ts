@@ -89,6 +89,8 @@ export class FrameReader {
   #assembly: Buffer = nothing;
   #assembledBytes = 0;
   #bufferedBytes = 0;
+  /** Frames that were taken so far. */
+  taken = 0;
 
   /** `maximumFrameBytes` bounds a whole frame, its header included. */
   constructor(maximumFrameBytes: number) {
@@ -126,6 +128,7 @@ export class FrameReader {
         const frame = this.#chunk.subarray(this.#offset, this.#offset + frameBytes);
         this.#offset += frameBytes;
         this.#bufferedBytes -= frameBytes;
+        this.taken += 1;
         if (this.#offset === this.#chunk.length) this.#advance();
         return frame;
       }
@@ -175,6 +178,7 @@ export class FrameReader {
     this.#assembly = nothing;
     this.#assembledBytes = 0;
     this.#bufferedBytes -= frameBytes;
+    this.taken += 1;
     return frame;
   }
 

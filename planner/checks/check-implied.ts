@@ -123,11 +123,18 @@ export function runsAnywhere(root: unknown, context: PlanContext): boolean {
   });
 }
 
-/** What code that the statement calls, triggers included, may do to the session: make temporary tables, notify. */
-export function effectsOf(root: unknown, context: PlanContext): Pick<Conduct, 'changesTemporary' | 'notifies'> {
+/**
+ * What the statement and the code that it calls, triggers included, may do to the session: make temporary tables, notify,
+ * leave something behind.
+ */
+export function effectsOf(
+  root: unknown,
+  context: PlanContext,
+): Pick<Conduct, 'changesTemporary' | 'notifies' | 'leaves'> {
   const reader = new SqlReader(context, 'code');
   reader.read(root);
-  return conductOfAll([...reader.calls, ...reader.implied], context.catalog);
+  const { changesTemporary, notifies, leaves } = conductOfAll([...reader.calls, ...reader.implied], context.catalog);
+  return { changesTemporary, notifies, leaves: new Set([...reader.leaves, ...leaves]) };
 }
 
 function conductsOf(root: unknown, context: PlanContext): Conduct[] {

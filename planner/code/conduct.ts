@@ -1,6 +1,7 @@
 /** What a piece of code does beyond computing a value from its arguments. */
 
 import type { Relation } from '../../catalog/schema.js';
+import type { SessionTrace } from '../postgres/session-trace.js';
 import type { Callee } from './routines.js';
 
 /**
@@ -25,6 +26,8 @@ export interface Conduct {
   readonly changesTemporary: boolean;
   /** It may NOTIFY or LISTEN: PostgreSQL prepares no transaction that has. */
   readonly notifies: boolean;
+  /** What it may leave in the session. */
+  readonly leaves: ReadonlySet<SessionTrace>;
   /** Why nothing certain can be said, as the object of "because of"; undefined when all was read. */
   readonly unread: string | undefined;
 }
@@ -40,6 +43,7 @@ export class ConductBuilder implements Conduct {
   readonly reads = new Set<Relation>();
   readonly writes = new Set<Relation>();
   readonly readers = new Set<Callee>();
+  readonly leaves = new Set<SessionTrace>();
   readsCatalog = false;
   changesTemporary = false;
   notifies = false;
@@ -58,6 +62,7 @@ export class ConductBuilder implements Conduct {
     for (const relation of other.reads) this.reads.add(relation);
     for (const relation of other.writes) this.writes.add(relation);
     for (const callee of other.readers) this.readers.add(callee);
+    for (const trace of other.leaves) this.leaves.add(trace);
     this.readsCatalog ||= other.readsCatalog;
     this.changesTemporary ||= other.changesTemporary;
     this.notifies ||= other.notifies;

@@ -4,7 +4,9 @@ import type { Routine } from '../../catalog/code.js';
 import type { CatalogSnapshot } from '../../catalog/schema.js';
 import { PgError } from '../../base/errors.js';
 import { quotedParts } from '../../catalog/names.js';
+import type { SessionTrace } from '../postgres/session-trace.js';
 import { harmlessExtensions } from '../postgres/function-names.js';
+import { traceOf } from '../postgres/trace-functions.js';
 import { parseStatements } from '../parse/parser.js';
 import type { NamingContext } from '../tree/scope.js';
 import { ConductBuilder, type Conduct } from './conduct.js';
@@ -87,6 +89,7 @@ function readRoutine({ routine, searchPath }: Callee, catalog: CatalogSnapshot):
   conduct.notifies = /notify|listen/i.test(routine.source ?? '');
   if (routine.searchPath?.includes('$user') === true) conduct.cannotRead('"$user" in its search path');
   if (declaration !== undefined) {
+    for (const trace of tracesOfDeclared({ routine, searchPath }, context)) conduct.leaves.add(trace);
     // It is not read, because it cannot be; what makes temporary tables has to name them so.
     conduct.changesTemporary = volatility === 'volatile' && /temp/i.test(routine.source ?? '');
     if (declaration.kind === 'by argument') conduct.cannotRead('its declaration for one shard key');
@@ -113,8 +116,37 @@ function readRoutine({ routine, searchPath }: Callee, catalog: CatalogSnapshot):
     // To declare a function IMMUTABLE is to say that it looks nothing up in the database.
     conduct.cannotRead(`its language, ${language}`);
   }
+  if (conduct.unread !== undefined) conduct.leaves.add('unknown');
   return { conduct, callees };
 }
+
+/** Words by which code makes SQL of strings, or leaves what its calls do not show. */
+const leavingWords = /\b(execute|set|reset|discard|load|prepare|deallocate|declare\s+\w+\s.*\bhold|set_config)\b/is;
+
+/** What a function leaves whose declaration was believed and not its body: that is read for this alone. */
+function tracesOfDeclared(callee: Callee, context: NamingContext): ReadonlySet<SessionTrace> {
+  const found = new Set<SessionTrace>();
+  const seen = new Set<Routine>();
+  const pending = [callee];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { routine } = next;
+    if (seen.has(routine)) continue;
+    seen.add(routine);
+    if (routine.volatility === 'immutable') continue;
+    const source = routine.source ?? routine.sqlBody ?? '';
+    const isRead = routine.language === 'sql' || routine.language === 'plpgsql';
+    if (!isRead || leavingWords.test(source.replaceAll(updateSet, ''))) found.add('unknown');
+    if (!isRead) continue;
+    const reader = new SqlReader({ catalog: context.catalog, searchPath: pathOf(next) }, 'code');
+    scanBody(source, reader, { catalog: context.catalog, searchPath: pathOf(next) });
+    for (const trace of reader.leaves) found.add(trace);
+    pending.push(...reader.calls, ...reader.implied);
+  }
+  return found;
+}
+
+/** `UPDATE t SET`, `ON CONFLICT DO UPDATE SET` */
+const updateSet = /\bupdate\s+[^;]*?\bset\b/gis;
 
 /** The search path inside of a body, without pg_catalog. */
 export function pathOf({ routine, searchPath }: Callee): readonly string[] {
@@ -129,6 +161,8 @@ const nameTypes: ReadonlySet<number> = new Set([25, 1043, 19, 2205]);
 
 function readExtension(routine: Routine, extension: string, conduct: ConductBuilder): void {
   if (routine.volatility === 'immutable') return;
+  const trace = traceOf(routine.name) ?? (harmlessExtensions.has(extension) ? undefined : 'unknown');
+  if (trace !== undefined && routine.volatility === 'volatile') conduct.leaves.add(trace);
   if (harmlessExtensions.has(extension)) {
     if (routine.volatility === 'volatile') conduct.dependsOn('random');
     return;

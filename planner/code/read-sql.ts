@@ -10,6 +10,7 @@ import type { Relation } from '../../catalog/schema.js';
 import { usesSequence } from './column-defaults.js';
 import { parseStatements } from '../parse/parser.js';
 import { resolveRelation, type NamingContext } from '../tree/scope.js';
+import { traceOf } from '../postgres/trace-functions.js';
 import { functionName, nameParts, rangeVarName, stringValue, type QualifiedName } from '../tree/tree.js';
 import { builtinDependence, readsNamedTables, nodeDependence } from './builtins.js';
 import { ConductBuilder } from './conduct.js';
@@ -164,6 +165,7 @@ export class SqlReader extends ConductBuilder {
     }
     if (serverStatements.has(tag)) {
       this.dependsOn('server');
+      if (tag === 'ListenStmt' || tag === 'UnlistenStmt') this.leaves.add('LISTEN');
       return this.read(Object.values(node)[0], common);
     }
     if (this.#isTemporary(node)) {
@@ -269,8 +271,10 @@ export class SqlReader extends ConductBuilder {
     }
     for (const column of relation.columns) {
       if (given.includes(column.name)) continue;
-      if (usesSequence(column)) this.dependsOn('server');
-      else if (column.defaultExpression !== undefined) this.#readPrinted(`SELECT ${column.defaultExpression}`);
+      if (usesSequence(column)) {
+        this.dependsOn('server');
+        this.leaves.add('takes numbers');
+      } else if (column.defaultExpression !== undefined) this.#readPrinted(`SELECT ${column.defaultExpression}`);
     }
   }
 
@@ -296,11 +300,16 @@ export class SqlReader extends ConductBuilder {
     const found = routinesNamed(name, count, this.#context);
     for (const routine of found) this.calls.push({ routine, searchPath });
     if (name.schema !== undefined && name.schema !== 'pg_catalog') {
-      if (found.length === 0) this.dependsOn('server');
+      if (found.length === 0) {
+        this.dependsOn('server');
+        this.leaves.add(traceOf(name.name) ?? 'unknown');
+      }
       return;
     }
     const traits = catalog.functions('pg_catalog', name.name);
     if (traits === undefined && found.length > 0) return;
+    const trace = traceOf(name.name);
+    if (trace !== undefined) this.leaves.add(trace);
     if (name.name === 'set_config') this.cannotRead('set_config()');
     if (readsNamedTables(name.name, call)) this.cannotRead(`${name.name}(), which reads a table that it is told`);
     this.dependsOn(builtinDependence(name.name, call, traits));

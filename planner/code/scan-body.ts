@@ -35,6 +35,7 @@ export function scanBody(source: string, reader: SqlReader, context: NamingConte
   if (stop !== undefined) reader.cannotRead(stop.toUpperCase());
   const writes = [...words].some((word) => writing.has(word));
   if (['commit', 'rollback', 'lock', 'notify', 'share'].some((word) => words.has(word))) reader.dependsOn('server');
+  if (words.has('listen') || words.has('unlisten')) reader.leaves.add('LISTEN');
   if (['notify', 'pg_notify', 'listen', 'unlisten'].some((word) => words.has(word))) reader.notifies = true;
   if (words.has('raise')) reader.dependsOn('random');
   if ([...words].some((word) => /^(current_(date|time|timestamp)|localtime|localtimestamp)$/.test(word))) {

@@ -15,10 +15,12 @@ export type LocalCommand =
   | { readonly kind: 'prepare transaction'; readonly refusal: PgError }
   /** COMMIT PREPARED or ROLLBACK PREPARED: no client has prepared anything. */
   | { readonly kind: 'end prepared'; readonly command: string; readonly refusal: PgError }
+  /** SHOW pgring.pins: which server connections the session keeps between transactions, and why. */
+  | { readonly kind: 'show pins' }
   /** DEALLOCATE of a prepared statement, or of all. */
   | { readonly kind: 'deallocate'; readonly name: string | undefined }
   /**
-   * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session.
+   * SET, RESET, SET LOCAL, SET TRANSACTION, SET ROLE, SET CONSTRAINTS, DISCARD: to every connection of the session, and to those that it gets later.
    * With the tag SELECT it is a set_config() alone, whose row from the home shard is the answer.
    */
   | {
@@ -28,6 +30,11 @@ export type LocalCommand =
       readonly scope: 'session' | 'transaction' | 'discard';
       /** The setting's name in lower case; undefined for those without one (RESET ALL, SET CONSTRAINTS, DISCARD). */
       readonly name: string | undefined;
+      /**
+       * `reset`: to the value of the session's start, of that name or of all; `all`: of roles as well, and whatever else the
+       * session has; `none`: it changes no setting.
+       */
+      readonly effect: 'set' | 'reset' | 'all' | 'none';
     };
 
 /** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */

@@ -136,6 +136,8 @@ function describeLocal(command: Exclude<LocalCommand, { readonly refusal: PgErro
     case 'release':
     case 'rollback to':
       return `${command.kind} ${command.name}`;
+    case 'show pins':
+      return command.kind;
     case 'deallocate':
       return `deallocate ${command.name ?? 'all'}`;
     case 'set':

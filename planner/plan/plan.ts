@@ -11,6 +11,7 @@ import type { ComputedExpression, OwningColumn, Routing, SqlPiece, SqlTemplate, 
 import type { Replication } from './replication.js';
 import type { RowMoves } from './moved-rows.js';
 import type { ExecutePlan, SessionPlan } from './session-plan.js';
+import type { SessionTrace } from '../postgres/session-trace.js';
 import type { ShippedType } from './shipped-type.js';
 
 export type {
@@ -96,6 +97,8 @@ export type Plan = (ServerPlan | SessionPlan) & {
   readonly changesTemporary?: true;
   /** It may NOTIFY or LISTEN, on the home shard, whose part of the transaction cannot be prepared then. */
   readonly notifies?: true;
+  /** What it may leave in the session of the server that runs it. */
+  readonly leaves?: readonly SessionTrace[];
 };
 
 /** Rungs 3 and 4: the answer is gathered from several shards. */

@@ -62,7 +62,8 @@ export function planDo(statement: DoStmt, context: PlanContext, text: StatementT
     throw refuse(`this DO block, ${whyNowhere(conduct)}`, HINT, position);
   }
   const plan = { kind: 'pass', routing: { kind: 'home' }, access: 'write', sql: 'client', computed: [] } as const;
-  const noted = conduct.notifies ? { ...plan, notifies: true as const } : plan;
+  const left = conduct.leaves.size > 0 ? { ...plan, leaves: [...conduct.leaves] } : plan;
+  const noted = conduct.notifies ? { ...left, notifies: true as const } : left;
   return conduct.changesTemporary ? { ...noted, changesTemporary: true } : noted;
 }
 

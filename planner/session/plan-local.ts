@@ -20,9 +20,11 @@ function local(command: LocalCommand): Plan {
 export function planLocal(node: Node): Plan | undefined {
   if ('TransactionStmt' in node) return planTransaction(node.TransactionStmt);
   if ('VariableSetStmt' in node) return local(setCommand(node.VariableSetStmt));
-  if ('VariableShowStmt' in node) return atHome('read');
+  if ('VariableShowStmt' in node) {
+    return node.VariableShowStmt.name?.toLowerCase() === 'pgring.pins' ? local({ kind: 'show pins' }) : atHome('read');
+  }
   if ('ConstraintsSetStmt' in node)
-    return local({ kind: 'set', tag: 'SET CONSTRAINTS', scope: 'transaction', name: undefined });
+    return local({ kind: 'set', tag: 'SET CONSTRAINTS', scope: 'transaction', name: undefined, effect: 'set' });
   if ('DiscardStmt' in node) {
     const tags: Readonly<Record<string, string>> = {
       DISCARD_ALL: 'DISCARD ALL',
@@ -31,8 +33,10 @@ export function planLocal(node: Node): Plan | undefined {
     };
     const target = node.DiscardStmt.target ?? 'DISCARD_ALL';
     if (target === 'DISCARD_TEMP') return temporaryDdl();
-    const scope = target === 'DISCARD_ALL' ? 'discard' : 'session';
-    return local({ kind: 'set', tag: tags[target] ?? 'DISCARD ALL', scope, name: undefined });
+    const tag = tags[target] ?? 'DISCARD ALL';
+    return target === 'DISCARD_ALL'
+      ? local({ kind: 'set', tag, scope: 'discard', name: undefined, effect: 'all' })
+      : local({ kind: 'set', tag, scope: 'session', name: undefined, effect: 'none' });
   }
   if ('DeallocateStmt' in node) {
     const { name, isall } = node.DeallocateStmt;
@@ -87,14 +91,21 @@ function endPrepared(command: string, { gid }: TransactionStmt): LocalCommand {
 
 function setCommand(statement: VariableSetStmt): LocalCommand {
   const isReset = statement.kind === 'VAR_RESET' || statement.kind === 'VAR_RESET_ALL';
+  const effect = isReset || statement.kind === 'VAR_SET_DEFAULT' ? 'reset' : 'set';
   const name = statement.name?.toLowerCase();
   checkOwnSetting(name, (statement.args ?? []).map(constantText));
-  if (name === 'session characteristics') return { kind: 'set', tag: 'SET', scope: 'session', name };
+  if (name === 'session characteristics') return { kind: 'set', tag: 'SET', scope: 'session', name, effect };
   const isTransaction = statement.is_local === true || name === 'transaction' || name === 'transaction snapshot';
   if (name === 'transaction snapshot') {
     throw refuse('SET TRANSACTION SNAPSHOT', 'A snapshot belongs to one server: leave it out.');
   }
-  return { kind: 'set', tag: isReset ? 'RESET' : 'SET', scope: isTransaction ? 'transaction' : 'session', name };
+  return {
+    kind: 'set',
+    tag: isReset ? 'RESET' : 'SET',
+    scope: isTransaction ? 'transaction' : 'session',
+    name,
+    effect,
+  };
 }
 
 function constantText(node: Node): string | undefined {

@@ -23,7 +23,7 @@ export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefi
   binder.text.dependsOnLiterals = true;
   if (setting !== undefined) checkOwnSetting(setting.toLowerCase(), [value]);
   const scope = isLocal === 'true' || isLocal === 't' || isLocal === 'on' ? 'transaction' : 'session';
-  return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting?.toLowerCase() } };
+  return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting?.toLowerCase(), effect: 'set' } };
 }
 
 /** The call of a query over pg_settings alone, which says the same on every server: it can be repeated on each. */

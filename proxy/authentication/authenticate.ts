@@ -57,22 +57,30 @@ export interface Applicant {
 
 /** What was shown, for the servers. */
 export interface Proof {
+  /** False: it is known that the role may not log in. */
+  readonly mayLogIn?: boolean;
   readonly password?: string | undefined;
   readonly shown?: ShownSecret | undefined;
+}
+
+/** What is known of a role; of one that does not exist, too. */
+export interface KnownRole {
+  readonly secret: Secret | undefined;
+  readonly mayLogIn: boolean;
 }
 
 /** PG_MAX_AUTH_TOKEN_LENGTH: no password is longer. */
 const MAXIMUM_PASSWORD_BYTES = 65_535;
 
 export class Authenticator {
-  readonly #secretOf: (user: string) => Promise<Secret | undefined>;
+  readonly #roleOf: (user: string) => Promise<KnownRole>;
   /** Makes the salts of roles that have none, so that asking twice shows nothing. */
   readonly #mockKey = randomBytes(32);
   /** Verifiers of passwords that the configuration has in the clear. */
   readonly #made = new Map<string, { readonly password: string; readonly verifier: Promise<ScramVerifier> }>();
 
-  constructor(secretOf: (user: string) => Promise<Secret | undefined>) {
-    this.#secretOf = secretOf;
+  constructor(roleOf: (user: string) => Promise<KnownRole>) {
+    this.#roleOf = roleOf;
   }
 
   /** Completes when the client has proved who it is. Errors: 28P01, 28000, 08P01 for a malformed message. */
@@ -101,24 +109,27 @@ export class Authenticator {
         return {};
       }
       case 'password':
-        return await this.#password(rule, applicant);
-      case 'md5': {
-        const secret = await this.#secretOf(user);
-        if (secret === undefined || secret.kind === 'scram') return await this.#scram(rule, applicant, secret);
-        return await this.#md5(rule, applicant, secret);
+      case 'md5':
+      case 'scram-sha-256': {
+        const { secret, mayLogIn } = await this.#roleOf(user);
+        const proof = await this.#exchange(rule, applicant, secret);
+        return { ...proof, mayLogIn };
       }
-      case 'scram-sha-256':
-        return await this.#scram(rule, applicant, await this.#secretOf(user));
       case 'reject':
         throw authenticationFailed(rule, user);
     }
   }
 
-  async #password(rule: AuthenticationRule, applicant: Applicant): Promise<Proof> {
+  async #exchange(rule: AuthenticationRule, applicant: Applicant, secret: Secret | undefined): Promise<Proof> {
+    if (rule.method === 'password') return await this.#password(rule, applicant, secret);
+    const isMd5 = rule.method === 'md5' && secret !== undefined && secret.kind !== 'scram';
+    return isMd5 ? await this.#md5(rule, applicant, secret) : await this.#scram(rule, applicant, secret);
+  }
+
+  async #password(rule: AuthenticationRule, applicant: Applicant, secret: Secret | undefined): Promise<Proof> {
     applicant.send(cleartextPasswordRequest);
     const password = readPassword(await receivePassword(applicant));
     if (password.length === 0) throw fatal(sqlstate.invalidPassword, 'empty password returned by client');
-    const secret = await this.#secretOf(applicant.user);
     // Of a role that is unknown the work is done as well.
     const isRight = await isPasswordOf(secret ?? this.#mock(applicant.user), applicant.user, password);
     if (!isRight || secret === undefined) throw authenticationFailed(rule, applicant.user);

@@ -24,7 +24,7 @@ export class Door {
     this.#config = config;
     this.#log = log;
     this.#secrets = new RoleSecrets(config, askHome, log);
-    this.#authenticator = new Authenticator(async (user) => await this.#secrets.secretOf(user));
+    this.#authenticator = new Authenticator(async (user) => await this.#secrets.roleOf(user));
     this.#failures = new LogInFailures(() => config().limits);
     this.#tls = this.#openTls();
   }

@@ -8,16 +8,18 @@ import type { Logger } from '../../base/log.js';
 import { WatchedFiles } from '../../base/watched-files.js';
 import type { Config } from '../../catalog/config.js';
 import { readSecret, type Secret } from '../../wire/secret.js';
-import type { Proof } from './authenticate.js';
+import type { KnownRole, Proof } from './authenticate.js';
 import { parseUsersFile } from './users-file.js';
 
 /** Asks the home shard by pgring's own role. */
 export type AskHome = <T>(work: (client: Client) => Promise<T>) => Promise<T>;
 
-interface Known {
-  readonly secret: Secret | undefined;
+interface Remembered {
+  readonly role: KnownRole;
   readonly at: number;
 }
+
+const unknown: KnownRole = { secret: undefined, mayLogIn: true };
 
 /** Names that strangers make up must not fill the memory. */
 const REMEMBERED_ROLES = 10_000;
@@ -25,16 +27,18 @@ const REMEMBERED_ROLES = 10_000;
 const ROLES_AT_ONCE = 1_000;
 
 const question = `
-  SELECT rolname, rolpassword FROM pg_catalog.pg_authid
-  WHERE rolname = ANY ($1) AND (rolvaliduntil IS NULL OR rolvaliduntil >= pg_catalog.now())`;
+  SELECT rolname, rolcanlogin,
+         CASE WHEN rolvaliduntil IS NULL OR rolvaliduntil >= pg_catalog.now() THEN rolpassword END AS rolpassword
+  FROM pg_catalog.pg_authid WHERE rolname = ANY ($1)`;
 
 interface Answer {
   readonly rolname: string;
+  readonly rolcanlogin: boolean;
   readonly rolpassword: string | null;
 }
 
 interface Waiting {
-  readonly resolve: (secret: Secret | undefined) => void;
+  readonly resolve: (role: KnownRole) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -42,7 +46,7 @@ export class RoleSecrets {
   readonly #config: () => Config;
   readonly #askHome: AskHome;
   readonly #log: Logger;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, Remembered>();
   /** Roles that the next query will ask for. */
   readonly #waiting = new Map<string, Waiting[]>();
   #isAsking = false;
@@ -81,19 +85,19 @@ export class RoleSecrets {
     this.#known.clear();
   }
 
-  /** A role's secret; undefined for a role without one, or none at all. Errors: the home shard cannot be asked. */
-  async secretOf(user: string): Promise<Secret | undefined> {
+  /** What is known of a role. Errors: the home shard cannot be asked. */
+  async roleOf(user: string): Promise<KnownRole> {
     const own = this.#ownSecret(user);
-    if (own !== undefined) return own;
-    if (!this.#config().authentication.askServers) return undefined;
+    if (own !== undefined) return { secret: own, mayLogIn: true };
+    if (!this.#config().authentication.askServers) return unknown;
     const known = this.#known.get(user);
-    if (known !== undefined && Date.now() - known.at < this.#config().limits.roleSecretsMs) return known.secret;
+    if (known !== undefined && Date.now() - known.at < this.#config().limits.roleSecretsMs) return known.role;
     try {
       return await this.#ask(user);
     } catch (error) {
       this.#log.warn({ error }, 'the home shard cannot be asked for the secrets of roles');
       // While it is down nobody can have changed what it said last.
-      if (known !== undefined) return known.secret;
+      if (known !== undefined) return known.role;
       throw error;
     }
   }
@@ -113,7 +117,7 @@ export class RoleSecrets {
     return text === undefined ? undefined : readSecret(text);
   }
 
-  async #ask(user: string): Promise<Secret | undefined> {
+  async #ask(user: string): Promise<KnownRole> {
     return await new Promise((resolve, reject) => {
       const others = this.#waiting.get(user);
       if (others === undefined) this.#waiting.set(user, [{ resolve, reject }]);
@@ -132,10 +136,12 @@ export class RoleSecrets {
         const names = batch.map(([name]) => name);
         const found = await this.#askHome(async (client) => (await client.query<Answer>(question, [names])).rows);
         for (const [name, waiting] of batch) {
-          const text = found.find(({ rolname }) => rolname === name)?.rolpassword ?? undefined;
+          const row = found.find(({ rolname }) => rolname === name);
+          const text = row?.rolpassword ?? undefined;
           const secret = text === undefined ? undefined : readSecret(text);
-          this.#remember(name, secret);
-          for (const { resolve } of waiting) resolve(secret);
+          const role = { secret, mayLogIn: row?.rolcanlogin ?? true };
+          this.#remember(name, role);
+          for (const { resolve } of waiting) resolve(role);
         }
       } catch (error) {
         for (const [, waiting] of batch) for (const { reject } of waiting) reject(error);
@@ -144,9 +150,9 @@ export class RoleSecrets {
     this.#isAsking = false;
   }
 
-  #remember(user: string, secret: Secret | undefined): void {
+  #remember(user: string, role: KnownRole): void {
     this.#known.delete(user);
-    this.#known.set(user, { secret, at: Date.now() });
+    this.#known.set(user, { role, at: Date.now() });
     const [oldest] = this.#known.keys();
     if (this.#known.size > REMEMBERED_ROLES && oldest !== undefined) this.#known.delete(oldest);
   }

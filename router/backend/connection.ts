@@ -13,6 +13,7 @@ import { terminateFrame, encodeCancel, sslRequestPacket } from '../../wire/encod
 import { backendType } from '../../wire/frame.js';
 import { FrameReader } from '../../wire/frame.js';
 import { readErrorResponse, readParameterStatus, type TransactionStatus } from '../../wire/backend.js';
+import { noSettings, type AppliedSettings } from './applied-settings.js';
 import type { ServerTls } from './server-tls.js';
 import { sendCancel } from './send-cancel.js';
 import type { ScramKeys } from '../../wire/scram-keys.js';
@@ -83,10 +84,15 @@ export class BackendConnection {
   outstandingReady = 0;
   /** Counts what was sent that is answered by ReadyForQuery: it tells one statement from the next. */
   exchanges = 0;
-  /** How many of the session's settings this connection has; kept by the session's settings. */
-  appliedSettings = 0;
-  /** The state in which it came back uncleaned; undefined for a clean one. Kept by the pool. */
-  keptState: string | undefined;
+  /** The settings that it has beyond those of its start-up. */
+  settings: AppliedSettings = noSettings;
+  /** The session that has taken numbers of sequences on it, of which currval() and lastval() tell. */
+  numbersOf: object | undefined;
+  /** Counts reports of parameters: while it stays the same, no setting that is reported has changed. */
+  parameterReports = 0;
+  /** When it was last lent or given back, and when it has served long enough, both as performance.now() counts. */
+  usedAt = 0;
+  expiresAt = Number.POSITIVE_INFINITY;
   /** Statements prepared on this connection, by name; kept by the session's prepared statements. */
   readonly prepared = new Map<string, object>();
   /** How this server's oids differ from those that clients know; kept by the session that has the connection. */
@@ -290,6 +296,11 @@ export class BackendConnection {
     return encodeErrorResponse(new PgError(reason.sqlstate, reason.message, { ...reason.fields, ...where }));
   }
 
+  /** A cancel request is on its way. */
+  get cancelling(): boolean {
+    return this.#cancels.size > 0;
+  }
+
   /** Resolves when no cancel request is on its way: a late one would hit whatever runs here next. */
   async cancelled(): Promise<void> {
     await Promise.all(this.#cancels);
@@ -331,6 +342,7 @@ export class BackendConnection {
       case backendType.parameterStatus: {
         const { name, value } = readParameterStatus(frame);
         this.parameters.set(name, value);
+        this.parameterReports += 1;
         this.onParameter?.(name, value);
         return true;
       }

@@ -69,6 +69,8 @@ export interface ExecutionContext {
   planStatement(sql: Buffer, parameterTypes: readonly number[]): PlannedQuery;
   /** The transaction ended, or went back to a savepoint: what the session learned inside it may not hold any more. */
   noteTransactionEnd(): Promise<void>;
+  /** Which server connections the session keeps between transactions, and why: as SHOW pgring.pins tells it. */
+  describePins(): string;
   /** Removes a prepared statement, or all (undefined). Errors: 26000. */
   deallocate(name: string | undefined): void;
   /** The rows of a view that tells of the session itself, as a JSON array. */

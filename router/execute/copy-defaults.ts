@@ -47,7 +47,7 @@ export class CopyDefaults {
   async close(): Promise<void> {
     const helper = this.#helper;
     this.#helper = undefined;
-    if (helper !== undefined) await this.#context.backends.keepForLater(helper);
+    if (helper !== undefined) await this.#context.backends.giveBack(helper);
   }
 
   #sql(count: number): string {

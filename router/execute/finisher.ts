@@ -118,7 +118,7 @@ export class Finisher {
       return;
     }
     await rollBack(this.connection);
-    await this.#context.backends.keepForLater(this.connection);
+    this.#context.backends.keepForLater(this.connection);
   }
 
   /** In a transaction that has failed they go when it is rolled back. */

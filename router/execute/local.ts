@@ -3,7 +3,8 @@
 import { unreachable } from '../../base/assert.js';
 import { PgError, sqlstate } from '../../base/errors.js';
 import type { LocalCommand } from '../../planner/plan/command-plan.js';
-import { encodeNoticeResponse } from '../../wire/encode-backend.js';
+import { typeOid } from '../../catalog/type-oid.js';
+import { encodeDataRow, encodeNoticeResponse, encodeRowDescription } from '../../wire/encode-backend.js';
 import { encodeQuery } from '../../wire/encode-frontend.js';
 import { runCommand } from '../backend/command.js';
 import { Exchange } from '../backend/exchange.js';
@@ -12,6 +13,19 @@ import { deliverExchange, deliverTag } from './deliver.js';
 
 const noTransaction = { sqlstate: '25P01', message: 'there is no transaction in progress' } as const;
 const alreadyInTransaction = { sqlstate: '25001', message: 'there is already a transaction in progress' } as const;
+
+/** RowDescription of SHOW pgring.pins. */
+export const pinsDescription = encodeRowDescription([
+  {
+    name: 'pgring.pins',
+    tableOid: 0,
+    columnNumber: 0,
+    typeOid: typeOid.text,
+    typeSize: -1,
+    typeModifier: -1,
+    format: 0,
+  },
+]);
 
 export async function executeLocal(
   context: ExecutionContext,
@@ -46,6 +60,11 @@ export async function executeLocal(
         : command.refusal;
     case 'set':
       await executeSet(context, statement, command);
+      return;
+    case 'show pins':
+      if (statement.describe) await send(output, pinsDescription);
+      await send(output, encodeDataRow([context.describePins()]));
+      await deliverTag(output, 'SHOW');
       return;
     case 'deallocate':
       context.deallocate(command.name);
@@ -122,6 +141,7 @@ async function executeSet(
 ): Promise<void> {
   const { transaction, backends } = context;
   const sql = statement.sql.toString('utf8');
+  backends.settings.noteName(command.name);
   const shards = transaction.shards.length === 0 ? [context.topology.home] : transaction.shards;
   const connections = await Promise.all(shards.map(async (shard) => await transaction.enter(shard, false, false)));
   const [first, ...others] = connections;
@@ -134,13 +154,12 @@ async function executeSet(
   };
   exchange.send([encodeQuery(sql)], 1);
   await deliverExchange(context, exchange, statement.describe);
-  const change = { name: command.name, sql };
+  const change = { name: command.name, sql, effect: command.effect };
   if (transaction.isOpen) transaction.recordSetting(change, command.scope === 'transaction');
   else if (command.scope !== 'transaction') {
-    const forgets = command.scope === 'discard' || (command.name === undefined && command.tag === 'RESET');
-    if (forgets) backends.settings.recordReset(sql);
-    else backends.settings.record(change);
-    first.appliedSettings = backends.settings.version;
+    backends.settings.record(change);
+    if (command.scope === 'discard') await backends.discardOthers(first);
+    backends.noteApplied(first);
     if (command.scope === 'discard') await context.noteDiscard(sql);
   }
   await context.noteSettingChange(command.name);

@@ -11,6 +11,7 @@ import type { StatementValues } from './values.js';
 /** Whether a server may be sent the statement in the client's own messages, and nothing is left to do afterwards. */
 export function canRelay(plan: Plan): plan is Extract<Plan, { readonly kind: 'pass' }> {
   if (plan.changesTemporary === true || plan.notifies === true) return false;
+  if (plan.leaves !== undefined && plan.leaves.some((trace) => trace !== 'takes numbers')) return false;
   return plan.kind === 'pass' && plan.sql === 'client' && plan.computed.length === 0;
 }
 
@@ -38,12 +39,13 @@ export function locateNow(
   }
 }
 
-/** As `locate`; a key that its type does not accept goes to the home shard, which refuses it in PostgreSQL's words. */
+/** As `locate`; a key that its type does not accept, or that nobody gave, goes to the home shard: PostgreSQL's words refuse it. */
 export function locateOrHome(routing: Routing, values: StatementValues, map: ShardMap, home: ShardId): LocateResult {
   try {
     return locate(routing, values, map, home);
   } catch (error) {
-    if (error instanceof PgError && error.sqlstate.startsWith('22')) return { kind: 'shards', shards: [home] };
+    const isRefused = error instanceof PgError && /^(?:22|42P02$)/.test(error.sqlstate);
+    if (isRefused) return { kind: 'shards', shards: [home] };
     throw error;
   }
 }

@@ -51,6 +51,7 @@ export function withOutput(context: ExecutionContext, output: ClientOutput): Exe
     noteTransactionEnd: async () => {
       await context.noteTransactionEnd();
     },
+    describePins: () => context.describePins(),
     deallocate: (name) => {
       context.deallocate(name);
     },

@@ -1,6 +1,7 @@
 /** The values of one statement: its literals, its parameters, and what the home shard computed for it. */
 
-import { assert, present } from '../../base/assert.js';
+import { present } from '../../base/assert.js';
+import { PgError, sqlstate } from '../../base/errors.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import { literalText } from '../../planner/parse/literal.js';
 import type { ValueSource } from '../../planner/plan/plan.js';
@@ -65,7 +66,10 @@ export class StatementValues implements BoundValues {
       case 'parameter': {
         const { values, formats, types } = this.#statement.parameters;
         const bytes = values[source.number - 1];
-        assert(bytes !== undefined, 'a parameter that Bind did not give');
+        // A simple query can name parameters, and has none.
+        if (bytes === undefined) {
+          throw new PgError(sqlstate.undefinedParameter, `there is no parameter $${source.number}`);
+        }
         if (bytes === null) return { kind: 'null' };
         const format = formats.length === 1 ? formats[0] : (formats[source.number - 1] ?? 0);
         return { kind: format === 1 ? 'binary' : 'text', bytes, typeOid: types[source.number - 1] ?? 0 };

@@ -245,6 +245,19 @@ export class SessionTransaction {
     return await this.#snapshots.bind(readers);
   }
 
+  /** Whether `enterNow` would do but for a connection: then `reserve` gets it. */
+  lacksConnection(shard: ShardId): boolean {
+    const state = this.#state;
+    if (this.#backends.peek(shard) !== undefined) return false;
+    if (state.kind === 'idle') return true;
+    return !state.participants.has(shard) && state.log.length === 0 && state.agreement !== 'taken' && !this.#isAtomic();
+  }
+
+  /** Lends the connection that `enterNow` needs. Errors: those of connecting. */
+  async reserve(shard: ShardId): Promise<void> {
+    await this.#backends.connect(shard);
+  }
+
   /** As `enter`, when that needs no waiting; else undefined. */
   enterNow(shard: ShardId, wrote: boolean): ImmediateEntry | undefined {
     const state = this.#state;
@@ -282,6 +295,7 @@ export class SessionTransaction {
     const participants = [...state.participants.values()];
     if (state.failed || participants.some((participant) => participant.connection.closed)) {
       await rollbackEverywhere(participants);
+      for (const { connection } of participants) this.#backends.noteNames(connection);
       if (!state.failed) throw lostParticipant();
       return 'ROLLBACK';
     }
@@ -291,12 +305,14 @@ export class SessionTransaction {
     for (const entry of state.log) {
       if (entry.kind === 'setting' && !entry.local) this.#backends.settings.record(entry.change);
     }
-    for (const { connection } of participants) connection.appliedSettings = this.#backends.settings.version;
+    for (const { connection } of participants) this.#backends.noteApplied(connection);
     return 'COMMIT';
   }
 
   async rollback(): Promise<void> {
-    await rollbackEverywhere([...this.#take().participants.values()]);
+    const participants = [...this.#take().participants.values()];
+    await rollbackEverywhere(participants);
+    for (const { connection } of participants) this.#backends.noteNames(connection);
   }
 
   async savepoint(name: string): Promise<void> {

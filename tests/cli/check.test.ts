@@ -1,9 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Config, makeConfig } from '../../catalog/config.js';
+import { type Config, makeConfig, parseConfig } from '../../catalog/config.js';
+import { makeLimits } from '../../catalog/config-limits.js';
 import { checkServers, formatFindings } from '../../cli/check.js';
 import type { Finding } from '../../cli/check/finding.js';
+import { formatLimits } from '../../cli/check/limits.js';
 import { type TestServer, type TestServers, startServers } from '../support/cluster.js';
+import { formatScramVerifier, makeScramVerifier } from '../../wire/scram-keys.js';
 import { chooseFreePort } from '../support/ports.js';
 import { runPsql } from '../support/psql.js';
 import { describeWithTools } from '../support/requirement.js';
@@ -52,6 +55,26 @@ describeWithTools(['psql'], 'pgring check', () => {
     const findings = await checkServers(config());
     expect(findings).toEqual([]);
     expect(formatFindings('pgring.yaml', '2 servers', findings)).toBe('pgring.yaml: nothing found (2 servers)\n');
+  });
+
+  it('finds verifiers of one password that differ, unless pgring has the password itself', async () => {
+    const verifier = formatScramVerifier(await makeScramVerifier('secret', Buffer.from('salt')));
+    for (const server of [first, second]) {
+      await run(server, `CREATE ROLE twice LOGIN PASSWORD 'secret'; CREATE ROLE same LOGIN PASSWORD '${verifier}'`);
+    }
+    const authentication = parseConfig('shards: [{name: a}]', 'pgring.yaml', {}).authentication;
+    const findings = await checkServers(config({ authentication }));
+    expect(findings).toEqual([
+      expect.objectContaining({ severity: 'warning', path: 'authentication', subject: '"twice"' }) as Finding,
+    ]);
+    expect(await checkServers(config({ authentication, users: [{ name: 'twice', password: 'secret' }] }))).toEqual([]);
+    for (const server of [first, second]) await run(server, 'DROP ROLE twice, same');
+  });
+
+  it('prints the limits', () => {
+    const lines = formatLimits(makeLimits({ clients: 7 })).split('\n');
+    expect(lines).toContainEqual(expect.stringMatching(/^ {2}clients +7 \(default 1000\) +53300$/));
+    expect(lines).toContainEqual(expect.stringMatching(/^ {2}idle_in_transaction_timeout_ms +off +25P03$/));
   });
 
   it('finds a server that does not answer', async () => {

@@ -117,8 +117,8 @@ it('a database and a setting that do not exist', async () => {
     ],
     'closed',
   );
-  expect(answered.map((line) => line.replace(/ D=Reported by .*?\.(?= |$)/, ''))).toEqual(unknownDatabase.slice(-1));
-  expect(unknownDatabase.slice(-1)[0]).toContain('C=3D000');
+  expect(answered.map((line) => line.replace(/ D=Reported by .*?\.(?= |$)/, ''))).toEqual(unknownDatabase);
+  expect(unknownDatabase.at(-1)).toContain('C=3D000');
 });
 
 it('a role that does not exist', async () => {

@@ -123,3 +123,20 @@ SELECT name COLLATE "nope" FROM t;
 SELECT t.* FROM t GROUP BY v;
 SELECT 'ä' || nope FROM t;
 SELECT DISTINCT 'ä' || nope FROM t;
+
+-- Parameters in a simple query, which has none.
+CREATE TABLE parameters (id int PRIMARY KEY, v text);
+INSERT INTO parameters VALUES (1, 'a'), (2, 'b');
+SELECT v FROM parameters WHERE id = $9;
+SELECT v FROM parameters WHERE v = $1;
+SELECT v FROM parameters ORDER BY id LIMIT $1;
+UPDATE parameters SET v = $2 WHERE id = $1;
+INSERT INTO parameters VALUES ($1, 'x');
+INSERT INTO parameters VALUES (3, $1), (4, 'x');
+DELETE FROM parameters WHERE id IN ($1, 2);
+BEGIN;
+SELECT v FROM parameters WHERE id = $3;
+SELECT 1;
+ROLLBACK;
+SELECT count(*) FROM parameters;
+DROP TABLE parameters;

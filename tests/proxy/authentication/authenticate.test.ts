@@ -31,6 +31,7 @@ const roles = [
   "SET password_encryption = 'md5'; CREATE ROLE old LOGIN PASSWORD 'secret'; RESET password_encryption",
   'CREATE ROLE bare LOGIN',
   "CREATE ROLE late LOGIN PASSWORD 'secret' VALID UNTIL '2001-01-01'",
+  "CREATE ROLE shut NOLOGIN PASSWORD 'secret'",
   "CREATE ROLE ünïcode LOGIN PASSWORD 'pä ss\u00a0wört'",
 ];
 
@@ -112,6 +113,12 @@ describeWithTools(['psql'], 'log-ins', () => {
   it.each(['via_scram', 'via_md5', 'via_password'])('%s as nobody that there is', async (database) => {
     const said = await both({ database, user: 'nobody', password: 'secret' });
     expect(said.at(-1)).toContain('password authentication failed for user');
+  });
+
+  it.each(['via_scram', 'via_md5', 'via_password'])('%s in a role that may not log in', async (database) => {
+    const said = await both({ database, user: 'shut', password: 'secret' });
+    expect(said.at(-1)).toContain('role "shut" is not permitted to log in');
+    await both({ database, user: 'shut', password: 'wrong' });
   });
 
   it('no rule for the database', async () => {

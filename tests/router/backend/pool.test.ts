@@ -5,18 +5,36 @@ import { join } from 'node:path';
 import type { Shard } from '../../../catalog/topology.js';
 import { queryRows, runCommand } from '../../../router/backend/command.js';
 import type { BackendIdentity } from '../../../router/backend/connection.js';
-import { BackendPool, type PoolLimits } from '../../../router/backend/pool.js';
+import { makeAppliedSettings, noSettings, type AppliedSettings } from '../../../router/backend/applied-settings.js';
+import { BackendPool } from '../../../router/backend/pool.js';
+import type { PoolLimits, Wish } from '../../../router/backend/pool-limits.js';
 import { encodeQuery } from '../../../wire/encode-frontend.js';
 import { startServers, type TestServer, type TestServers } from '../../support/cluster.js';
 import { chooseFreePort } from '../../support/ports.js';
 import { withClient } from '../../support/proxy.js';
+import { eventually } from '../../proxy/proxy-under-test.js';
 
 const LIMITS: PoolLimits = {
   connectTimeoutMs: 5_000,
   connectionsPerShard: 2,
   queueTimeoutMs: 5_000,
   idleTimeoutMs: 60_000,
+  connectionsPerRole: 2,
+  reserve: 1,
+  finishing: 1,
+  minimum: 0,
+  connectsAtOnce: 2,
+  lifetimeMs: 60_000,
+  checkAfterMs: 60_000,
 };
+
+/** Of a session that has no other connection. */
+const wish = (options: Partial<Wish> = {}): Wish => ({
+  owner: {},
+  purpose: 'session',
+  settings: noSettings,
+  ...options,
+});
 
 const identity = (user = 'postgres', password?: string): BackendIdentity => ({
   database: 'postgres',
@@ -68,16 +86,16 @@ describe('the pool of server connections', () => {
 
   it('lends the connection that came back last, cleaned of what a session left on it', async () => {
     makePool();
-    const first = await pool.acquire(shard, identity());
-    const second = await pool.acquire(shard, identity());
+    const first = await pool.acquire(shard, identity(), wish());
+    const second = await pool.acquire(shard, identity(), wish());
     await runCommand(
       first,
       "SET application_name = 'left'; PREPARE left_behind AS SELECT 1; CREATE TEMP TABLE t (a int)",
     );
     const pid = await processOf(first);
-    await pool.release(second);
-    await pool.release(first);
-    const again = await pool.acquire(shard, identity());
+    pool.release(second);
+    await pool.releaseCleaned(first);
+    const again = await pool.acquire(shard, identity(), wish());
     expect(await processOf(again)).toBe(pid);
     expect(await queryRows(again, 'SHOW application_name')).toEqual([{ application_name: 'pool-test' }]);
     expect(await queryRows(again, "SELECT to_regclass('t')::text AS t, count(*) FROM pg_prepared_statements")).toEqual([
@@ -88,38 +106,38 @@ describe('the pool of server connections', () => {
 
   it('never lends a connection with an open transaction or an unread answer', async () => {
     makePool();
-    const open = await pool.acquire(shard, identity());
+    const open = await pool.acquire(shard, identity(), wish());
     const pid = await processOf(open);
     await runCommand(open, 'BEGIN');
-    await pool.release(open);
+    pool.release(open);
     expect(open.closed).toBe(true);
-    const unread = await pool.acquire(shard, identity());
+    const unread = await pool.acquire(shard, identity(), wish());
     expect(await processOf(unread)).not.toBe(pid);
     unread.write(encodeQuery('SELECT 1'), 1);
-    await pool.release(unread);
+    pool.release(unread);
     expect(unread.closed).toBe(true);
     expect(pool.size).toBe(0);
   });
 
   it('takes back a connection that waits for a client that has gone', async () => {
     makePool();
-    const paused = await pool.acquire(shard, identity());
+    const paused = await pool.acquire(shard, identity(), wish());
     paused.pause();
-    await pool.release(paused);
-    expect(await pool.acquire(shard, identity())).toBe(paused);
+    pool.release(paused);
+    expect(await pool.acquire(shard, identity(), wish())).toBe(paused);
   });
 
   it('lets the longest waiter have the next free place', async () => {
     makePool({ connectionsPerShard: 1 });
-    const held = await pool.acquire(shard, identity());
+    const held = await pool.acquire(shard, identity(), wish());
     const order: string[] = [];
     const wait = async (name: string): Promise<void> => {
-      const connection = await pool.acquire(shard, identity());
+      const connection = await pool.acquire(shard, identity(), wish());
       order.push(name);
-      await pool.release(connection);
+      pool.release(connection);
     };
     const waiting = ['a', 'b', 'c'].map(wait);
-    await pool.release(held);
+    pool.release(held);
     await Promise.all([...waiting, wait('d')]);
     expect(order).toEqual(['a', 'b', 'c', 'd']);
     expect(pool.size).toBe(1);
@@ -127,8 +145,8 @@ describe('the pool of server connections', () => {
 
   it('gives the place of a destroyed connection to a waiter', async () => {
     makePool({ connectionsPerShard: 1 });
-    const held = await pool.acquire(shard, identity());
-    const waiting = pool.acquire(shard, identity());
+    const held = await pool.acquire(shard, identity(), wish());
+    const waiting = pool.acquire(shard, identity(), wish());
     held.destroy();
     expect(await waiting).not.toBe(held);
     expect(pool.size).toBe(1);
@@ -136,29 +154,122 @@ describe('the pool of server connections', () => {
 
   it('says what to raise when the wait was in vain', async () => {
     makePool({ connectionsPerShard: 1, queueTimeoutMs: 50 });
-    await pool.acquire(shard, identity());
-    await expect(pool.acquire(shard, identity())).rejects.toMatchObject({
+    await pool.acquire(shard, identity(), wish());
+    await expect(pool.acquire(shard, identity(), wish())).rejects.toMatchObject({
       sqlstate: '53300',
       fields: { hint: expect.stringContaining('limits.server_connections_per_shard') as string },
     });
   });
 
   it('ends an idle connection of another role to make room', async () => {
-    makePool();
-    const idle = await pool.acquire(shard, identity());
-    await pool.acquire(shard, identity());
-    await pool.release(idle);
-    const other = await pool.acquire(shard, identity('of_trust'));
+    makePool({ connectionsPerShard: 1, finishing: 1 });
+    const [idle, finishing] = await Promise.all([
+      pool.acquire(shard, identity(), wish()),
+      pool.acquire(shard, identity(), wish({ purpose: 'finishing' })),
+    ]);
+    pool.release(idle);
+    const other = await pool.acquire(shard, identity('of_trust'), wish());
     expect(idle.closed).toBe(true);
     expect(await queryRows(other, 'SELECT current_user::text AS name')).toEqual([{ name: 'of_trust' }]);
     expect(pool.size).toBe(2);
+    pool.release(finishing);
+  });
+
+  it('bounds the connections of one role, and lets others pass those who wait for theirs', async () => {
+    makePool({ connectionsPerShard: 2, connectionsPerRole: 1, queueTimeoutMs: 300 });
+    const first = await pool.acquire(shard, identity(), wish());
+    const second = pool.acquire(shard, identity(), wish());
+    const other = await pool.acquire(shard, identity('of_trust'), wish());
+    pool.release(first);
+    expect(await second).toBe(first);
+    pool.release(other);
+  });
+
+  it('keeps no session waiting that has a connection already', async () => {
+    makePool({ connectionsPerShard: 1, reserve: 1, queueTimeoutMs: 300 });
+    const elsewhere = { ...shard, id: 2, name: 's2' };
+    const [one, two] = [wish(), wish()];
+    const held = [await pool.acquire(shard, identity(), one), await pool.acquire(elsewhere, identity(), two)];
+    // Each wants what the other has; a third that has nothing is not let in meanwhile.
+    const third = expect(pool.acquire(shard, identity(), wish())).rejects.toMatchObject({ sqlstate: '53300' });
+    held.push(await pool.acquire(elsewhere, identity(), one), await pool.acquire(shard, identity(), two));
+    await third;
+    for (const connection of held) pool.release(connection);
+  });
+
+  it('has connections to finish statements on beside all others', async () => {
+    makePool({ connectionsPerShard: 1, finishing: 1 });
+    const held = await pool.acquire(shard, identity(), wish());
+    const finishing = await pool.acquire(shard, identity(), wish({ purpose: 'finishing' }));
+    // Who waits for long gets one above the bound: the one who has it may wait for a lock of the other's.
+    const second = await pool.acquire(shard, identity(), wish({ purpose: 'finishing' }));
+    expect(pool.size).toBe(3);
+    for (const connection of [held, finishing, second]) pool.release(connection);
+    expect(pool.size).toBe(2);
+  });
+
+  it('opens no more at one time than it may', async () => {
+    makePool({ connectionsPerShard: 10, connectionsPerRole: 10, connectsAtOnce: 1 });
+    const connections = await Promise.all([1, 2, 3].map(async () => await pool.acquire(shard, identity(), wish())));
+    expect(new Set(connections).size).toBe(3);
+  });
+
+  it('lends at once only what needs nothing', async () => {
+    makePool();
+    const settings = makeAppliedSettings(["SET work_mem = '9MB'"], ['app.tenant']);
+    const owner = {};
+    const lentTo = (wanted: AppliedSettings, who: object = {}): boolean => {
+      const lent = pool.acquireNow(shard, identity(), { owner: who, purpose: 'session', settings: wanted });
+      if (lent !== undefined) pool.release(lent);
+      return lent !== undefined;
+    };
+    const connection = await pool.acquire(shard, identity(), wish());
+    pool.release(connection);
+    expect(lentTo(noSettings)).toBe(true);
+    expect(lentTo(settings)).toBe(false);
+    connection.settings = settings;
+    expect(lentTo(settings)).toBe(true);
+    expect(lentTo(noSettings)).toBe(false);
+    connection.numbersOf = owner;
+    expect(lentTo(settings)).toBe(false);
+    expect(lentTo(settings, owner)).toBe(true);
+    // A name that was set cannot be forgotten: who has not set it gets another connection.
+    expect(await pool.acquire(shard, identity(), wish())).not.toBe(connection);
+  });
+
+  it('asks a connection that was idle for long whether it is alive', async () => {
+    makePool({ checkAfterMs: 0 });
+    const first = await pool.acquire(shard, identity(), wish());
+    pool.release(first);
+    expect(pool.acquireNow(shard, identity(), wish())).toBeUndefined();
+    expect(await pool.acquire(shard, identity(), wish())).toBe(first);
+  });
+
+  it('ends a connection that has served its time, and keeps the minimum', async () => {
+    makePool({ lifetimeMs: 1 });
+    const old = await pool.acquire(shard, identity(), wish());
+    await eventually(
+      () => performance.now(),
+      (now) => now > old.expiresAt,
+    );
+    pool.release(old);
+    expect(old.closed).toBe(true);
+    pool.close();
+    makePool({ minimum: 2 });
+    pool.release(await pool.acquire(shard, identity(), wish()));
+    expect(
+      await eventually(
+        () => pool.size,
+        (size) => size === 2,
+      ),
+    ).toBe(2);
   });
 
   it('forgets connections to an address that the shard has no more', async () => {
     makePool();
-    const before = await pool.acquire(shard, identity());
-    await pool.release(before);
-    const moved = await pool.acquire({ ...shard, host: server.socketDirectory }, identity());
+    const before = await pool.acquire(shard, identity(), wish());
+    pool.release(before);
+    const moved = await pool.acquire({ ...shard, host: server.socketDirectory }, identity(), wish());
     expect(before.closed).toBe(true);
     expect(moved.address.host).toBe(server.socketDirectory);
     expect(await processOf(moved)).not.toBe('');
@@ -166,13 +277,13 @@ describe('the pool of server connections', () => {
 
   it('notices that an idle connection was ended by the server', async () => {
     makePool();
-    const first = await pool.acquire(shard, identity());
+    const first = await pool.acquire(shard, identity(), wish());
     const pid = await processOf(first);
-    await pool.release(first);
+    pool.release(first);
     await withClient(server, 'postgres', async (client) => await client.query(`SELECT pg_terminate_backend(${pid})`));
     while (!first.closed) await new Promise(setImmediate);
     expect(pool.size).toBe(0);
-    expect(await processOf(await pool.acquire(shard, identity()))).not.toBe(pid);
+    expect(await processOf(await pool.acquire(shard, identity(), wish()))).not.toBe(pid);
   });
 
   it.each([
@@ -182,7 +293,7 @@ describe('the pool of server connections', () => {
     ['of_clear', 'open'],
   ])('logs in as %s', async (user, password) => {
     makePool();
-    const connection = await pool.acquire(shard, identity(user, password));
+    const connection = await pool.acquire(shard, identity(user, password), wish());
     expect(await queryRows(connection, 'SELECT session_user::text AS name')).toEqual([{ name: user }]);
     expect(connection.processId).toBeGreaterThan(0);
     expect(connection.parameters.get('server_encoding')).toBe('UTF8');
@@ -190,7 +301,7 @@ describe('the pool of server connections', () => {
 
   it.each(['of_md5', 'of_scram', 'of_clear'])('says what the server says of a wrong password for %s', async (user) => {
     makePool();
-    await expect(pool.acquire(shard, identity(user, 'wrong'))).rejects.toMatchObject({
+    await expect(pool.acquire(shard, identity(user, 'wrong'), wish())).rejects.toMatchObject({
       sqlstate: '28P01',
       message: `password authentication failed for user "${user}"`,
       fields: { detail: expect.stringContaining('shard s1') as string },
@@ -200,7 +311,7 @@ describe('the pool of server connections', () => {
 
   it('says where to write a password that is missing', async () => {
     makePool();
-    await expect(pool.acquire(shard, identity('of_scram'))).rejects.toMatchObject({
+    await expect(pool.acquire(shard, identity('of_scram'), wish())).rejects.toMatchObject({
       sqlstate: '28000',
       fields: { hint: expect.stringContaining('users: [{name: of_scram') as string },
     });
@@ -210,8 +321,9 @@ describe('the pool of server connections', () => {
   it('names a server that does not answer, and holds no place for it', async () => {
     makePool({ connectionsPerShard: 1 });
     const nobody = { ...shard, port: await chooseFreePort() };
+    // From the second on it may be that nobody is asked at all.
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      await expect(pool.acquire(nobody, identity())).rejects.toMatchObject({
+      await expect(pool.acquire(nobody, identity(), wish())).rejects.toMatchObject({
         sqlstate: '08006',
         message: expect.stringContaining(`shard s1 (127.0.0.1:${nobody.port})`) as string,
       });
@@ -221,7 +333,7 @@ describe('the pool of server connections', () => {
 
   it('cancels what runs', async () => {
     makePool();
-    const connection = await pool.acquire(shard, identity());
+    const connection = await pool.acquire(shard, identity(), wish());
     const refused = expect(runCommand(connection, 'SELECT pg_sleep(30)')).rejects.toMatchObject({ sqlstate: '57014' });
     await connection.cancel();
     await refused;
@@ -230,11 +342,11 @@ describe('the pool of server connections', () => {
 
   it('lends nothing any more once it is closed', async () => {
     makePool({ connectionsPerShard: 1 });
-    const held = await pool.acquire(shard, identity());
-    const waiting = pool.acquire(shard, identity());
+    const held = await pool.acquire(shard, identity(), wish());
+    const waiting = pool.acquire(shard, identity(), wish());
     pool.close();
     await expect(waiting).rejects.toMatchObject({ sqlstate: '57P01' });
-    await pool.release(held);
+    pool.release(held);
     expect(held.closed).toBe(true);
     expect(pool.size).toBe(0);
   });
