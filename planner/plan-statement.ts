@@ -123,13 +123,6 @@ function noteEffects(plan: Plan, { statement: { node }, context, sql }: PlanInpu
   );
 }
 
-/** A query calls it by name; other statements may hold code that does. */
-function namesNotify(node: Node, sql: Buffer): boolean {
-  const isQuery = 'SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
-  if (!isQuery) return /pg_notify/i.test(sql.toString('latin1'));
-  return someNode(rootOf(node), (part) => 'FuncCall' in part && functionName(part.FuncCall).name === 'pg_notify');
-}
-
 /** Commands in which nothing is called. */
 const plainCommands: ReadonlySet<string> = new Set([
   'TransactionStmt',
@@ -157,6 +150,13 @@ function ownTraces(node: Node): readonly SessionTrace[] {
   // Its value is what it is at this moment.
   if (kind === 'VAR_SET_CURRENT') return ['unknown'];
   return name?.toLowerCase() === 'idle_session_timeout' ? ['idle_session_timeout'] : [];
+}
+
+/** A query calls it by name; other statements may hold code that does. */
+function namesNotify(node: Node, sql: Buffer): boolean {
+  const isQuery = 'SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
+  if (!isQuery) return /pg_notify/i.test(sql.toString('latin1'));
+  return someNode(rootOf(node), (part) => 'FuncCall' in part && functionName(part.FuncCall).name === 'pg_notify');
 }
 
 function planNode(node: Node, input: PlanInput, text: StatementText): Plan {
