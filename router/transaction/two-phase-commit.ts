@@ -9,6 +9,7 @@ import { PgError, sqlstate } from '../../base/errors.js';
 import { faultPoint, type ParticipantPlace } from '../../base/fault-point.js';
 import { quoteLiteral } from '../../catalog/schema.js';
 import type { ShardId } from '../../catalog/topology.js';
+import { readNoticeResponse } from '../../wire/report.js';
 import { runCommand } from '../backend/command.js';
 import type { BackendConnection } from '../backend/connection.js';
 import {
@@ -183,9 +184,15 @@ function orderSql(order: Exclude<Order, undefined>, name: string): string {
   }
 }
 
+/** no_active_sql_transaction */
+const NO_TRANSACTION = '25P01';
+
 async function tell(participant: Participant, sql: string): Promise<Answer> {
   try {
-    await runCommand(participant.connection, sql, participant.onNotice);
+    await runCommand(participant.connection, sql, (frame) => {
+      // That a server has ended its transaction already is between it and pgring.
+      if (readNoticeResponse(frame).sqlstate !== NO_TRANSACTION) participant.onNotice?.(frame);
+    });
     return { kind: 'done' };
   } catch (error) {
     if (!(error instanceof PgError)) throw error;
