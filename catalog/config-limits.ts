@@ -102,6 +102,10 @@ export const limitRanges = {
   preparedStatements: count(10_000),
   /** Bytes of the messages by which one client has prepared named statements. */
   preparedBytes: bytes(64 * mebibyte),
+  /** Different texts of prepared statements that pgring has one name for, for all clients. */
+  statementDefinitions: count(10_000),
+  /** Prepared statements that one server connection has; the one that was not used for longest makes room. */
+  serverPreparedStatements: count(200),
   /** How long a statement may run before it is asked whether it is part of a deadlock over several shards. */
   deadlockTimeoutMs: timeMs(1000),
   /** How often each proxy looks for prepared transactions whose owner is gone. */

@@ -177,6 +177,15 @@ export function catalogSql(part: CatalogPart): string {
           ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = r.oid AND d.deptype = 'i'
           AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
         WHERE r.kind = 'S'
+        UNION ALL
+        -- A partition's identity column takes from the sequence of its root (getIdentitySequence(), pg_depend.c).
+        SELECT a.attrelid::int8, a.attnum, d.objid
+        FROM relation r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attidentity <> ''
+        JOIN pg_catalog.pg_attribute p ON p.attrelid = pg_catalog.pg_partition_root(r.oid) AND p.attname = a.attname
+        JOIN pg_catalog.pg_depend d
+          ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = p.attrelid
+          AND d.refobjsubid = p.attnum AND d.deptype = 'i' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        WHERE r.is_partition
       ) AS u
       JOIN pg_catalog.pg_class s ON s.oid = u.sequence AND s.relkind = 'S'
       JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace`,

@@ -32,6 +32,7 @@ import type { Plan } from './plan/plan.js';
 import type { SessionTrace } from './postgres/session-trace.js';
 import type { Slot } from './parse/tokenizer.js';
 import { StatementText } from './tree/text.js';
+import { functionName, someNode } from './tree/tree.js';
 
 export interface PlannedStatement {
   readonly plan: Plan;
@@ -110,7 +111,7 @@ function noteEffects(plan: Plan, { statement: { node }, context, sql }: PlanInpu
   const isPlain = plan.kind === 'local' || plainCommands.has(Object.keys(node)[0] ?? '');
   const effects = isPlain ? undefined : effectsOf(rootOf(node), context);
   const names = 'ListenStmt' in node || 'UnlistenStmt' in node || 'NotifyStmt' in node;
-  const notifies = names || effects?.notifies === true || /pg_notify/i.test(sql.toString('latin1'));
+  const notifies = names || effects?.notifies === true || namesNotify(node, sql);
   const leaves = [...new Set([...(plan.leaves ?? []), ...(effects?.leaves ?? []), ...ownTraces(node)])];
   const left: Plan = leaves.length > 0 ? { ...plan, leaves } : plan;
   const noted: Plan = notifies ? { ...left, notifies } : left;
@@ -149,6 +150,13 @@ function ownTraces(node: Node): readonly SessionTrace[] {
   // Its value is what it is at this moment.
   if (kind === 'VAR_SET_CURRENT') return ['unknown'];
   return name?.toLowerCase() === 'idle_session_timeout' ? ['idle_session_timeout'] : [];
+}
+
+/** A query calls it by name; other statements may hold code that does. */
+function namesNotify(node: Node, sql: Buffer): boolean {
+  const isQuery = 'SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
+  if (!isQuery) return /pg_notify/i.test(sql.toString('latin1'));
+  return someNode(rootOf(node), (part) => 'FuncCall' in part && functionName(part.FuncCall).name === 'pg_notify');
 }
 
 function planNode(node: Node, input: PlanInput, text: StatementText): Plan {

@@ -18,7 +18,7 @@ import { toClientError } from './report-error.js';
 import type { SessionBackends } from '../router/transaction/session-backends.js';
 import { encodeWelcome, openSession } from './open-session.js';
 import type { Session } from './session.js';
-import type { ProxyParts } from './session-scope.js';
+import type { ProxyParts } from './proxy-parts.js';
 import { checkStartup, withDefaults } from './start-up.js';
 
 /** What a client needs of its proxy. */

@@ -6,18 +6,18 @@
 
 import { PgError } from '../base/errors.js';
 import type { ShardId } from '../catalog/topology.js';
-import { encodeClose } from '../wire/encode-frontend.js';
 import { frontendType } from '../wire/frame.js';
 import { readBind, readDescribe, readExecute, readParse } from '../wire/frontend.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import type { ExpectedParse } from '../router/backend/relay.js';
-import { parseForShard } from '../router/backend/shard-oids.js';
 import { canRelay, locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import type { Plan } from '../planner/plan/plan.js';
+import { definitionOf } from './definition-of.js';
 import { Pipeline } from './pipeline.js';
 import { planPrepared } from './plan-prepared.js';
 import { parsedStatement, type PreparedStatement } from './prepared.js';
+import { Pieces, StatementProvider } from './statement-provider.js';
 import type { SessionScope } from './session-scope.js';
 import type { RelayTarget } from './simple-query.js';
 
@@ -28,7 +28,14 @@ export interface PipelineRelay {
   readonly expectedParses: ExpectedParse[];
   /** Statements that the pipeline makes known. */
   readonly statements: readonly PreparedStatement[];
+  /** Parse messages at its beginning that need no server. */
+  readonly answered: number;
+  /** The client's names of statements that servers know by others. */
+  readonly names: ReadonlyMap<string, string>;
 }
+
+/** Of a relay in which no statement is prepared. */
+export const plainRelay = { statements: [], answered: 0, names: new Map<string, string>() } as const;
 
 export class ExtendedQuery {
   readonly #scope: SessionScope;
@@ -127,7 +134,7 @@ export class ExtendedQuery {
           const bind = readBind(frame);
           const statement = parsed.get(bind.statement) ?? scope.prepared.get(bind.statement);
           const { plan, sql, slots, expanded } = planPrepared(scope, statement);
-          if (!canRelay(plan)) return undefined;
+          if (!canRelay(plan) || !isDefined(scope, statement)) return undefined;
           if (bind.portal !== '' && scope.portals.find(bind.portal) !== undefined) return undefined;
           const values = new StatementValues({
             sql,
@@ -149,6 +156,7 @@ export class ExtendedQuery {
           if (target === 'statement') {
             const statement = parsed.get(name) ?? scope.prepared.get(name);
             if (!isKnownToServers(planPrepared(scope, statement).plan.kind)) return undefined;
+            if (!isDefined(scope, statement)) return undefined;
           } else if (!portals.has(name)) return undefined;
           break;
         }
@@ -175,39 +183,20 @@ export class ExtendedQuery {
   #buildRelay(plan: RelayPlan, connection: BackendConnection, sync: Buffer): PipelineRelay {
     const scope = this.#scope;
     const pieces = new Pieces();
-    const expectedParses: ExpectedParse[] = [];
-    const oids = connection.oidMap();
-    const available = new Set<string>();
-    const provide = (name: string): void => {
-      if (available.has(name)) return;
-      available.add(name);
-      const statement = scope.prepared.get(name);
-      const onServer = connection.prepared.get(name);
-      if (onServer === statement) return;
-      if (onServer !== undefined && name !== '') pieces.add(encodeClose('statement', name));
-      connection.prepared.delete(name);
-      pieces.add(parseForShard(statement.parseFrame, oids));
-      expectedParses.push({ name, statement, pass: false });
-    };
+    const provider = new StatementProvider(scope, connection, pieces);
     const statements = [...plan.parsed.values()];
     for (const frame of this.#frames) {
-      let piece = frame;
       switch (frame[0]) {
         case frontendType.parse: {
-          const { name } = readParse(frame);
-          const statement = plan.parsed.get(name);
+          const statement = plan.parsed.get(readParse(frame).name);
           if (statement === undefined) break;
-          if (name !== '' && connection.prepared.has(name)) pieces.add(encodeClose('statement', name));
-          connection.prepared.delete(name);
           scope.prepared.replace(statement);
-          available.add(name);
-          expectedParses.push({ name, statement, pass: true });
-          piece = parseForShard(frame, oids);
+          provider.parse(statement, frame);
           break;
         }
         case frontendType.bind: {
           const bind = readBind(frame);
-          provide(bind.statement);
+          provider.bind(scope.prepared.get(bind.statement), frame);
           scope.portals.rebind(bind.portal, {
             kind: 'server',
             shard: plan.shard,
@@ -219,15 +208,17 @@ export class ExtendedQuery {
         }
         case frontendType.describe: {
           const { target, name } = readDescribe(frame);
-          if (target === 'statement') provide(name);
+          if (target === 'statement') provider.describe(scope.prepared.get(name), frame);
+          else pieces.add(frame);
           break;
         }
         default:
+          pieces.add(frame);
       }
-      pieces.add(piece);
     }
     pieces.add(sync);
-    return { connection, pieces: pieces.list, skipReady: 0, expectedParses, statements };
+    const { answered, expectedParses, names } = provider;
+    return { connection, pieces: pieces.list, skipReady: 0, expectedParses, statements, answered, names };
   }
 }
 
@@ -239,19 +230,12 @@ interface RelayPlan {
   readonly portals: ReadonlySet<string>;
 }
 
+/** Whether servers may be asked for it as for what the client has prepared. */
+function isDefined(scope: SessionScope, statement: PreparedStatement): boolean {
+  return statement.name === '' || definitionOf(scope, statement) !== undefined;
+}
+
 /** Statements that a server can parse and describe as the client wrote them. */
 function isKnownToServers(kind: string): boolean {
   return kind === 'pass' || kind === 'scatter' || kind === 'insert' || kind === 'modify';
-}
-
-/** Buffers to write, with neighbours in one chunk joined again. */
-class Pieces {
-  readonly list: Buffer[] = [];
-
-  add(bytes: Buffer): void {
-    const last = this.list.at(-1);
-    if (last !== undefined && last.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
-      this.list[this.list.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + bytes.length);
-    } else this.list.push(bytes);
-  }
 }

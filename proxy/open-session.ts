@@ -6,7 +6,8 @@ import { encodeBackendKeyData, encodeParameterStatus, encodeReadyForQuery } from
 import type { FrameReader } from '../wire/frame.js';
 import type { CancelKey } from './cancel-keys.js';
 import type { ClientSocket } from './client-socket.js';
-import { SessionScope, type ProxyParts } from './session-scope.js';
+import type { ProxyParts } from './proxy-parts.js';
+import { SessionScope } from './session-scope.js';
 import { Session } from './session.js';
 
 interface SessionRequest {

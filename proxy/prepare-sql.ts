@@ -37,6 +37,7 @@ export async function prepareBySql(
     planned: undefined,
     plannedFor: '',
     shape,
+    definition: undefined,
     origin: { fromSql: true, text: source.toString('utf8'), offset: Array.from(before).length, preparedAt: new Date() },
   };
   const planned = await scope.replanIfStale(planPrepared(scope, statement), statement.plannedFor, parameterTypes);

@@ -5,6 +5,16 @@ import type { StatementShape } from '../router/execute/context.js';
 import type { Parse } from '../wire/frontend.js';
 import type { PlannedStatement } from './statement-planner.js';
 
+/** One text with the types of its parameters, as one catalog and one search path give it its meaning. */
+export interface Definition {
+  readonly name: string;
+  /** contextKey() of what it was prepared for. */
+  readonly context: string;
+  readonly parseFrame: Buffer;
+  /** What a server says of it; undefined until one has. */
+  shape: StatementShape | undefined;
+}
+
 /** A prepared statement. Its identity tells connections that have it from those that have another of that name. */
 export interface PreparedStatement {
   readonly name: string;
@@ -17,6 +27,8 @@ export interface PreparedStatement {
   plannedFor: string;
   /** What it took and gave when it was first described, which no change of the catalog may change. */
   shape: StatementShape | undefined;
+  /** Under which name servers know it; undefined for the unnamed one, and until one needs it. */
+  definition: Definition | undefined;
   /** What pg_prepared_statements tells of it. */
   readonly origin: StatementOrigin;
 }
@@ -38,6 +50,7 @@ export function parsedStatement(parse: Parse, parseFrame: Buffer): PreparedState
     planned: undefined,
     plannedFor: '',
     shape: undefined,
+    definition: undefined,
     origin: { fromSql: false, text: parse.sql.toString('utf8'), offset: 0, preparedAt: new Date() },
   };
 }

@@ -17,6 +17,7 @@ import { CancelKeys } from './cancel-keys.js';
 import { Client } from './client.js';
 import { ClientCounts } from './client-counts.js';
 import { Databases } from './databases.js';
+import { Definitions } from './definitions.js';
 import { DeadlockMonitor } from '../router/deadlock/deadlock-monitor.js';
 import { Recovery } from '../router/transaction/recovery.js';
 import { makeReadingHelper } from '../router/transaction/reading-helper.js';
@@ -115,6 +116,7 @@ export async function startProxy(options: {
       log,
       pooling: config.pooling.mode,
       numberReaders: new Set<string>(),
+      definitions: new Definitions(limits.statementDefinitions, limits.serverPreparedStatements),
       prepared: { statements: limits.preparedStatements, bytes: limits.preparedBytes },
       combineBytes: limits.combineBytes,
       combineRows: limits.combineRows,

@@ -1,6 +1,5 @@
 /** What a session's statements work with: its connections, transaction, catalog, settings and prepared statements. */
 
-import type { Logger } from '../base/log.js';
 import { assert } from '../base/assert.js';
 import { PgError, sqlstate } from '../base/errors.js';
 import { noDatabaseCode } from '../catalog/code.js';
@@ -15,44 +14,25 @@ import type { TransactionStatus } from '../wire/backend.js';
 import { queryRows, withoutTrace } from '../router/backend/command.js';
 import type { BackendConnection, BackendIdentity } from '../router/backend/connection.js';
 import type { ClientOutput } from '../router/backend/output.js';
-import type { BackendPool } from '../router/backend/pool.js';
 import type { BoundStatement, ExecutionContext, StatementShape } from '../router/execute/context.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
-import { AtomicSnapshots, type ReadingHelper } from '../router/transaction/atomic-snapshots.js';
+import { AtomicSnapshots } from '../router/transaction/atomic-snapshots.js';
 import { SessionBackends } from '../router/transaction/session-backends.js';
 import { SessionTransaction } from '../router/transaction/session-transaction.js';
-import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
 import { namedSettings } from '../planner/code/named-settings.js';
 import { contextKey } from '../planner/plan-cache.js';
 import type { SessionView } from '../planner/plan/session-plan.js';
 import { checkEncoding, checkStrings } from './check-readable.js';
-import type { Databases } from './databases.js';
+import type { Definitions } from './definitions.js';
+import type { ProxyParts } from './proxy-parts.js';
 import { ClientPortals } from './portals.js';
 import { PreparedStatements } from './prepared.js';
 import { SessionPins } from './session-pins.js';
 import { SessionSettingsView } from './session-settings.js';
-import type { PlannedStatement, StatementPlanner } from './statement-planner.js';
+import type { PlannedStatement } from './statement-planner.js';
 import { TemporaryRelations } from './temporary-relations.js';
 import { inferShape } from './statement-shape.js';
 import { readTransactionOids } from './transaction-oids.js';
-
-/** What all sessions of a proxy share. */
-export interface ProxyParts {
-  readonly pool: BackendPool;
-  readonly databases: Databases;
-  readonly planner: StatementPlanner;
-  readonly resolver: TransactionResolver;
-  readonly readingHelper: ReadingHelper;
-  readonly log: Logger;
-  readonly pooling: 'transaction' | 'session';
-  /** See SessionPins. */
-  readonly numberReaders: Set<string>;
-  readonly prepared: { readonly statements: number; readonly bytes: number };
-  readonly combineBytes: number;
-  readonly combineRows: number;
-  readonly topology: () => Topology;
-  readonly shardMap: () => ShardMap;
-}
 
 /** undefined_table and undefined_column: what a newer catalog may know. */
 const unknownStates: ReadonlySet<string> = new Set([sqlstate.undefinedTable, sqlstate.undefinedColumn]);
@@ -137,6 +117,9 @@ export class SessionScope implements ExecutionContext {
       holdsTemporary: () => this.#temporary.inUse,
       isAtomic: () => this.#settings.crossShardReads === 'atomic',
       snapshots: new AtomicSnapshots(identity.database, parts.readingHelper),
+      onNotice: (frame) => {
+        this.onNotice(frame);
+      },
     });
     this.pins = new SessionPins({
       backends: this.backends,
@@ -162,6 +145,10 @@ export class SessionScope implements ExecutionContext {
 
   get topology(): Topology {
     return this.#parts.topology();
+  }
+
+  get definitions(): Definitions {
+    return this.#parts.definitions;
   }
 
   get combineBytes(): number {

@@ -9,11 +9,11 @@ import type { ShardId } from '../catalog/topology.js';
 import { frontendType } from '../wire/frame.js';
 import type { FrameReader } from '../wire/frame.js';
 import { readQuery } from '../wire/frontend.js';
-import { encodeErrorResponse, encodeReadyForQuery } from '../wire/encode-backend.js';
+import { encodeErrorResponse, encodeReadyForQuery, parseComplete } from '../wire/encode-backend.js';
 import type { BackendConnection } from '../router/backend/connection.js';
 import { Relay, type RelayListener, type Told } from '../router/backend/relay.js';
 import type { ClientSocket } from './client-socket.js';
-import { ExtendedQuery, type PipelineRelay } from './extended-query.js';
+import { ExtendedQuery, plainRelay, type PipelineRelay } from './extended-query.js';
 import { listOwn } from './list-own.js';
 import { asSessionTimeout, functionCallRefused, isFatal, toClientError } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
@@ -118,7 +118,9 @@ export class Session implements RelayListener {
   onRelayDone(connection: BackendConnection): void {
     if (this.#state.kind !== 'relaying') return;
     for (const statement of this.#state.statements) {
-      if (connection.prepared.get(statement.name) !== statement) this.scope.prepared.removeExactly(statement);
+      const { name, definition } = statement;
+      const isThere = connection.prepared.get(definition?.name ?? name) === (definition ?? statement);
+      if (!isThere) this.scope.prepared.removeExactly(statement);
     }
     this.#state = idle;
     this.scope.transaction.noteAnswer(connection);
@@ -243,7 +245,7 @@ export class Session implements RelayListener {
     const { connection, begin } = target.entry;
     connection.prepared.delete('');
     const pieces = begin === undefined ? [frame] : [begin, frame];
-    this.#startRelay({ connection, pieces, skipReady: pieces.length - 1, expectedParses: [], statements: [] }, false);
+    this.#startRelay({ ...plainRelay, connection, pieces, skipReady: pieces.length - 1, expectedParses: [] }, false);
   }
 
   #sync(frame: Buffer): void {
@@ -275,9 +277,10 @@ export class Session implements RelayListener {
   }
 
   #startRelay(target: PipelineRelay, extended: boolean): void {
-    const { connection, pieces, skipReady, expectedParses, statements } = target;
+    const { connection, pieces, skipReady, expectedParses, statements, answered, names } = target;
     this.#state = { kind: 'relaying', connection, statements, copyIn: false, extended };
-    this.#relay.start(connection, skipReady, expectedParses);
+    for (let count = answered; count > 0; count -= 1) this.#socket.write(parseComplete);
+    this.#relay.start(connection, skipReady, expectedParses, names);
     const [only] = pieces;
     if (pieces.length === 1 && only !== undefined) connection.write(only, 1 + skipReady);
     else connection.writeAll(pieces, 1 + skipReady);

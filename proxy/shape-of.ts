@@ -68,14 +68,24 @@ async function fetched(scope: SessionScope, name: string): Promise<Buffer | unde
   return description === undefined ? undefined : describeInFormats(description, []);
 }
 
+/** What a server has said of the plan's statement. */
+export function knownShape(plan: Plan): StatementShape | undefined {
+  return shapes.get(plan);
+}
+
 /** A shape that is known without asking again. */
 export function noteShape(plan: Plan, shape: StatementShape): void {
   shapes.set(plan, shape);
 }
 
 async function inferred(scope: SessionScope, plan: Plan, statement: PreparedStatement): Promise<StatementShape> {
+  const fixed = statement.shape?.parameterTypes;
   let shape = shapes.get(plan);
-  if (shape === undefined) {
+  if (fixed !== undefined && fixed.join() !== shape?.parameterTypes.join()) {
+    // Parameters keep the types that they were inferred to be of, whatever the catalog says now.
+    shape = await inferShape(scope, statement.sql, fixed);
+    scope.definitions.get(statement.sql, fixed, scope.contextKey).shape ??= shape;
+  } else if (shape === undefined) {
     shape = await inferShape(scope, statement.sql, statement.parameterTypes);
     shapes.set(plan, shape);
   }
@@ -87,7 +97,7 @@ async function inferred(scope: SessionScope, plan: Plan, statement: PreparedStat
 }
 
 /** As equalRowTypes() (src/backend/access/common/tupdesc.c): names, types and their modifiers. */
-function sameRows(left: Buffer | undefined, right: Buffer | undefined): boolean {
+export function sameRows(left: Buffer | undefined, right: Buffer | undefined): boolean {
   if (left === right) return true;
   if (left === undefined || right === undefined || left.equals(right)) return left !== undefined && right !== undefined;
   const columns = (description: Buffer): string =>

@@ -41,21 +41,21 @@ export function direct(server: TestServer): Contender {
   };
 }
 
-export async function pgring(servers: readonly TestServer[]): Promise<Contender> {
-  const limits = { server_connections_per_shard: SERVER_CONNECTIONS, clients: CLIENTS };
+export async function pgring(servers: readonly TestServer[], clients = CLIENTS): Promise<Contender> {
+  const limits = { server_connections_per_shard: SERVER_CONNECTIONS, clients };
   const proxy = await startProxyProcess(servers, { config: { limits } });
   const { host, port, pid } = proxy;
   return { name: 'pgring', host, port, pid, speaks: () => true, close: async () => await proxy.close() };
 }
 
 /** `program`: which PgBouncer; its version becomes part of the name. */
-export async function pgbouncer(program: string, server: TestServer): Promise<Contender> {
+export async function pgbouncer(program: string, server: TestServer, clients = CLIENTS): Promise<Contender> {
   const { stdout } = await runProgram(program, ['--version']);
   const version = /PgBouncer (\S+)/.exec(stdout)?.[1] ?? '?';
   const folder = await temporaryFolder();
   const port = await chooseFreePort();
   const configFile = join(folder.path, 'pgbouncer.ini');
-  writeFileSync(configFile, configFor(server, port, version));
+  writeFileSync(configFile, configFor(server, port, version, clients));
   // PgBouncer does not run as root.
   const account = serverAccount();
   if (account !== undefined) {
@@ -84,7 +84,7 @@ function keepsPreparedStatements(version: string): boolean {
   return major > 1 || minor >= 21;
 }
 
-function configFor(server: TestServer, port: number, version: string): string {
+function configFor(server: TestServer, port: number, version: string, clients: number): string {
   return [
     '[databases]',
     `* = host=${server.host} port=${server.port} user=postgres`,
@@ -96,7 +96,7 @@ function configFor(server: TestServer, port: number, version: string): string {
     'pool_mode = transaction',
     ...(keepsPreparedStatements(version) ? ['max_prepared_statements = 200'] : []),
     `default_pool_size = ${SERVER_CONNECTIONS}`,
-    `max_client_conn = ${CLIENTS}`,
+    `max_client_conn = ${clients}`,
     'log_connections = 0',
     'log_disconnections = 0',
     '',

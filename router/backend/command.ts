@@ -8,8 +8,13 @@ import type { BackendConnection } from './connection.js';
 import { Exchange } from './exchange.js';
 
 /** Runs SQL for its effect. Errors: the server's first, or that of the lost connection. */
-export async function runCommand(connection: BackendConnection, sql: string): Promise<void> {
+export async function runCommand(
+  connection: BackendConnection,
+  sql: string,
+  onNotice?: (frame: Buffer) => void,
+): Promise<void> {
   const exchange = new Exchange(connection);
+  exchange.onNotice = onNotice;
   exchange.send([encodeQuery(sql)], 1);
   const error = await exchange.finish();
   if (error !== undefined) throw error;

@@ -5,19 +5,23 @@
 
 import { PgError } from '../../base/errors.js';
 import type { OidMap } from '../../catalog/oid-map.js';
-import { readReadyForQuery } from '../../wire/backend.js';
+import { readErrorResponse, readReadyForQuery } from '../../wire/backend.js';
+import { encodeErrorResponse } from '../../wire/encode-backend.js';
 import { backendType } from '../../wire/frame.js';
 import type { BackendConnection, BackendSink } from './connection.js';
 import type { ClientOutput } from './output.js';
 import { describeAsHome, describesTypes } from './shard-oids.js';
 
 const HEADER_BYTES = 5;
+const noNames: ReadonlyMap<string, string> = new Map();
 
 /** A ParseComplete that will come: the statement it makes known, and whether the client asked for it. */
 export interface ExpectedParse {
   readonly name: string;
   readonly statement: object;
   readonly pass: boolean;
+  /** Takes what the server says of the statement, which was asked right behind: NoData or RowDescription, at last. */
+  readonly describe?: ((parameters: Buffer, rows: Buffer) => void) | undefined;
 }
 
 /** Whole messages, an ErrorResponse among them or not, or a message that ends in the middle: nothing can follow that. */
@@ -42,6 +46,11 @@ export class Relay implements BackendSink {
   #expectedParses: ExpectedParse[] = [];
   /** How the server's oids differ from those that clients know; mostly they do not. */
   #oids: OidMap | undefined;
+  /** Whose description comes next; not for the client. */
+  #describing: NonNullable<ExpectedParse['describe']> | undefined;
+  #describedParameters: Buffer | undefined;
+  /** The client's names of statements that servers know by others. */
+  #names: ReadonlyMap<string, string> = noNames;
   /** Bytes of the current frame that are still to come, and whether they go to the client. */
   #remaining = 0;
   #passing = true;
@@ -55,7 +64,14 @@ export class Relay implements BackendSink {
   }
 
   /** Passes on the next answer of the connection. `skipReady` answers before it are swallowed. */
-  start(connection: BackendConnection, skipReady: number, expectedParses: ExpectedParse[]): void {
+  start(
+    connection: BackendConnection,
+    skipReady: number,
+    expectedParses: ExpectedParse[],
+    names: ReadonlyMap<string, string> = noNames,
+  ): void {
+    this.#describing = undefined;
+    this.#names = names;
     this.#connection = connection;
     this.#skipReady = skipReady;
     this.#expectedParses = expectedParses;
@@ -101,7 +117,9 @@ export class Relay implements BackendSink {
         return;
       }
       const bytes = 1 + length;
-      const watched = isWatched(type) || (oids !== undefined && describesTypes(type));
+      const describing = this.#describing;
+      const describes = describing !== undefined && (describesTypes(type) || type === backendType.noData);
+      const watched = isWatched(type) || describes || (oids !== undefined && describesTypes(type));
       if (watched && position + bytes > chunk.length) {
         this.#carried = Buffer.from(chunk.subarray(position));
         break;
@@ -114,15 +132,17 @@ export class Relay implements BackendSink {
           connection.noteReady(readReadyForQuery(frame));
           if (skipping) this.#skipReady -= 1;
           else {
-            this.#pass(connection, chunk, from, position + bytes);
+            this.#pass(connection, chunk, this.#passing ? from : position, position + bytes);
             this.#finish(connection, chunk.subarray(position + bytes));
             return;
           }
         } else if (oids !== undefined && describesTypes(type)) {
           if (!this.#describe(connection, frame, oids)) return;
-        } else pass = this.#watch(connection, type, frame, skipping);
+          if (describes) pass = this.#noteDescription(describing, frame);
+        } else if (describes) pass = this.#noteDescription(describing, frame);
+        else pass = this.#watch(connection, type, frame, skipping);
         if (pass && type === backendType.errorResponse) {
-          const explained = connection.explain(frame);
+          const explained = this.#inClientsNames(connection.explain(frame));
           if (explained !== frame) {
             if (this.#passing) this.#pass(connection, chunk, from, position);
             this.#pass(connection, explained, 0, explained.length);
@@ -157,12 +177,14 @@ export class Relay implements BackendSink {
         const expected = this.#expectedParses.shift();
         if (expected === undefined) return !skipping;
         connection.prepared.set(expected.name, expected.statement);
+        this.#describing = expected.describe;
         return expected.pass;
       }
       case backendType.closeComplete:
         return false;
       case backendType.errorResponse:
         this.#expectedParses = [];
+        this.#describing = undefined;
         if (connection.noteAsynchronous(frame)) return false;
         this.#errorPassed ||= !skipping;
         return !skipping;
@@ -172,6 +194,24 @@ export class Relay implements BackendSink {
       default:
         return !skipping;
     }
+  }
+
+  /** False: nothing of it goes to the client. */
+  #noteDescription(describe: NonNullable<ExpectedParse['describe']>, frame: Buffer): false {
+    if (frame[0] === backendType.parameterDescription) this.#describedParameters = Buffer.from(frame);
+    else {
+      this.#describing = undefined;
+      if (this.#describedParameters !== undefined) describe(this.#describedParameters, Buffer.from(frame));
+    }
+    return false;
+  }
+
+  #inClientsNames(frame: Buffer): Buffer {
+    if (this.#names.size === 0) return frame;
+    const error = readErrorResponse(frame);
+    let { message } = error;
+    for (const [name, clients] of this.#names) message = message.replaceAll(`"${name}"`, `"${clients}"`);
+    return message === error.message ? frame : encodeErrorResponse(new PgError(error.sqlstate, message, error.fields));
   }
 
   /** Writes the oids that clients know into the chunk: until it is passed on, it is the relay's own. */

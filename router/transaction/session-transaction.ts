@@ -42,6 +42,7 @@ export class SessionTransaction {
   readonly #holdsTemporary: () => boolean;
   readonly #isAtomic: () => boolean;
   readonly #snapshots: AtomicSnapshots;
+  readonly #onNotice: (frame: Buffer) => void;
   #state: TransactionState = idle;
   #taking: Promise<void> | undefined;
   #savepoints = 0;
@@ -60,6 +61,7 @@ export class SessionTransaction {
       /** pgring.cross_shard_reads is atomic. */
       readonly isAtomic: () => boolean;
       readonly snapshots: AtomicSnapshots;
+      readonly onNotice: (frame: Buffer) => void;
     },
   ) {
     this.#backends = backends;
@@ -68,6 +70,7 @@ export class SessionTransaction {
     this.#resolver = options.resolver;
     this.#isAtomic = options.isAtomic;
     this.#snapshots = options.snapshots;
+    this.#onNotice = options.onNotice;
   }
 
   /** What ReadyForQuery tells the client. */
@@ -205,7 +208,7 @@ export class SessionTransaction {
     }
     if (state.agreement === 'taken' && state.readsOnly === undefined) throw joinedLate();
     const connection = await this.#backends.connect(shard);
-    state.participants.set(shard, { shard, connection, wrote, took: false });
+    state.participants.set(shard, { shard, connection, wrote, took: false, onNotice: this.#onNotice });
     await runCommand(connection, openingOf(state));
     return connection;
   }
@@ -273,7 +276,7 @@ export class SessionTransaction {
     if (state.log.length > 0 || state.agreement === 'taken') return undefined;
     const connection = this.#backends.ready(shard);
     if (connection === undefined) return undefined;
-    state.participants.set(shard, { shard, connection, wrote, took: false });
+    state.participants.set(shard, { shard, connection, wrote, took: false, onNotice: this.#onNotice });
     if (state.agreement === 'none') this.#state = { ...state, agreement: 'apart' };
     return { connection, begin: encodeQuery(state.begin) };
   }

@@ -31,6 +31,8 @@ export interface Participant {
   wrote: boolean;
   /** It has given numbers of a sequence that writers store, and is to make sure of them before these commit. */
   took: boolean;
+  /** Deferred triggers send notices when the transaction commits, or is prepared. */
+  readonly onNotice?: (frame: Buffer) => void;
 }
 
 /** Finds out, and brings about, one outcome of a prepared transaction whose owner lost sight of a participant. */
@@ -183,7 +185,7 @@ function orderSql(order: Exclude<Order, undefined>, name: string): string {
 
 async function tell(participant: Participant, sql: string): Promise<Answer> {
   try {
-    await runCommand(participant.connection, sql);
+    await runCommand(participant.connection, sql, participant.onNotice);
     return { kind: 'done' };
   } catch (error) {
     if (!(error instanceof PgError)) throw error;

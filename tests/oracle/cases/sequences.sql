@@ -290,3 +290,19 @@ SET ROLE oracle_writer;
 INSERT INTO t (v) VALUES ('h');
 RESET ROLE;
 INSERT INTO t (v) VALUES ('i') RETURNING *;
+
+-- section identity columns of partitions
+CREATE TABLE p (id int, d int, n int GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (id, d)) PARTITION BY RANGE (d);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20);
+INSERT INTO p (id, d) VALUES (1, 1), (2, 11) RETURNING *;
+INSERT INTO p1 (id, d) VALUES (3, 3) RETURNING *;
+INSERT INTO p2 (id, d) VALUES (4, 13), (5, 14) RETURNING *;
+INSERT INTO p1 (id, d, n) VALUES (6, 3, 7);
+INSERT INTO p2 (id, d) SELECT g, 12 FROM generate_series(10, 12) AS g;
+COPY p1 (id, d) FROM STDIN;
+20	1
+21	2
+\.
+SELECT * FROM p ORDER BY n;
+SELECT currval('p_n_seq'), lastval();
