@@ -89,6 +89,7 @@ export const sqlstate = {
   tooManyConnections: '53300',
   programLimitExceeded: '54000',
   statementTooComplex: '54001',
+  insufficientPrivilege: '42501',
   queryCanceled: '57014',
   adminShutdown: '57P01',
   idleSessionTimeout: '57P05',

@@ -23,7 +23,7 @@ export class ClientSocket implements ClientOutput {
 
   /** Bytes may be used again after true. */
   write(bytes: Buffer): boolean {
-    if (this.#socket.destroyed) return true;
+    if (this.#isOver) return true;
     this.#flush();
     // An encrypted socket always looks as if it had bytes left: it gets a copy, and says itself when it has enough.
     if (this.#isEncrypted) return this.#socket.write(Buffer.from(bytes));
@@ -40,6 +40,11 @@ export class ClientSocket implements ClientOutput {
     return this.#isEncrypted ? !this.#socket.writableNeedDrain : this.#socket.writableLength === 0;
   }
 
+  /** Closed, or the last words are said: what a statement still has to say is not heard. */
+  get #isOver(): boolean {
+    return this.#socket.destroyed || this.#socket.writableEnded;
+  }
+
   /** Bytes that wait for the client. */
   get waitingBytes(): number {
     return this.#socket.writableLength;
@@ -47,7 +52,7 @@ export class ClientSocket implements ClientOutput {
 
   async drained(): Promise<void> {
     this.#flush();
-    if (this.#socket.destroyed || this.#socket.writableLength === 0) return;
+    if (this.#isOver || this.#socket.writableLength === 0) return;
     await new Promise<void>((resolve) => {
       this.#whenDrained(resolve, resolve);
     });
@@ -60,7 +65,7 @@ export class ClientSocket implements ClientOutput {
   /** Says the last words and closes, also where the other side neither reads nor closes. */
   end(bytes: Buffer): void {
     const socket = this.#socket;
-    if (socket.destroyed) return;
+    if (this.#isOver) return;
     this.#flush();
     socket.end(bytes);
     // What still comes is dropped: unread bytes would turn the farewell into a reset.
@@ -90,7 +95,7 @@ export class ClientSocket implements ClientOutput {
     const bytes = others.length === 0 ? first : Buffer.concat(this.#parts, this.#partBytes);
     this.#parts = [];
     this.#partBytes = 0;
-    if (!this.#socket.destroyed) this.#socket.write(bytes);
+    if (!this.#isOver) this.#socket.write(bytes);
   };
 
   /**
@@ -100,7 +105,7 @@ export class ClientSocket implements ClientOutput {
   #whenDrained(callback: () => void, onClose: () => void): void {
     const socket = this.#socket;
     this.#flush();
-    if (socket.destroyed) {
+    if (this.#isOver) {
       onClose();
       return;
     }

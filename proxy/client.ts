@@ -3,18 +3,20 @@
 import type { Socket } from 'node:net';
 import { PgError, sqlstate } from '../base/errors.js';
 import type { Config } from '../catalog/config.js';
-import { authenticationOk, encodeErrorResponse, encodeNegotiateProtocolVersion } from '../wire/encode-backend.js';
+import { authenticationOk, encodeNegotiateProtocolVersion } from '../wire/encode-backend.js';
 import { FrameReader } from '../wire/frame.js';
-import { negotiate, readIdentity, type ProtocolVersion } from '../wire/startup.js';
+import { isForLogOnly, negotiate, readIdentity, type ProtocolVersion } from '../wire/startup.js';
 import { logInTimeout, type Door } from './authentication/door.js';
 import type { EncryptedClient } from './authentication/client-tls.js';
 import type { Activity } from './session-clock.js';
 import { fatal, plainAddress, type ClientOrigin } from './authentication/rules.js';
+import { clientAddress } from './activity.js';
 import type { CancelKeys } from './cancel-keys.js';
 import type { ClientCounts } from './client-counts.js';
 import { ClientSocket } from './client-socket.js';
 import { Entrance } from './entrance.js';
-import { toClientError } from './report-error.js';
+import { asKnownSession } from './known-session.js';
+import { encodeFatal, terminated, toClientError } from './report-error.js';
 import type { SessionBackends } from '../router/transaction/session-backends.js';
 import { encodeWelcome, openSession } from './open-session.js';
 import type { Session } from './session.js';
@@ -157,7 +159,7 @@ export class Client {
   terminate(reason: PgError): void {
     if (this.#state.kind !== 'session') return;
     this.#state.session.scope.logFatal(reason);
-    this.#output.end(encodeErrorResponse(reason));
+    this.#output.end(encodeFatal(reason));
     this.#leave();
   }
 
@@ -332,8 +334,14 @@ export class Client {
       },
     });
     if (session === undefined) throw new ClientGone();
-    const key = cancelKeys.register(session, keyBytes);
+    const key = cancelKeys.register(
+      asKnownSession(session, () => {
+        this.terminate(terminated);
+      }),
+      keyBytes,
+    );
     this.#processId = key.processId;
+    session.scope.activity.introduce(key.processId, clientAddress(this.#origin, this.#socket));
     this.#state = { kind: 'session', reader, session };
     this.#output.write(encodeWelcome(session, key));
     this.#socket.resume();
@@ -353,10 +361,8 @@ export class Client {
   #refuse(error: PgError): void {
     if (this.#state.kind === 'ended' || this.#state.kind === 'session') return;
     // In the middle of a handshake there is no way to say it.
-    if (this.#state.kind === 'encrypting') this.#socket.destroy();
-    this.#output.end(
-      encodeErrorResponse(new PgError(error.sqlstate, error.message, { ...error.fields, severity: 'FATAL' })),
-    );
+    if (this.#state.kind === 'encrypting' || isForLogOnly(error)) this.#socket.destroy();
+    this.#output.end(encodeFatal(error));
     this.#leave();
   }
 

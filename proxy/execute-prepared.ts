@@ -1,8 +1,10 @@
 /** EXECUTE: the prepared statement that it means, with its arguments as parameters. */
 
 import { PgError, sqlstate } from '../base/errors.js';
+import { quoteIdentifier, quoteLiteral } from '../catalog/schema.js';
 import { typeOid } from '../catalog/type-oid.js';
 import { parseStatements } from '../planner/parse/parser.js';
+import type { UnboundSetting } from '../planner/plan/command-plan.js';
 import type { Plan } from '../planner/plan/plan.js';
 import type { ExecuteLiteral, ExecutePlan } from '../planner/plan/session-plan.js';
 import { readDataRow, readErrorResponse } from '../wire/backend.js';
@@ -28,13 +30,22 @@ export interface ResolvedStatement {
 /** The statement under another name on a server, whose only purpose is that arguments become of its parameters' types. */
 const ARGUMENTS = 'pgring_arguments';
 
-/** What runs in the place of EXECUTE or EXPLAIN EXECUTE; any other statement runs as it is. */
+/** What runs in the place of EXECUTE, EXPLAIN EXECUTE or set_config() with parameters; any other statement runs as it is. */
 export async function resolveStatement(
   scope: SessionScope,
   planned: PlannedStatement,
   parameters: BoundParameters,
 ): Promise<ResolvedStatement> {
   const { plan } = planned;
+  if (plan.kind === 'local' && plan.command.kind === 'set' && plan.command.unbound !== undefined) {
+    const {
+      sql,
+      slots,
+      expanded,
+      plan: bound,
+    } = scope.planStatement(settingText(plan.command.unbound, parameters), []);
+    return { planned: { ...planned, sql, slots, expanded, plan: bound }, parameters: noParameters };
+  }
   if (plan.kind === 'execute') return await resolveExecute(scope, plan, planned.sql);
   if (plan.kind === 'create table as' && plan.executed !== undefined) {
     return await resolveCreateAs(scope, planned, plan, plan.executed);
@@ -44,6 +55,21 @@ export async function resolveStatement(
   const { sql, slots, expanded, offset } = inner.planned;
   const explained = { ...plan, inner: inner.planned.plan, statement: [sql.toString('utf8')] };
   return { planned: { ...planned, plan: explained, sql, slots, expanded, offset }, parameters: inner.parameters };
+}
+
+const BINARY_TRUE = 1;
+
+/** set_config() with the parameters' values as literals. In binary a text is the same, and a bool one byte. */
+function settingText(setting: UnboundSetting, { formats, values }: BoundParameters): Buffer {
+  const texts = setting.arguments.map((argument, index) => {
+    if (typeof argument === 'string') return quoteLiteral(argument);
+    const value = values[argument - 1] ?? null;
+    if (value === null) return 'NULL';
+    const isBinary = (formats.length === 1 ? formats[0] : formats[argument - 1]) === 1;
+    if (index === 2 && isBinary) return quoteLiteral(value[0] === BINARY_TRUE ? 'true' : 'false');
+    return quoteLiteral(value.toString('utf8'));
+  });
+  return Buffer.from(`SELECT pg_catalog.set_config(${texts.join(', ')}) AS ${quoteIdentifier(setting.column)}`);
 }
 
 /** CREATE TABLE AS EXECUTE: no server knows the prepared statement by its name, so its text stands there. */

@@ -196,7 +196,9 @@ export class ExtendedQuery {
         }
         case frontendType.bind: {
           const bind = readBind(frame);
-          provider.bind(scope.prepared.get(bind.statement), frame);
+          const statement = scope.prepared.get(bind.statement);
+          provider.bind(statement, frame);
+          scope.activity.begin(statement.sql, scope.status);
           scope.portals.rebind(bind.portal, {
             kind: 'server',
             shard: plan.shard,

@@ -1,4 +1,4 @@
-/** What pg_prepared_statements and pg_cursors tell of a client's session. */
+/** What pg_prepared_statements and pg_cursors tell of a client's session, and pg_stat_activity of all of them. */
 
 import { quoteLiteral } from '../catalog/schema.js';
 import type { SessionView } from '../planner/plan/session-plan.js';
@@ -15,6 +15,7 @@ type Row = Readonly<Record<string, unknown>>;
 /** As a JSON array of objects. */
 export async function listOwn(scope: SessionScope, view: SessionView): Promise<string> {
   const rows: Row[] = [];
+  if (view === 'pg_stat_activity') return JSON.stringify(scope.sessions.describeAll());
   if (view === 'pg_cursors') {
     for (const [name, portal] of scope.portals.all) rows.push(await cursorRow(scope, name, portal));
   } else {

@@ -6,6 +6,7 @@ import type { BackendPool } from '../router/backend/pool.js';
 import type { ShardMap } from '../router/ring/shard-map.js';
 import type { ReadingHelper } from '../router/transaction/atomic-snapshots.js';
 import type { TransactionResolver } from '../router/transaction/two-phase-commit.js';
+import type { CancelKeys } from './cancel-keys.js';
 import type { Databases } from './databases.js';
 import type { Definitions } from './definitions.js';
 import type { StatementPlanner } from './statement-planner.js';
@@ -16,6 +17,7 @@ export interface ProxyParts {
   readonly planner: StatementPlanner;
   readonly resolver: TransactionResolver;
   readonly readingHelper: ReadingHelper;
+  readonly sessions: CancelKeys;
   readonly log: Logger;
   readonly pooling: 'transaction' | 'session';
   readonly definitions: Definitions;

@@ -1,6 +1,7 @@
 /** What a client hears of an error. */
 
 import { PgError, sqlstate } from '../base/errors.js';
+import { encodeErrorResponse } from '../wire/encode-backend.js';
 
 /** The error itself, or XX000 for one that no code expected. */
 export function toClientError(error: unknown): PgError {
@@ -33,6 +34,20 @@ export const functionCallRefused = new PgError(
   'function calls by protocol message are not supported by pgring',
   { hint: 'Call the function in a statement: SELECT function(…).' },
 );
+
+/** By pg_terminate_backend(), or because the proxy is shutting down. */
+export const terminated = new PgError(sqlstate.adminShutdown, 'terminating connection due to administrator command', {
+  severity: 'FATAL',
+});
+
+/** The same error as the end of the session. */
+export function encodeFatal(error: PgError): Buffer {
+  return encodeErrorResponse(new PgError(error.sqlstate, error.message, { ...error.fields, severity: 'FATAL' }));
+}
+
+export function unknownMessage(type: number | undefined): PgError {
+  return new PgError(sqlstate.protocolViolation, `invalid frontend message type ${type}`, { severity: 'FATAL' });
+}
 
 /** Whether the session ends with the error. */
 export function isFatal(error: unknown): boolean {

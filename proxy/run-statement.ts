@@ -22,6 +22,7 @@ export async function runStatement(
   run: (resolved: ResolvedStatement) => Promise<void>,
 ): Promise<void> {
   let text = planned;
+  scope.activity.begin(planned.sql, scope.status);
   try {
     if (planned.plan.kind === 'refuse') {
       throw await reasonToRefuse(scope, planned.sql, parameters.types, planned.plan.error);

@@ -94,6 +94,7 @@ export async function startProxy(options: {
     log,
   );
   deadlocks.start();
+  const sessions = new CancelKeys();
   const context = {
     config: () => current,
     door: new Door(
@@ -105,7 +106,7 @@ export async function startProxy(options: {
       () => current.limits,
       () => clock.isFull,
     ),
-    cancelKeys: new CancelKeys(),
+    cancelKeys: sessions,
     clients,
     parts: {
       pool,
@@ -113,6 +114,7 @@ export async function startProxy(options: {
       planner: new StatementPlanner(config, log),
       resolver: recovery,
       readingHelper: makeReadingHelper(databases, () => topology, recovery, log),
+      sessions,
       log,
       pooling: config.pooling.mode,
       numberReaders: new Set<string>(),

@@ -22,6 +22,8 @@ import { SessionTransaction } from '../router/transaction/session-transaction.js
 import { namedSettings } from '../planner/code/named-settings.js';
 import { contextKey } from '../planner/plan-cache.js';
 import type { SessionView } from '../planner/plan/session-plan.js';
+import { Activity } from './activity.js';
+import type { CancelKeys } from './cancel-keys.js';
 import { checkEncoding, checkStrings } from './check-readable.js';
 import type { Definitions } from './definitions.js';
 import type { ProxyParts } from './proxy-parts.js';
@@ -61,6 +63,7 @@ export class SessionScope implements ExecutionContext {
   onTimeout: (shard: ShardId, error: PgError) => void = () => undefined;
   /** The client's next frame, while a statement reads them itself. */
   nextFrame: () => Promise<Buffer> = async () => await Promise.reject(new Error('the session does not run yet'));
+  readonly activity = new Activity();
   readonly #parts: ProxyParts;
   readonly #temporary = new TemporaryRelations();
   readonly #settings: SessionSettingsView;
@@ -364,6 +367,14 @@ export class SessionScope implements ExecutionContext {
       }
     }
     throw failure;
+  }
+
+  get sessions(): CancelKeys {
+    return this.#parts.sessions;
+  }
+
+  async signal(processId: number, kind: 'cancel' | 'terminate'): Promise<void> {
+    await this.sessions.signal(processId, kind);
   }
 
   logFatal(error: PgError): void {

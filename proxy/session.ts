@@ -15,11 +15,13 @@ import { Relay, type RelayListener, type Told } from '../router/backend/relay.js
 import type { ClientSocket } from './client-socket.js';
 import { ExtendedQuery, plainRelay, type PipelineRelay } from './extended-query.js';
 import { listOwn } from './list-own.js';
-import { asSessionTimeout, functionCallRefused, isFatal, toClientError } from './report-error.js';
+import { asSessionTimeout, encodeFatal, functionCallRefused, isFatal } from './report-error.js';
+import { terminated, toClientError, unknownMessage } from './report-error.js';
 import type { SessionScope } from './session-scope.js';
 import { idle, type SessionState } from './session-state.js';
 import { passCopyMessages } from './pass-copy.js';
 import { executeSimpleQuery, findRelay } from './simple-query.js';
+import { isPreparedOn } from './statement-provider.js';
 
 /** What a client that is gone has left running is cancelled again and again: a statement may begin after the first. */
 const CANCEL_AGAIN_MS = 250;
@@ -118,9 +120,7 @@ export class Session implements RelayListener {
   onRelayDone(connection: BackendConnection): void {
     if (this.#state.kind !== 'relaying') return;
     for (const statement of this.#state.statements) {
-      const { name, definition } = statement;
-      const isThere = connection.prepared.get(definition?.name ?? name) === (definition ?? statement);
-      if (!isThere) this.scope.prepared.removeExactly(statement);
+      if (!isPreparedOn(connection, statement)) this.scope.prepared.removeExactly(statement);
     }
     this.#state = idle;
     this.scope.transaction.noteAnswer(connection);
@@ -192,7 +192,7 @@ export class Session implements RelayListener {
         this.#sync(frame);
         return;
       case frontendType.terminate:
-        this.#socket.end(nothing);
+        this.#socket.end(Buffer.alloc(0));
         void this.#leave();
         return;
       case frontendType.functionCall:
@@ -210,9 +210,7 @@ export class Session implements RelayListener {
         // What a client had sent before it heard that its COPY failed (protocol, "COPY Operations").
         return;
       default:
-        throw new PgError(sqlstate.protocolViolation, `invalid frontend message type ${frame[0]}`, {
-          severity: 'FATAL',
-        });
+        throw unknownMessage(frame[0]);
     }
   }
 
@@ -243,6 +241,7 @@ export class Session implements RelayListener {
       return;
     }
     const { connection, begin } = target.entry;
+    if (planned[0] !== undefined) this.scope.activity.begin(planned[0].sql, this.scope.status);
     connection.prepared.delete('');
     const pieces = begin === undefined ? [frame] : [begin, frame];
     this.#startRelay({ ...plainRelay, connection, pieces, skipReady: pieces.length - 1, expectedParses: [] }, false);
@@ -251,9 +250,7 @@ export class Session implements RelayListener {
   #sync(frame: Buffer): void {
     const target = this.#extended.findRelay(frame);
     if (target?.kind === 'wait' && !this.#hasWaited) {
-      this.#waitFor(frame, target.shard, async (error) => {
-        await this.#extended.refuse(error);
-      });
+      this.#waitFor(frame, target.shard, async (error) => await this.#extended.refuse(error));
       return;
     }
     this.#hasWaited = false;
@@ -290,9 +287,7 @@ export class Session implements RelayListener {
   #run(work: () => Promise<void>): void {
     this.#state = { kind: 'busy' };
     this.#work = work()
-      .then(async () => {
-        await this.scope.pins.settle();
-      })
+      .then(async () => await this.scope.pins.settle())
       .then(
         () => {
           if (this.#state.kind === 'closed') return;
@@ -306,6 +301,7 @@ export class Session implements RelayListener {
   }
 
   #afterStatement(): void {
+    this.scope.activity.end();
     this.#endIfDrained();
     if (this.#held === undefined && !this.scope.transaction.isOpen) this.scope.pins.release();
     this.#checkInput();
@@ -375,18 +371,14 @@ export class Session implements RelayListener {
 
   #endIfDrained(): void {
     if (!this.#draining || this.#state.kind !== 'idle' || this.scope.transaction.isOpen) return;
-    this.#fatal(
-      new PgError(sqlstate.adminShutdown, 'terminating connection due to administrator command', { severity: 'FATAL' }),
-    );
+    this.#fatal(terminated);
   }
 
   /** Tells the client why, and closes its connection. */
   #fatal(error: unknown): void {
     if (this.#state.kind === 'closed') return;
     const reported = toClientError(error);
-    this.#socket.end(
-      encodeErrorResponse(new PgError(reported.sqlstate, reported.message, { ...reported.fields, severity: 'FATAL' })),
-    );
+    this.#socket.end(encodeFatal(reported));
     this.scope.logFatal(reported);
     void this.#leave();
   }
@@ -399,5 +391,3 @@ export class Session implements RelayListener {
     }
   }
 }
-
-const nothing = Buffer.alloc(0);

@@ -9,6 +9,7 @@ import { canRelay, locateNow } from '../router/execute/locate-now.js';
 import { StatementValues } from '../router/execute/values.js';
 import type { ShardId } from '../catalog/topology.js';
 import type { ImmediateEntry } from '../router/transaction/session-transaction.js';
+import { closePortal } from './cursors.js';
 import { inWordsOfSimpleQuery } from './missing-parameter.js';
 import { toClientError } from './report-error.js';
 import { runPlan, runStatement } from './run-statement.js';
@@ -28,7 +29,7 @@ export function findRelay(
   if (only === undefined || planned.length > 1) return undefined;
   const { plan } = only;
   if (!canRelay(plan)) return undefined;
-  if (scope.transaction.isFailed) return undefined;
+  if (scope.transaction.isFailed || scope.portals.find('')?.kind === 'local') return undefined;
   const values = new StatementValues({ ...only, parameters: noParameters, resultFormats: [], describe: true });
   const shard = locateNow(scope, plan.routing, values);
   if (shard === undefined) return undefined;
@@ -48,6 +49,8 @@ export async function executeSimpleQuery(
 ): Promise<void> {
   const { transaction, output } = scope;
   try {
+    // A new unnamed portal takes the place of the old one (exec_simple_query in postgres.c).
+    if (scope.portals.find('')?.kind === 'local') await closePortal(scope, '');
     if (refusal !== undefined) throw refusal;
     if (planned.length === 0) await send(output, emptyQueryResponse);
     const plannedFor = scope.contextKey;

@@ -24,6 +24,12 @@ export class Pieces {
   }
 }
 
+/** Whether the server has what the client has prepared. */
+export function isPreparedOn({ prepared }: BackendConnection, statement: PreparedStatement): boolean {
+  const { name, definition } = statement;
+  return prepared.get(definition?.name ?? name) === (definition ?? statement);
+}
+
 export class StatementProvider {
   readonly expectedParses: ExpectedParse[] = [];
   readonly names = new Map<string, string>();

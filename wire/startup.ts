@@ -55,6 +55,14 @@ function fatal(code: string, message: string): PgError {
   return new PgError(code, message, { severity: 'FATAL' });
 }
 
+/**
+ * Whether PostgreSQL writes such an error into its log only (COMMERROR in ProcessStartupPacket): who sends these bytes does
+ * not read what a client reads.
+ */
+export function isForLogOnly(error: PgError): boolean {
+  return error.message.startsWith('invalid length of ');
+}
+
 /** Gathers whole start-up packets from chunks. */
 export class StartupReader {
   #chunks: Buffer[] = [];

@@ -15,7 +15,7 @@ import type { Edit } from '../parse/splice.js';
 import type { SessionView } from '../plan/session-plan.js';
 import type { StatementText } from '../tree/text.js';
 import { quoteIdentifier } from '../../catalog/schema.js';
-import { listItems, someNode, walkNodes } from '../tree/tree.js';
+import { functionName, listItems, someNode, walkNodes } from '../tree/tree.js';
 
 export class ComputedList {
   readonly expressions: ComputedExpression[] = [];
@@ -25,11 +25,15 @@ export class ComputedList {
     return { kind: 'computed', index: this.expressions.length - 1 };
   }
 
-  /** The rows of a view of the session, as a JSON array. */
+  /** The rows of a view of the session, as a JSON array; the number of its process as such. */
   addView(view: SessionView): Extract<ValueSource, { kind: 'computed' }> {
     const known = this.expressions.findIndex((expression) => expression.view === view);
     if (known >= 0) return { kind: 'computed', index: known };
-    this.expressions.push({ sql: [], typeName: 'pg_catalog.jsonb', view });
+    this.expressions.push({
+      sql: [],
+      typeName: view === 'pg_backend_pid' ? 'pg_catalog.int4' : 'pg_catalog.jsonb',
+      view,
+    });
     return { kind: 'computed', index: this.expressions.length - 1 };
   }
 
@@ -131,7 +135,9 @@ export function computeOnce(
     if (reach === 'session' && mayFail(node)) return false;
     const extent = onceExtent(node, context, text, takes);
     if (extent === undefined) return false;
-    const value = computed.addOnce(text.pieces(extent.start, extent.end), undefined);
+    const value = asksForProcess(node)
+      ? computed.addView('pg_backend_pid')
+      : computed.addOnce(text.pieces(extent.start, extent.end), undefined);
     edits.push({ ...extent, pieces: [value] });
     return true;
   };
@@ -161,6 +167,10 @@ export function computeOnce(
   };
   walkNodes(root, visit);
   return edits;
+}
+
+function asksForProcess(node: Node): boolean {
+  return 'FuncCall' in node && functionName(node.FuncCall).name === 'pg_backend_pid';
 }
 
 /** A value cannot stand where FROM wants a function. */

@@ -114,16 +114,20 @@ function changesOwnerOnly({ cmds = [] }: AlterTableStmt): boolean {
   return cmds.every((node) => 'AlterTableCmd' in node && node.AlterTableCmd.subtype === 'AT_ChangeOwner');
 }
 
-/** Databases that the statement changes only while nobody is connected to them. */
+/** What CREATE DATABASE copies, unless it says otherwise. */
+const DEFAULT_TEMPLATE = 'template1';
+
+/** Databases that the statement changes or copies only while nobody is connected to them. */
 function releasedDatabases(node: Node): readonly string[] {
   if ('DropdbStmt' in node) return [node.DropdbStmt.dbname ?? ''];
   if ('AlterDatabaseStmt' in node) return [node.AlterDatabaseStmt.dbname ?? ''];
   if ('RenameStmt' in node && node.RenameStmt.renameType === 'OBJECT_DATABASE') return [node.RenameStmt.subname ?? ''];
   if (!('CreatedbStmt' in node)) return [];
-  return (node.CreatedbStmt.options ?? []).flatMap((option) => {
+  const template = (node.CreatedbStmt.options ?? []).flatMap((option) => {
     if (!('DefElem' in option) || option.DefElem.defname !== 'template') return [];
-    return [stringValue(option.DefElem.arg) ?? ''];
+    return [stringValue(option.DefElem.arg) ?? DEFAULT_TEMPLATE];
   });
+  return template.length === 0 ? [DEFAULT_TEMPLATE] : template;
 }
 
 export function planDdl(node: Node, context: PlanContext, text: StatementText): Plan {

@@ -30,12 +30,20 @@ export type LocalCommand =
       readonly scope: 'session' | 'transaction' | 'discard';
       /** The setting's name in lower case; undefined for those without one (RESET ALL, SET CONSTRAINTS, DISCARD). */
       readonly name: string | undefined;
+      /** set_config() with parameters: what is set is known when they have values. */
+      readonly unbound?: UnboundSetting;
       /**
        * `reset`: to the value of the session's start, of that name or of all; `all`: of roles as well, and whatever else the
        * session has; `none`: it changes no setting.
        */
       readonly effect: 'set' | 'reset' | 'all' | 'none';
     };
+
+/** The arguments of set_config(): a text, or the number of a parameter; and what its column is called. */
+export interface UnboundSetting {
+  readonly arguments: readonly (string | number)[];
+  readonly column: string;
+}
 
 /** What a DDL statement does to placements, within the statement's own transaction. Names are already resolved. */
 /** Columns whose rows are numbered over all shards. */

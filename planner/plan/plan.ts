@@ -127,6 +127,8 @@ export type ServerPlan =
       readonly access: Access;
       readonly sql: SqlTemplate;
       readonly computed: readonly ComputedExpression[];
+      /** It calls pg_cancel_backend() or pg_terminate_backend(): whom it means is read from where it has put that down. */
+      readonly signals?: boolean;
     }
   | ScatterPlan
   /** Rung 5: the relations are shipped to temporary tables of a session on the home shard, and PostgreSQL does the rest. */

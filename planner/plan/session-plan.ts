@@ -43,5 +43,5 @@ export type SessionPlan =
   /** CLOSE of one cursor, or of all (undefined). */
   | { readonly kind: 'close'; readonly name: string | undefined };
 
-/** System views that tell of the session itself. */
-export type SessionView = 'pg_prepared_statements' | 'pg_cursors';
+/** What only pgring can tell: system views of a client's session, or of all of them, and pg_backend_pid(). */
+export type SessionView = 'pg_prepared_statements' | 'pg_cursors' | 'pg_stat_activity' | 'pg_backend_pid';

@@ -19,6 +19,7 @@ import { pinnedRouting } from '../route/routing.js';
 import { planBroadcasts } from '../combine/plan-broadcast.js';
 import { planCombine } from '../combine/plan-combine.js';
 import { planScatter } from '../scatter/plan-scatter.js';
+import { processEdits } from '../session/processes.js';
 import { sessionViewEdits } from '../session/session-views.js';
 import { sizeEdits } from '../checks/sizes.js';
 import { spreadOf, type Spread } from '../route/spread.js';
@@ -101,8 +102,10 @@ export function planSelect(select: SelectStmt, binder: Binder): Plan {
     const access = !writes && readsOnly(root, binder) ? 'read' : 'write';
     const computed = new ComputedList();
     const own = [...sessionViewEdits(root, context, text, computed), ...ownSchemaEdits(root, context, text)];
-    const sql = text.template([...own, ...sizeEdits(root, context, text, computed)]);
-    return { kind: 'pass', routing, access, sql, computed: computed.expressions };
+    const processes = processEdits(root, context, text, computed);
+    const sql = text.template([...own, ...sizeEdits(root, context, text, computed), ...processes.edits]);
+    const signals = processes.signals ? { signals: true } : {};
+    return { kind: 'pass', routing, access, sql, computed: computed.expressions, ...signals };
   }
   // The home shard tells of all shards, and its oids are the ones that clients know.
   const tellsOfHome =

@@ -17,6 +17,20 @@ export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefi
   if (call === undefined) return undefined;
   const { schema, name } = functionName(call);
   if (name !== 'set_config' || (schema !== undefined && schema !== 'pg_catalog')) return undefined;
+  const unbound = lone === undefined ? undefined : unboundArguments(call);
+  if (lone !== undefined && unbound !== undefined) {
+    return {
+      kind: 'local',
+      command: {
+        kind: 'set',
+        tag: 'SELECT',
+        scope: 'session',
+        name: undefined,
+        effect: 'set',
+        unbound: { arguments: unbound, column: lone.column },
+      },
+    };
+  }
   const [setting, value, isLocal] = (call.args ?? []).map(literalArgument);
   if (value === undefined || isLocal === undefined || (setting === undefined) !== (lone === undefined))
     return undefined;
@@ -24,6 +38,18 @@ export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefi
   if (setting !== undefined) checkOwnSetting(setting.toLowerCase(), [value]);
   const scope = isLocal === 'true' || isLocal === 't' || isLocal === 'on' ? 'transaction' : 'session';
   return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting?.toLowerCase(), effect: 'set' } };
+}
+
+/** Arguments of which some are parameters, and the others literals. */
+function unboundArguments(call: FuncCall): readonly (string | number)[] | undefined {
+  const found = (call.args ?? []).map((node) => parameterNumber(node) ?? literalArgument(node));
+  const isWhole = found.length === 3 && found.every((argument) => argument !== undefined);
+  return isWhole && found.some((argument) => typeof argument === 'number') ? found : undefined;
+}
+
+function parameterNumber(node: Node): number | undefined {
+  if ('TypeCast' in node && node.TypeCast.arg !== undefined) return parameterNumber(node.TypeCast.arg);
+  return 'ParamRef' in node ? node.ParamRef.number : undefined;
 }
 
 /** The call of a query over pg_settings alone, which says the same on every server: it can be repeated on each. */

@@ -1,6 +1,6 @@
 /**
- * pg_prepared_statements and pg_cursors: a server tells of its own session, pgring of the client's. Their rows are handed to
- * the home shard as JSON, and PostgreSQL makes a relation of them.
+ * pg_prepared_statements and pg_cursors: a server tells of its own session, pgring of the client's; and pg_stat_activity,
+ * which tells of all clients'. Their rows are handed to the home shard as JSON, and PostgreSQL makes a relation of them.
  */
 
 import type { RangeVar } from 'libpg-query';
@@ -24,6 +24,31 @@ function columnsOf(view: SessionView, serverVersion: number): string {
   return `name text, statement text, prepare_time timestamptz, parameter_types regtype[], ${results}from_sql bool, generic_plans int8, custom_plans int8`;
 }
 
+/** Query identifiers, since PostgreSQL 14. */
+const QUERY_ID_VERSION = 140_000;
+
+/** What stands before and behind the rows. Who may not see what others do sees as much as on a server (pgstatfuncs.c). */
+function activity(serverVersion: number): readonly [head: string, tail: string] {
+  const guarded = (column: string): string => `CASE WHEN mine.visible THEN pgring.${column} END AS ${column}`;
+  const queryId = serverVersion >= QUERY_ID_VERSION ? 'NULL::int8 AS query_id, ' : '';
+  return [
+    `SELECT database.oid AS datid, pgring.datname, pgring.pid, NULL::int4 AS leader_pid, role.oid AS usesysid, pgring.usename,
+ pgring.application_name, ${guarded('client_addr')}, NULL::text AS client_hostname, ${guarded('client_port')},
+ ${['backend_start', 'xact_start', 'query_start', 'state_change'].map(guarded).join(', ')},
+ CASE WHEN mine.visible AND pgring.state <> 'active' THEN 'Client' END AS wait_event_type,
+ CASE WHEN mine.visible AND pgring.state <> 'active' THEN 'ClientRead' END AS wait_event,
+ ${guarded('state')}, NULL::xid AS backend_xid, NULL::xid AS backend_xmin, ${queryId}
+ CASE WHEN mine.visible THEN pgring.query ELSE '<insufficient privilege>' END AS query,
+ CASE WHEN mine.visible THEN 'client backend' END AS backend_type FROM`,
+    `(datname name, pid int4, usename name, application_name text, client_addr inet, client_port int4,
+ backend_start timestamptz, xact_start timestamptz, query_start timestamptz, state_change timestamptz, state text, query text)
+ LEFT JOIN pg_catalog.pg_database AS database ON database.datname = pgring.datname
+ LEFT JOIN pg_catalog.pg_roles AS role ON role.rolname = pgring.usename
+ CROSS JOIN LATERAL (SELECT coalesce(pg_catalog.pg_has_role(role.oid, 'USAGE'), false)
+ OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') AS visible) AS mine`,
+  ];
+}
+
 /** Edits that put the session's own rows in the place of these views, in a statement that runs on the home shard. */
 export function sessionViewEdits(
   root: unknown,
@@ -41,13 +66,15 @@ export function sessionViewEdits(
     const isTable = text.word(first - 1) === 'table';
     const alias = range.alias === undefined ? ` AS ${view}` : '';
     const columns = columnsOf(view, context.catalog.serverVersion);
+    const [head, tail] =
+      view === 'pg_stat_activity' ? activity(context.catalog.serverVersion) : ['SELECT * FROM', `(${columns})`];
     edits.push({
       start: text.startOf(isTable ? first - 1 : first),
       end: text.endOf(last),
       pieces: [
-        `${isTable ? 'SELECT * FROM ' : ''}(SELECT * FROM pg_catalog.jsonb_to_recordset(`,
+        `${isTable ? 'SELECT * FROM ' : ''}(${head} pg_catalog.jsonb_to_recordset(`,
         computed.addView(view),
-        `) AS pgring (${columns}))${alias}`,
+        `) AS pgring ${tail})${alias}`,
       ],
     });
   };
@@ -60,6 +87,7 @@ export function sessionViewEdits(
 
 function viewOf(range: RangeVar, context: PlanContext): SessionView | undefined {
   const name = rangeVarName(range);
-  if (name.name !== 'pg_prepared_statements' && name.name !== 'pg_cursors') return undefined;
+  if (name.name !== 'pg_prepared_statements' && name.name !== 'pg_cursors' && name.name !== 'pg_stat_activity')
+    return undefined;
   return resolveRelation(name, context) === 'catalog' ? name.name : undefined;
 }

@@ -83,12 +83,20 @@ export class Relay implements BackendSink {
     connection.attach(this);
   }
 
+  /** Whether the client has the beginning of a message, so that nothing but its rest may follow. */
+  get isInsideMessage(): boolean {
+    return this.#passing && this.#remaining > 0;
+  }
+
   fail(error: PgError): void {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection === undefined) return;
-    const torn = this.#passing && this.#remaining > 0;
-    this.#listener.onRelayFailed(connection, error, torn ? 'half a message' : this.#errorPassed ? 'error' : 'messages');
+    this.#listener.onRelayFailed(
+      connection,
+      error,
+      this.isInsideMessage ? 'half a message' : this.#errorPassed ? 'error' : 'messages',
+    );
   }
 
   receive(read: Buffer): void {

@@ -33,10 +33,15 @@ export async function computeValues(
 ): Promise<void> {
   if (expressions.length === 0) return;
   const texts: string[] = [];
+  const { processId } = context.activity;
   for (const { sql, sizes, view } of expressions) {
-    if (view !== undefined) texts.push(jsonText(await context.listOwn(view)));
+    if (view === 'pg_backend_pid') texts.push(`${processId}::pg_catalog.int4`);
+    else if (view !== undefined) texts.push(jsonText(await context.listOwn(view)));
     else if (sizes !== undefined) texts.push(jsonText(await measureOthers(context, sizes)));
-    else texts.push(fill(sql, { ...noPieces, slotText: (n) => values.slotText(n) }));
+    else {
+      const own = sql.map((piece) => (typeof piece === 'string' ? withProcess(piece, processId) : piece));
+      texts.push(fill(own, { ...noPieces, slotText: (n) => values.slotText(n) }));
+    }
   }
   const parameters = {
     ...statement.parameters,
@@ -127,6 +132,13 @@ function typedValues(texts: readonly string[]): string {
     .map((_text, index) => `e${index}::text, pg_typeof(e${index})::text, pg_typeof(e${index})::oid::text`)
     .join(', ');
   return `(SELECT ARRAY[${outer}] FROM (SELECT ${inner} OFFSET 0) AS computed)`;
+}
+
+/** The home shard's connection has another process id than the client's session. Literals are no part of the text. */
+function withProcess(piece: string, processId: number): string {
+  return piece.includes("'")
+    ? piece
+    : piece.replaceAll(/(?:\bpg_catalog\s*\.\s*)?\bpg_backend_pid\s*\(\s*\)/gi, String(processId));
 }
 
 function jsonText(json: string): string {

@@ -52,6 +52,8 @@ export interface ExecutionContext {
   readonly output: ClientOutput;
   readonly database: string;
   readonly user: string;
+  /** The number by which clients know the session: that of its BackendKeyData. */
+  readonly activity: { readonly processId: number };
   readonly topology: Topology;
   readonly shardMap: ShardMap;
   readonly catalog: CatalogSnapshot;
@@ -75,6 +77,8 @@ export interface ExecutionContext {
   deallocate(name: string | undefined): void;
   /** The rows of a view that tells of the session itself, as a JSON array. */
   listOwn(view: SessionView): Promise<string>;
+  /** Cancels what a client's session runs, or ends the session. */
+  signal(processId: number, kind: 'cancel' | 'terminate'): Promise<void>;
   /** DISCARD (ALL, PLANS, …): what the session itself keeps of that is gone. */
   noteDiscard(sql: string): Promise<void>;
   /** The next copy message of the client (CopyData, CopyDone, CopyFail), in COPY FROM STDIN. */

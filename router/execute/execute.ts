@@ -22,6 +22,7 @@ import { executeLocal } from './local.js';
 import { executePass } from './pass.js';
 import { executeDeclareFunction } from './declare-function.js';
 import { executePlaceTable } from './place-table.js';
+import { executeSignals } from './signals.js';
 import { executeStaged } from './staged.js';
 import { executeInsert, executeModify } from './write.js';
 
@@ -40,7 +41,7 @@ export async function executePlan(
       await executeLocal(context, statement, plan.command);
       return;
     case 'pass':
-      await executePass(context, statement, plan);
+      await (plan.signals === true ? executeSignals(context, statement, plan) : executePass(context, statement, plan));
       return;
     case 'scatter': {
       const run = async (): Promise<string> =>

@@ -30,6 +30,7 @@ export function withOutput(context: ExecutionContext, output: ClientOutput): Exe
     },
     database: context.database,
     user: context.user,
+    activity: context.activity,
     combineBytes: context.combineBytes,
     combineRows: context.combineRows,
     onNotice: (frame) => {
@@ -56,6 +57,9 @@ export function withOutput(context: ExecutionContext, output: ClientOutput): Exe
       context.deallocate(name);
     },
     listOwn: async (view) => await context.listOwn(view),
+    signal: async (processId, kind) => {
+      await context.signal(processId, kind);
+    },
     noteDiscard: async (sql) => {
       await context.noteDiscard(sql);
     },

@@ -200,15 +200,22 @@ export class ShardRows implements LockingRows {
     this.#batch.length = 0;
   }
 
-  /** Reads the answer to its end and gives the connection back; closes a portal that still has rows. */
+  /** Reads the answer to its end and gives the connection back; closes a portal that would keep its relations in use. */
   async close(): Promise<void> {
     this.stop();
     await this.#reading?.catch(() => undefined);
-    if (this.#exchange === undefined && this.#progress === 'suspended' && !this.connection.closed) {
+    if (this.#exchange === undefined && this.#isPortalOpen && !this.connection.closed) {
       this.#exchange = new Exchange(this.connection);
       this.#exchange.send([encodeClose('portal', this.#demand.portal), syncFrame], 1);
     }
     await this.#finish('complete');
+  }
+
+  /** A named portal stays when its rows have been read, but the one that closes itself. */
+  get #isPortalOpen(): boolean {
+    if (this.#progress !== 'complete') return this.#progress === 'suspended';
+    const { portal, batchRows, closesPortal } = this.#demand;
+    return portal !== '' && batchRows > 0 && closesPortal !== true;
   }
 
   /** Cancels what still runs, then closes. For when the answer is not wanted any more; never throws. */

@@ -48,6 +48,53 @@ it('the students example', async () => {
   );
 });
 
+it('set_config() with parameters, as SET', async () => {
+  await expectEqual(
+    'drivers_pg_settings',
+    async (target) =>
+      await withClient(target, async (client) => {
+        await client.query('CREATE TABLE owned (id int PRIMARY KEY, tenant text)');
+        await client.query("INSERT INTO owned SELECT id, 'tenant ' || id % 3 FROM generate_series(1, 9) id");
+        const seen: unknown[] = [];
+        const run = async (sql: string, values?: unknown[]): Promise<void> => {
+          const { rows, fields } = await client.query<Record<string, unknown>>(sql, values);
+          seen.push({ rows, fields: fields.map(({ name, dataTypeID }) => [name, dataTypeID]) });
+        };
+        const count = "SELECT count(*) FROM owned WHERE tenant = current_setting('app.tenant', true)";
+        await run("SELECT set_config('app.tenant', $1, false)", ['tenant 1']);
+        await run(count);
+        await run('BEGIN');
+        await run('SELECT set_config($1, $2, $3) AS "Set"', ['App.Tenant', "tenant 2'", true]);
+        await run(count);
+        await run("SELECT set_config('app.tenant', $1::text, true)", ['tenant 2']);
+        await run(count);
+        await run('COMMIT');
+        await run(count);
+        await run('SELECT set_config($1, $2, false)', ['search_path', 'pg_temp, public']);
+        await run('SHOW search_path');
+        await run('SELECT set_config($1, $2, false)', ['no_such_setting', 'x']).catch((error: unknown) => {
+          seen.push(describeError(error));
+        });
+        return seen;
+      }),
+  );
+});
+
+it('a simple query ends the unnamed portal', async () => {
+  await expectEqual(
+    'drivers_pg_portal',
+    async (target) =>
+      await withClient(target, async (client) => {
+        await client.query('BEGIN');
+        await client.query('CREATE TEMP TABLE scratch (id serial PRIMARY KEY)');
+        const cursor = client.query(new Cursor('SELECT * FROM scratch', []));
+        const rows = await cursor.read(10);
+        await client.query('ALTER TABLE scratch ADD COLUMN name text');
+        return { rows, columns: (await client.query('SELECT * FROM scratch')).fields.map(({ name }) => name) };
+      }),
+  );
+});
+
 it('types, prepared statements, binary, arrays, json', async () => {
   await expectEqual(
     'drivers_pg_types',
