@@ -78,6 +78,12 @@ const causes: readonly Cause[] = [
     cause: 'Time: 5,000 statements one after the other within 5 seconds, on two busy processors.',
   },
   {
+    suite: 'postgres.js',
+    test: /big query body|Throws if more than 65534|implicit cast of unknown|only allows one statement/,
+    cause:
+      'Time: one INSERT of 50,000 parameters takes more than 2 seconds on busy processors, and the tests after it wait on the same connection, or get its answer.',
+  },
+  {
     suite: 'pg-pool',
     test: /should timeout on query if all clients are busy|emits acquire every time/,
     cause:
