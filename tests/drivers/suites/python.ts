@@ -36,7 +36,7 @@ export const pythonSuites: readonly Suite[] = [
   {
     name: 'asyncpg',
     repository: 'MagicStack/asyncpg',
-    install: '../venv/bin/pip install pytest pytest-timeout asyncpg',
+    install: '../venv/bin/pip install pytest pytest-timeout asyncpg distro',
     leftOut: 'tests that start servers of their own (authentication, TLS, standby)',
     setup: [],
     timeLimitSeconds: 1200,
