@@ -130,7 +130,18 @@ function releasedDatabases(node: Node): readonly string[] {
   return template.length === 0 ? [DEFAULT_TEMPLATE] : template;
 }
 
+/** What a session takes over of its role and its database when it begins, and who may begin one. */
+function agesConnections(node: Node): boolean {
+  if ('RenameStmt' in node) return node.RenameStmt.renameType === 'OBJECT_ROLE';
+  return ['AlterRoleStmt', 'AlterRoleSetStmt', 'AlterDatabaseSetStmt', 'DropRoleStmt'].some((tag) => tag in node);
+}
+
 export function planDdl(node: Node, context: PlanContext, text: StatementText): Plan {
+  const plan = planCommand(node, context, text);
+  return plan.kind === 'ddl' && agesConnections(node) ? { ...plan, agesConnections: true } : plan;
+}
+
+function planCommand(node: Node, context: PlanContext, text: StatementText): Plan {
   const tag = Object.keys(node)[0] ?? '';
   if ('RuleStmt' in node && isTemporaryRule(node.RuleStmt, context)) return temporaryDdl();
   const found = refused[tag];

@@ -244,6 +244,8 @@ export type ServerPlan =
       readonly where: 'everywhere' | 'home';
       /** What it makes or drops on the home shard alone all sessions see: a function over the type of a temporary table. */
       readonly isShared?: true;
+      /** Sessions that begin afterwards are others than those before: of a role that was dropped and made again, say. */
+      readonly agesConnections?: true;
       /**
        * The home shard checks the body of a function; on the others it may name what is not there, the session's temporary
        * tables.

@@ -111,6 +111,11 @@ export class BackendPool {
     for (const pool of this.#shards.values()) pool.endIdle(({ identity }) => identity.database === database);
   }
 
+  /** No connection that exists now is lent again: idle ones end, and lent ones when they come back. */
+  renew(): void {
+    for (const pool of this.#shards.values()) pool.renew();
+  }
+
   /** Ends the idle connections; lent ones end when they come back. */
   close(): void {
     this.#closed = true;

@@ -157,6 +157,12 @@ export class ShardPool {
     for (const connection of [...this.#idle.all()].filter(wanted)) connection.end();
   }
 
+  /** Ends idle connections, and others when they come back. */
+  renew(): void {
+    this.endIdle(() => true);
+    for (const connection of this.#lent.keys()) connection.expiresAt = 0;
+  }
+
   /** Lends nothing any more, for that reason. */
   close(reason: PgError): void {
     this.#closed = reason;

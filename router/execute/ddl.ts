@@ -35,6 +35,7 @@ export async function executeDdl(context: ExecutionContext, statement: BoundStat
             : await fillAtHome(context, statement, { sql, ...plan.gathers, home, others }),
         )
       : await runOneByOne(context, sql, home, others);
+  if (plan.agesConnections === true) context.backends.noteAged();
   if (plan.where === 'home') await context.noteTemporaryChange();
   if (plan.where === 'everywhere' ? plan.changesCatalog : plan.isShared === true) await context.noteCatalogChange();
   for (const notice of plan.notices) {

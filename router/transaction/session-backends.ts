@@ -52,6 +52,8 @@ export class SessionBackends {
   readonly #pins = new Map<BackendConnection, Set<PinReason>>();
   /** The topology that the connections' addresses were compared with. */
   #seen: Topology | undefined;
+  /** The transaction has changed what connections take over when they are opened. */
+  #ages = false;
   #ended = false;
 
   constructor(options: SessionBackendsOptions) {
@@ -247,8 +249,17 @@ export class SessionBackends {
     );
   }
 
+  /** What connections take over when they are opened is changed, from the end of the transaction on. */
+  noteAged(): void {
+    this.#ages = true;
+  }
+
   /** No transaction is open: gives back what nothing pins. */
   releaseIdle(): void {
+    if (this.#ages) {
+      this.#ages = false;
+      this.#options.pool.renew();
+    }
     if (this.keepsAll) return;
     for (const [shard, connection] of this.#connections) {
       if (!reportsHold(connection)) this.pin(connection, 'settings of a function');
