@@ -11,12 +11,15 @@ export interface CancelKey {
   readonly secretKey: Buffer;
 }
 
+/** With the process id of its connection to the home shard, if it has one now. */
+type SessionDescription = SessionActivity & { readonly home_pid: number | null };
+
 /** A session, as others know it. */
 export interface KnownSession {
   cancel(): Promise<void>;
   /** Ends it, whatever it does (pg_terminate_backend). */
   terminate(): void;
-  describe(): SessionActivity;
+  describe(): SessionDescription;
 }
 
 /** Above every process id of Linux (PID_MAX_LIMIT): no server takes one of these for a process of its own. */
@@ -40,7 +43,7 @@ export class CancelKeys {
   }
 
   /** Rows of pg_stat_activity. */
-  describeAll(): readonly (SessionActivity & { readonly pid: number })[] {
+  describeAll(): readonly (SessionDescription & { readonly pid: number })[] {
     return [...this.#sessions].map(([pid, { session }]) => ({ pid, ...session.describe() }));
   }
 

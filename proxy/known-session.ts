@@ -10,6 +10,9 @@ export function asKnownSession(session: Session, terminate: () => void): KnownSe
       await session.cancel();
     },
     terminate,
-    describe: () => scope.activity.describe(scope, session.doing === 'idle'),
+    describe: () => ({
+      ...scope.activity.describe(scope, session.doing === 'idle'),
+      home_pid: [...scope.backends.open].find(([shard]) => shard === scope.topology.home)?.[1].processId ?? null,
+    }),
   };
 }

@@ -1,6 +1,7 @@
 /**
  * pg_prepared_statements and pg_cursors: a server tells of its own session, pgring of the client's; and pg_stat_activity,
  * which tells of all clients'. Their rows are handed to the home shard as JSON, and PostgreSQL makes a relation of them.
+ * pg_locks is the home shard's, with the process ids by which clients know each other.
  */
 
 import type { RangeVar } from 'libpg-query';
@@ -9,14 +10,14 @@ import type { ComputedList } from '../checks/computed.js';
 import type { PlanContext } from '../tree/context.js';
 import type { Edit } from '../parse/splice.js';
 import { resolveRelation } from '../tree/scope.js';
-import type { SessionView } from '../plan/session-plan.js';
+import type { SqlPiece } from '../plan/plan.js';
 import type { StatementText } from '../tree/text.js';
 import { rangeVarName, walkNodes } from '../tree/tree.js';
 
 /** The first version with pg_prepared_statements.result_types. */
 const RESULT_TYPES_VERSION = 160_000;
 
-function columnsOf(view: SessionView, serverVersion: number): string {
+function columnsOf(view: 'pg_prepared_statements' | 'pg_cursors', serverVersion: number): string {
   if (view === 'pg_cursors') {
     return 'name text, statement text, is_holdable bool, is_binary bool, is_scrollable bool, creation_time timestamptz';
   }
@@ -26,6 +27,9 @@ function columnsOf(view: SessionView, serverVersion: number): string {
 
 /** Query identifiers, since PostgreSQL 14. */
 const QUERY_ID_VERSION = 140_000;
+
+/** pg_locks.waitstart, since PostgreSQL 14. */
+const WAIT_START_VERSION = 140_000;
 
 /** What stands before and behind the rows. Who may not see what others do sees as much as on a server (pgstatfuncs.c). */
 function activity(serverVersion: number): readonly [head: string, tail: string] {
@@ -49,6 +53,22 @@ function activity(serverVersion: number): readonly [head: string, tail: string] 
   ];
 }
 
+/** What stands before and behind the rows of pg_stat_activity, whose `home_pid` is the process on the home shard. */
+function locks(serverVersion: number, own: SqlPiece): readonly [head: readonly SqlPiece[], tail: readonly SqlPiece[]] {
+  const waitStart = serverVersion >= WAIT_START_VERSION ? ', locks.waitstart' : '';
+  return [
+    [
+      `SELECT locks.locktype, locks.database, locks.relation, locks.page, locks.tuple, locks.virtualxid, locks.transactionid,
+ locks.classid, locks.objid, locks.objsubid, locks.virtualtransaction,
+ CASE locks.pid WHEN pg_catalog.pg_backend_pid() THEN `,
+      own,
+      ` ELSE coalesce(pgring.pid, locks.pid) END AS pid,
+ locks.mode, locks.granted, locks.fastpath${waitStart} FROM pg_catalog.pg_locks AS locks LEFT JOIN`,
+    ],
+    ['(pid int4, home_pid int4) ON pgring.home_pid = locks.pid'],
+  ];
+}
+
 /** Edits that put the session's own rows in the place of these views, in a statement that runs on the home shard. */
 export function sessionViewEdits(
   root: unknown,
@@ -65,16 +85,18 @@ export function sessionViewEdits(
     while (text.word(last + 1) === '.') last += 2;
     const isTable = text.word(first - 1) === 'table';
     const alias = range.alias === undefined ? ` AS ${view}` : '';
-    const columns = columnsOf(view, context.catalog.serverVersion);
-    const [head, tail] =
-      view === 'pg_stat_activity' ? activity(context.catalog.serverVersion) : ['SELECT * FROM', `(${columns})`];
+    const [head, tail] = around(view, context.catalog.serverVersion, computed);
     edits.push({
       start: text.startOf(isTable ? first - 1 : first),
       end: text.endOf(last),
       pieces: [
-        `${isTable ? 'SELECT * FROM ' : ''}(${head} pg_catalog.jsonb_to_recordset(`,
-        computed.addView(view),
-        `) AS pgring ${tail})${alias}`,
+        `${isTable ? 'SELECT * FROM ' : ''}(`,
+        ...head,
+        ' pg_catalog.jsonb_to_recordset(',
+        computed.addView(view === 'pg_locks' ? 'pg_stat_activity' : view),
+        ') AS pgring ',
+        ...tail,
+        `)${alias}`,
       ],
     });
   };
@@ -85,9 +107,22 @@ export function sessionViewEdits(
   return edits;
 }
 
-function viewOf(range: RangeVar, context: PlanContext): SessionView | undefined {
+function around(
+  view: ReplacedView,
+  serverVersion: number,
+  computed: ComputedList,
+): readonly [head: readonly SqlPiece[], tail: readonly SqlPiece[]] {
+  if (view === 'pg_locks') return locks(serverVersion, computed.addView('pg_backend_pid'));
+  if (view !== 'pg_stat_activity') return [['SELECT * FROM'], [`(${columnsOf(view, serverVersion)})`]];
+  const [head, tail] = activity(serverVersion);
+  return [[head], [tail]];
+}
+
+const replacedViews = ['pg_prepared_statements', 'pg_cursors', 'pg_stat_activity', 'pg_locks'] as const;
+type ReplacedView = (typeof replacedViews)[number];
+
+function viewOf(range: RangeVar, context: PlanContext): ReplacedView | undefined {
   const name = rangeVarName(range);
-  if (name.name !== 'pg_prepared_statements' && name.name !== 'pg_cursors' && name.name !== 'pg_stat_activity')
-    return undefined;
-  return resolveRelation(name, context) === 'catalog' ? name.name : undefined;
+  const view = replacedViews.find((each) => each === name.name);
+  return view !== undefined && resolveRelation(name, context) === 'catalog' ? view : undefined;
 }

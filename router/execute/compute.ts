@@ -11,6 +11,7 @@ import type { BoundStatement, ExecutionContext } from './context.js';
 import { queryHomeRow } from './query-row.js';
 import { measureOthers } from './sizes.js';
 import type { ComputedValue, StatementValues } from './values.js';
+import { withOwnProcess } from './own-process.js';
 
 const BINARY = 1;
 /** A select list of PostgreSQL holds 1,664 entries. */
@@ -39,7 +40,7 @@ export async function computeValues(
     else if (view !== undefined) texts.push(jsonText(await context.listOwn(view)));
     else if (sizes !== undefined) texts.push(jsonText(await measureOthers(context, sizes)));
     else {
-      const own = sql.map((piece) => (typeof piece === 'string' ? withProcess(piece, processId) : piece));
+      const own = sql.map((piece) => (typeof piece === 'string' ? withOwnProcess(piece, processId) : piece));
       texts.push(fill(own, { ...noPieces, slotText: (n) => values.slotText(n) }));
     }
   }
@@ -132,13 +133,6 @@ function typedValues(texts: readonly string[]): string {
     .map((_text, index) => `e${index}::text, pg_typeof(e${index})::text, pg_typeof(e${index})::oid::text`)
     .join(', ');
   return `(SELECT ARRAY[${outer}] FROM (SELECT ${inner} OFFSET 0) AS computed)`;
-}
-
-/** The home shard's connection has another process id than the client's session. Literals are no part of the text. */
-function withProcess(piece: string, processId: number): string {
-  return piece.includes("'")
-    ? piece
-    : piece.replaceAll(/(?:\bpg_catalog\s*\.\s*)?\bpg_backend_pid\s*\(\s*\)/gi, String(processId));
 }
 
 function jsonText(json: string): string {

@@ -10,6 +10,7 @@ import type { BackendConnection } from '../backend/connection.js';
 import type { RowRun } from '../backend/row-run.js';
 import type { ExecutionContext } from './context.js';
 import { queryHomeRuns, queryRuns } from './query-row.js';
+import { withOwnProcess } from './own-process.js';
 
 export class CopyDefaults {
   readonly #context: ExecutionContext;
@@ -25,7 +26,8 @@ export class CopyDefaults {
     { isBinary, isAlone }: { readonly isBinary: boolean; readonly isAlone: boolean },
   ) {
     this.#context = context;
-    this.#items = defaults.map(({ sql }) => (isBinary ? sql : `(${sql})::pg_catalog.text`)).join(', ');
+    const texts = defaults.map(({ sql }) => withOwnProcess(sql, context.activity.processId));
+    this.#items = texts.map((sql) => (isBinary ? sql : `(${sql})::pg_catalog.text`)).join(', ');
     this.#format = isBinary ? 1 : 0;
     this.helped = isAlone && defaults.length > 0 && defaults.every(({ counts }) => counts);
   }

@@ -13,6 +13,7 @@ import { AnswerWithoutTag, withOutput } from './own-output.js';
 import { queryHomeRows } from './query-row.js';
 import { ShardRows, type ShardQuery } from './shard-rows.js';
 import { storeRows } from './store-rows.js';
+import { withOwnProcess } from './own-process.js';
 
 type InsertSelectPlan = Extract<Plan, { readonly kind: 'insert select' }>;
 
@@ -98,7 +99,8 @@ async function numberedSource(
   rows: number,
 ): Promise<string> {
   if (defaults.length === 0) return RESULT_TABLE;
-  const items = defaults.map(({ sql }) => `(${sql})::pg_catalog.text`).join(', ');
+  const { processId } = context.activity;
+  const items = defaults.map(({ sql }) => `(${withOwnProcess(sql, processId)})::pg_catalog.text`).join(', ');
   const values = await queryHomeRows(context, `SELECT ${items} FROM pg_catalog.generate_series(1, ${rows})`, 0);
   const columns = defaults.map(({ name, typeName }, index) => {
     const list = values.map((row) => quoteElement(row[index] ?? null)).join(',');

@@ -1,7 +1,7 @@
 /** What must be true of the bank when the clients rest and the dead have been replaced. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import { withClient } from '../support/proxy.js';
 import { ACCOUNTS, BALANCE, type Bank, type Transfer } from './bank.js';
 import { DATABASE, type Stage } from './stage.js';
@@ -15,6 +15,7 @@ export interface Audit {
 /** How long recovery may take, and dead clients' statements on the servers. */
 const SETTLE_MS = 40_000;
 const LOOK_MS = 50;
+const REACHES_AGAIN_MS = 2_000;
 const NAMED = 5;
 
 const unrestSql = `
@@ -84,13 +85,27 @@ export async function audit(stage: Stage, bank: Bank): Promise<Audit> {
   const total = accounts.reduce((sum, { balance }) => sum + balance, 0);
   if (total !== ACCOUNTS * BALANCE) breaches.push(`the total is ${total} instead of ${ACCOUNTS * BALANCE}`);
   for (const proxy of stage.proxies) {
-    const seen = await withClient({ host: '127.0.0.1', port: proxy.port }, DATABASE, async (client) => {
-      const { rows } = await client.query<{ total: string }>('SELECT sum(balance) AS total FROM accounts');
-      return Number(rows[0]?.total);
-    });
+    const seen = await totalThrough(proxy.port);
     if (seen !== total) breaches.push(`a proxy counts ${seen} instead of ${total}`);
   }
   return { breaches, unknown };
+}
+
+/** A proxy that found a server down asks it again within a second (connect-backoff.ts): by then it must answer. */
+async function totalThrough(port: number): Promise<number> {
+  const deadline = performance.now() + REACHES_AGAIN_MS;
+  for (;;) {
+    try {
+      return await withClient({ host: '127.0.0.1', port }, DATABASE, async (client) => {
+        const { rows } = await client.query<{ total: string }>('SELECT sum(balance) AS total FROM accounts');
+        return Number(rows[0]?.total);
+      });
+    } catch (error) {
+      const isUnreached = error instanceof DatabaseError && error.code === '08006';
+      if (!isUnreached || performance.now() > deadline) throw error;
+      await sleep(LOOK_MS);
+    }
+  }
 }
 
 /** The commit log must become empty when nothing happens any more; returns the rows that stay. */

@@ -32,6 +32,13 @@ async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
   );
 }
 
+async function columnsOf(address: TestProxyAddress, view: string): Promise<readonly string[]> {
+  const { client } = await open(address);
+  const { fields } = await client.query(`SELECT * FROM ${view} LIMIT 0`);
+  await client.end();
+  return fields.map(({ name, dataTypeID }) => `${name} ${dataTypeID}`);
+}
+
 let proxy: TestProxy;
 let oracle: TestProxyAddress;
 
@@ -122,8 +129,24 @@ describe('sessions of clients', () => {
         other.processId,
       ]);
       expect(rows).toEqual([{ state: 'idle', query: sql }]);
-      const columns = await one.client.query('SELECT * FROM pg_stat_activity LIMIT 0');
-      expect(columns.fields.map(({ name, dataTypeID }) => `${name} ${dataTypeID}`)).toMatchSnapshot('columns');
+      expect(await columnsOf(address, 'pg_stat_activity')).toEqual(await columnsOf(oracle, 'pg_stat_activity'));
+      await one.client.end();
+      await other.client.end();
+    });
+  });
+
+  it('are who holds the locks of pg_locks', async () => {
+    await onBoth(async (address) => {
+      const [one, other] = [await open(address), await open(address)];
+      await one.client.query('BEGIN; SELECT pg_advisory_xact_lock(4711)');
+      await other.client.query('SELECT pg_advisory_lock(4712)');
+      const sql = `SELECT objid::int, pid, pid = pg_backend_pid() AS own FROM pg_locks AS l
+        WHERE locktype = 'advisory' AND objid IN (4711, 4712) AND granted ORDER BY objid`;
+      expect((await other.client.query(sql)).rows).toEqual([
+        { objid: 4711, pid: one.processId, own: false },
+        { objid: 4712, pid: other.processId, own: true },
+      ]);
+      expect(await columnsOf(address, 'pg_locks')).toEqual(await columnsOf(oracle, 'pg_locks'));
       await one.client.end();
       await other.client.end();
     });
