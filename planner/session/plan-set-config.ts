@@ -1,6 +1,7 @@
 /**
  * SELECT set_config('name', 'value', is_local): SET as a function, which pg_dump and PostgREST send. pg_dump also sends it
  * over rows of pg_settings, to set what an older server does not know: SELECT set_config(name, 'x', false) FROM pg_settings …
+ * asyncpg asks for the old value in the same SELECT: current_setting('jit'), set_config('jit', 'off', false).
  */
 
 import type { FuncCall, Node, SelectStmt } from 'libpg-query';
@@ -12,7 +13,7 @@ import { functionName, rangeVarName, someNode } from '../tree/tree.js';
 import { checkOwnSetting } from './plan-local.js';
 
 export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefined {
-  const lone = loneCall(select);
+  const lone = loneCall(besideSettings(select));
   const call = lone?.call ?? callOverSettings(select);
   if (call === undefined) return undefined;
   const { schema, name } = functionName(call);
@@ -38,6 +39,34 @@ export function planSetConfig(select: SelectStmt, binder: Binder): Plan | undefi
   if (setting !== undefined) checkOwnSetting(setting.toLowerCase(), [value]);
   const scope = isLocal === 'true' || isLocal === 't' || isLocal === 'on' ? 'transaction' : 'session';
   return { kind: 'local', command: { kind: 'set', tag: 'SELECT', scope, name: setting?.toLowerCase(), effect: 'set' } };
+}
+
+/** Without the calls of current_setting() beside one of set_config(), if that is all there is: they do no harm on any server. */
+function besideSettings(select: SelectStmt): SelectStmt {
+  const { targetList = [] } = select;
+  const others = targetList.filter((target) => !isCurrentSetting(target));
+  return others.length === 1 && targetList.length > 1 && isPlainLiteralCall(others[0])
+    ? { ...select, targetList: others }
+    : select;
+}
+
+function isCurrentSetting(target: Node): boolean {
+  const call = callOf(target);
+  if (call === undefined) return false;
+  const { schema, name } = functionName(call);
+  const isLiteral = (call.args ?? []).every((argument) => literalArgument(argument) !== undefined);
+  return name === 'current_setting' && (schema === undefined || schema === 'pg_catalog') && isLiteral;
+}
+
+/** One with parameters would have to be answered as a whole again when they have values. */
+function isPlainLiteralCall(target: Node | undefined): boolean {
+  const call = target === undefined ? undefined : callOf(target);
+  return call?.args?.every((argument) => literalArgument(argument) !== undefined) === true;
+}
+
+function callOf(target: Node): FuncCall | undefined {
+  const expression = 'ResTarget' in target ? target.ResTarget.val : undefined;
+  return expression !== undefined && 'FuncCall' in expression ? expression.FuncCall : undefined;
 }
 
 /** Arguments of which some are parameters, and the others literals. */
