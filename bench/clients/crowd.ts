@@ -42,8 +42,3 @@ export async function keepBusy(clients: readonly RawClient[], statement: () => s
   );
   return { seconds: (performance.now() - begin) / 1000, timesMs: timesMs.sort((left, right) => left - right) };
 }
-
-/** The value below which that part of the sorted values lies. */
-export function quantile(sorted: readonly number[], part: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
-}

@@ -1,6 +1,5 @@
 /** `npm run bench:clients`: hundreds of busy and thousands of idle clients on twenty connections to each server. */
 
-import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { Command } from 'commander';
 import { Client } from 'pg';
@@ -9,8 +8,9 @@ import { positive } from '../../tests/support/command-line.js';
 import { direct, pgbouncer, pgring, type Contender } from '../pgbench/contenders.js';
 import { describeRun } from '../support/machine.js';
 import { writeSection } from '../support/page.js';
-import { formatCount, markdownTable } from '../support/table.js';
-import { connectCrowd, keepBusy, quantile } from './crowd.js';
+import { processorSeconds, residentBytes } from '../support/process-usage.js';
+import { formatCount, markdownTable, quantile } from '../support/table.js';
+import { connectCrowd, keepBusy } from './crowd.js';
 
 interface Options {
   readonly active: number;
@@ -95,6 +95,7 @@ async function prepare({ host, port }: Contender, name: string): Promise<void> {
 }
 
 async function measure({ name, host, port, pid }: Contender, relation: string): Promise<Measured> {
+  if (pid === undefined) throw new Error(`${name} is no process whose use could be measured`);
   const address = { host, port, database: DATABASE };
   const point = (): string => `SELECT value FROM ${relation} WHERE id = ${1 + Math.floor(Math.random() * ROWS)}`;
   const busy = await connectCrowd(address, active);
@@ -102,9 +103,9 @@ async function measure({ name, host, port, pid }: Contender, relation: string): 
   const before = residentBytes(pid);
   const quiet = await connectCrowd(address, idle);
   const bytesEach = (residentBytes(pid) - before) / idle;
-  const cpuBefore = processorMs(pid);
+  const cpuBefore = processorSeconds(pid);
   const { timesMs, seconds: took } = await keepBusy(busy, point, seconds);
-  const cpuUs = ((processorMs(pid) - cpuBefore) * 1000) / timesMs.length;
+  const cpuUs = ((processorSeconds(pid) - cpuBefore) * 1e6) / timesMs.length;
   for (const client of [...busy, ...quiet]) client.close();
   process.stderr.write(`${name}: ${(timesMs.length / took).toFixed(0)} statements/s\n`);
   return {
@@ -115,18 +116,6 @@ async function measure({ name, host, port, pid }: Contender, relation: string): 
     p99: quantile(timesMs, 0.99),
     cpuUs,
   };
-}
-
-/** VmRSS of /proc/<pid>/status. */
-function residentBytes(pid: number | undefined): number {
-  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(line?.[1] ?? 0) * 1024;
-}
-
-/** User and system time of /proc/<pid>/stat, in ticks of 10 ms. */
-function processorMs(pid: number | undefined): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 function table(measured: readonly Measured[]): string {

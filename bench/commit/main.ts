@@ -8,7 +8,7 @@ import { startServers } from '../../tests/support/cluster.js';
 import { describeRun } from '../support/machine.js';
 import { writeSection } from '../support/page.js';
 import { startProxyProcess } from '../support/proxy-process.js';
-import { formatCount, markdownTable, median } from '../support/table.js';
+import { formatCount, markdownTable, median, quantile } from '../support/table.js';
 import { connect, DATABASE, lanes, ROWS, type Lane, type Places, type Taken } from './lanes.js';
 
 interface Options {
@@ -160,7 +160,7 @@ function laneTable(turns: Turns): string {
         formatCount(median(own.map((turn) => turn.taken.length / turn.seconds))),
         median(all.map(({ transactionMs }) => transactionMs)).toFixed(2),
         median(commits).toFixed(2),
-        percentile(commits, 99).toFixed(2),
+        quantile(inOrder(commits), 0.99).toFixed(2),
       ];
     }),
   );
@@ -180,7 +180,7 @@ function readTable(turns: Turns, idle: Readonly<Record<'per_shard' | 'atomic', r
     String(clients),
     formatCount(readsMs.length),
     median(readsMs).toFixed(2),
-    percentile(readsMs, 99).toFixed(2),
+    quantile(inOrder(readsMs), 0.99).toFixed(2),
   ];
   const busy = clientCounts.flatMap((count) =>
     lanes.flatMap((lane) => {
@@ -192,7 +192,6 @@ function readTable(turns: Turns, idle: Readonly<Record<'per_shard' | 'atomic', r
   return markdownTable(columns, [line('per_shard', 0, idle.per_shard), line('atomic', 0, idle.atomic), ...busy]);
 }
 
-function percentile(figures: readonly number[], percent: number): number {
-  const sorted = figures.toSorted((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
+function inOrder(figures: readonly number[]): readonly number[] {
+  return figures.toSorted((left, right) => left - right);
 }

@@ -3,7 +3,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram } from '../../tests/support/program.js';
-import { processorSeconds } from '../support/process-time.js';
+import { processorSeconds } from '../support/process-usage.js';
+import { quantile } from '../support/table.js';
 import type { Contender } from './contenders.js';
 import type { Protocol, Workload } from './workloads.js';
 
@@ -67,8 +68,8 @@ export async function runPgbench(contender: Contender, workload: Workload, optio
   return {
     transactionsPerSecond,
     processorMicroseconds: ((after - before) * 1e6) / transactions,
-    medianMs: percentile(times, 0.5) / 1_000,
-    percentile99Ms: percentile(times, 0.99) / 1_000,
+    medianMs: quantile(times, 0.5) / 1_000,
+    percentile99Ms: quantile(times, 0.99) / 1_000,
   };
 }
 
@@ -76,8 +77,4 @@ export async function runPgbench(contender: Contender, workload: Workload, optio
 function transactionTimes(folder: string): Float64Array {
   const lines = readdirSync(folder).flatMap((name) => readFileSync(join(folder, name), 'utf8').trimEnd().split('\n'));
   return Float64Array.from(lines, (line) => Number(line.split(' ', 3)[2])).sort();
-}
-
-function percentile(sorted: Float64Array, share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

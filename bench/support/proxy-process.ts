@@ -2,13 +2,14 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { stringify } from 'yaml';
 import { temporaryFolder } from '../../tests/support/folder.js';
 import { chooseFreePort } from '../../tests/support/ports.js';
 import { repositoryRoot } from '../../tests/support/repo.js';
+import { residentBytes } from './process-usage.js';
 
 export interface ProxyProcess {
   readonly host: string;
@@ -55,7 +56,7 @@ export async function startProxyProcess(
     host,
     port,
     pid,
-    residentBytes: () => residentBytesOf(pid),
+    residentBytes: () => residentBytes(pid),
     close: async () => {
       if (child.exitCode === null && child.signalCode === null) {
         const ended = once(child, 'exit');
@@ -81,10 +82,4 @@ async function readyLine(child: ChildProcess): Promise<void> {
       reject(new Error(`pgring ended with ${code} before it was ready`));
     });
   });
-}
-
-/** VmRSS of /proc/<pid>/status. */
-function residentBytesOf(pid: number): number {
-  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(line?.[1] ?? 0) * 1024;
 }
